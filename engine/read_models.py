@@ -10,8 +10,8 @@ from typing import Any, cast
 from msgspec import structs
 
 from engine import json_values
+from engine.child_views import ChildView
 from engine.domain import (
-    Address,
     Approver,
     Decide,
     DeliveryKind,
@@ -227,7 +227,13 @@ class RunView:
     """Whether it begins when the run before of its trigger has ended."""
     is_erased: bool = False
     """Whether its contents were erased as a whole."""
+    parent: str | None = None
+    """The run whose step started it."""
+    output: Mapping[str, Value] | None = None
+    """What it returned, if its workflow declares that."""
     steps: tuple[StepView, ...] = ()
+    children: tuple[ChildView, ...] = ()
+    """The runs that its steps started, in a view with steps."""
     step_labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of all steps of the version by id, in a view with steps."""
 
@@ -413,31 +419,6 @@ class StoryEntry:
             actor=facts.get("actor"),
             content=None if content is None else cast("dict[str, Value]", json_values.loads(content)),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressPeriod:
-    """A period in which an address belonged to a person, with the evidence. `until` is None while it does."""
-
-    address: Address
-    since: datetime
-    until: datetime | None
-    evidence: str
-    ended: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonView:
-    """A person as operators see them.
-
-    `split_from`: the person that an older version had joined them with. `joined_into`: the person that they turned out
-    to be.
-    """
-
-    person: Person
-    split_from: str | None
-    joined_into: str | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

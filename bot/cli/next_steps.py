@@ -78,7 +78,19 @@ def _lines(outlook: RunOutlook) -> Iterator[str]:
         yield f"The run {states.RUN_CLAUSES[run.status]}.{error}"
     elif not outlook.pending:
         at = run.ready_at if run.status is RunStatus.WAITING else None
-        yield "The run is running." if at is None else f"The run is waiting until {local_time(at)}."
+        if at is not None:
+            yield f"The run is waiting until {local_time(at)}."
+        elif below := list(open_runs(run)):
+            yield from below
+        else:
+            yield "The run is running."
+
+
+def open_runs(run: RunView) -> Iterator[str]:
+    """Yield the runs that a run waits for, with the command that shows each."""
+    for child in run.children:
+        if not child.status.ended:
+            yield f"It waits for “{characters.line(child.title)}”: signoff runs {child.run}"
 
 
 def _request_lines(request: RequestView) -> Iterator[str]:

@@ -10,7 +10,7 @@ from bot.local.reply import LISTS
 from bot.terminal.output import create_console, format_time, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.json_values import Value
-from engine.read_models import AddressPeriod
+from engine.person_views import AddressPeriod
 from engine.references import parse
 from engine.store import person_queries
 

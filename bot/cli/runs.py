@@ -124,6 +124,8 @@ def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     out = create_console()
     out.print(characters.line(view.workflow_title), style="bold")
     out.print(f"{_state(view, SystemClock().now())}. Version {view.version}, run {view.id}", style="dim")
+    if view.parent is not None:
+        out.print(f"A step of run {view.parent} started it", style="dim")
     names = Names.of_run(view, requests, deliveries)
     for line in render_story(story, names, [in_local_zone(entry.at) for entry in story]):
         out.print(line)
@@ -136,6 +138,7 @@ def _next_lines(view: RunView, pending: Sequence[RequestView]) -> Iterator[str]:
     """Yield what can be done about a run that waits for people, or failed."""
     if advice.can_be_tried_again(view):
         yield f"\nTry it again from the step that failed: signoff retry {view.id}"
+    yield from (f"\n{line}" for line in next_steps.open_runs(view))
     if view.status is RunStatus.NEEDS_ATTENTION:
         yield ""
         yield from next_steps.attention_lines(view)

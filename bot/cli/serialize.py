@@ -9,10 +9,9 @@ from engine import json_values
 from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
 from engine.language_model import ModelCall
+from engine.person_views import AddressPeriod, PersonView
 from engine.read_models import (
-    AddressPeriod,
     DeliveryView,
-    PersonView,
     RequestView,
     RunView,
     Signature,
@@ -60,6 +59,8 @@ def run(view: RunView) -> dict[str, Value]:
         "owner": person(view.owner),
         "inputs": dict(view.inputs),
         "error": view.error,
+        "output": dict(view.output) if view.output is not None else None,
+        "parent": view.parent,
         "started_at": iso(view.started_at),
         "ended_at": iso(view.ended_at),
         "steps": [
@@ -77,6 +78,10 @@ def run(view: RunView) -> dict[str, Value]:
                 **({"model_calls": [_model_call(call) for call in step.model_calls]} if step.model_calls else {}),
             }
             for step in view.steps
+        ],
+        "runs": [
+            {"run": child.run, "title": child.title, "status": child.status.value, "step": child.step}
+            for child in view.children
         ],
     }
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.presentation import expiry
 from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus, Tone
+from engine.read_models import RunView
 
 ICONS: Final[Mapping[Tone, str]] = {
     Tone.WAITING: "●",
@@ -69,12 +70,22 @@ RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
     RunStatus.CANCELLED: "was cancelled",
 }
 """Words that follow “The run” in a sentence."""
+
+
+def run_clause(run: RunView) -> str:
+    """Return the words that follow “The run”, for a view with steps: a run may wait for another one."""
+    if run.status is RunStatus.WAITING and any(step.status is StepStatus.IN_RUNS for step in run.steps):
+        return "is waiting for another run"
+    return RUN_CLAUSES[run.status]
+
+
 STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.IN_REVIEW: "waiting for an approver",
     StepStatus.READY: "about to run",
     StepStatus.STARTED: "running",
     StepStatus.RETRYING: "failed, trying again",
     StepStatus.SLEEPING: "paused",
+    StepStatus.IN_RUNS: "waiting for another run",
     StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",

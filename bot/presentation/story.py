@@ -227,11 +227,13 @@ def _succeeded_sentence(entry: StoryEntry, content: Content, names: Names) -> st
 def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     attempt = content.get("attempt")
     again = f", attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
-    return f"{names.step(entry)} started{again}."
+    child = f" Its run is {content['child']}." if content.get("child") else ""
+    return f"{names.step(entry)} started{again}.{child}"
 
 
 def _begun_sentence(_: StoryEntry, content: Content, names: Names) -> str:
-    return f"started “{names.workflow}”." if names.workflow else f"started {content.get('workflow')}."
+    by = f" by a step of run {content['parent']}" if content.get("parent") else ""
+    return f"started “{names.workflow}”{by}." if names.workflow else f"started {content.get('workflow')}{by}."
 
 
 def _erased_sentence(_: StoryEntry, content: Content, __: Names) -> str:
@@ -245,7 +247,11 @@ def _ended_sentence(text: str) -> Sentence:
 
 SENTENCES: Final[Mapping[str, Sentence]] = {
     "run.started": _begun_sentence,
-    "run.cancel_asked": lambda *_: "asked to cancel the run.",
+    "run.cancel_asked": lambda _, content, __: (
+        f"cancelled run {content['parent']}, so this one ends as well."
+        if content.get("parent")
+        else "asked to cancel the run."
+    ),
     "run.resumed": _resumed_sentence,
     "run.tried_again": lambda entry, _, names: f"tried again from {names.step(entry)}.",
     "run.stuck": lambda _, content, __: f"This server cannot continue the run: {content.get('error')}",

@@ -30,7 +30,7 @@ class CopyRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunStep:
+class VisitedStep:
     """A step of the run around the request. `is_here`: the request is about it."""
 
     label: str
@@ -56,7 +56,7 @@ class RequestPage:
     copies: tuple[CopyRow, ...]
     history: tuple[Phrase, ...]
     run_state: str
-    steps: tuple[RunStep, ...]
+    steps: tuple[VisitedStep, ...]
     others: tuple[TimelineGate, ...]
     """The other requests of the run that the reader may see, the oldest first."""
     can_decide: bool
@@ -131,11 +131,11 @@ def _others(together: Sequence[RequestView], request: RequestView, reader: Reade
             yield run_page_view.gate(other, is_seen=True)
 
 
-def _steps(run: RunView, request: RequestView) -> Iterator[RunStep]:
+def _steps(run: RunView, request: RequestView) -> Iterator[VisitedStep]:
     subject = request.model.subject
     for step in run.steps:
         visit = f" (visit {step.visit})" if step.visit > 1 else ""
-        yield RunStep(
+        yield VisitedStep(
             label=f"{characters.line(step.label)}{visit}",
             status=states.STEPS[step.status],
             tone=run_page_view.tone(step.status),

@@ -22,6 +22,7 @@ _TRIGGERS: Final = {
     "schedule": "by the schedule",
     "webhook": "by a webhook",
     "api": "through the API",
+    "run": "by a step of another run",
 }
 
 

@@ -27,9 +27,20 @@ class TimelineGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRun:
+    """A run that a step started."""
+
+    run: str
+    title: str
+    tone: Tone
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
     """One visit to a step: `before` and `after` are its requests, `calls` those that failed before the last one,
-    `answers` what people said about lost calls, `model_calls` the language models that it asked."""
+    `answers` what people said about lost calls, `model_calls` the language models that it asked, `runs` the runs that
+    it started."""
 
     id: str
     label: str
@@ -44,6 +55,7 @@ class TimelineStep:
     calls: tuple[Phrase, ...]
     answers: tuple[Phrase, ...]
     model_calls: tuple[Phrase, ...]
+    runs: tuple[TimelineRun, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +85,10 @@ class RunPage:
     """The visit that failed, as a form carries it; empty if none did."""
     advice: str
     """For people who can do something about it: what to find out before it is tried again or started anew."""
+    parent: str | None
+    """The run whose step started it."""
     inputs: tuple[tuple[str, str], ...]
+    output: tuple[tuple[str, str], ...]
     steps: tuple[TimelineStep, ...]
     history: tuple[Phrase, ...]
     actions: RunActions
@@ -110,9 +125,11 @@ def run_page(
         error=characters.visible(run.error) if run.error else None,
         failed=f"{run.steps[-1].visit}.{run.steps[-1].step}" if actions.can_try_again else "",
         advice=_advice(run, actions),
+        parent=run.parent,
         inputs=tuple(shortened(run_history.inputs(run, named))),
+        output=tuple(shortened(run_history.values(run.output, named))) if run.output else (),
         steps=tuple(
-            _step(step, requests, seen, named, calls)
+            _step(step, requests, seen, named, calls, tuple(_runs_of(run, step)))
             for step, calls in zip(run.steps, _failed_calls(run.steps, shown, names), strict=True)
         ),
         history=tuple(sentences(shown, names)),
@@ -140,7 +157,7 @@ def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:
     how = "" if run.requester.automation else f" {run_history.trigger(run)}"
     yield f"{people.starter(run.requester, begins=True)} started it{how}, "
     yield run.started_at
-    yield f". The run {states.RUN_CLAUSES[run.status]}"
+    yield f". The run {states.run_clause(run)}"
     if run.ended_at is not None:
         yield ", "
         yield run.ended_at
@@ -178,6 +195,7 @@ def _step(
     seen: Sequence[RequestView],
     named: Mapping[str, Person],
     calls: tuple[Phrase, ...],
+    runs: tuple[TimelineRun, ...],
 ) -> TimelineStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     own = [each for each in requests if (each.model.subject.step, each.model.subject.visit) == (step.step, step.visit)]
@@ -196,7 +214,15 @@ def _step(
         calls=calls,
         answers=tuple(_answer(answer) for answer in step.answers),
         model_calls=tuple(model_calls.lines(step.model_calls)),
+        runs=runs,
     )
+
+
+def _runs_of(run: RunView, step: StepView) -> Iterator[TimelineRun]:
+    for child in run.children:
+        if (child.step, child.visit) == (step.step, step.visit):
+            tone, status = states.RUN_TONES[child.status], states.RUNS[child.status]
+            yield TimelineRun(run=child.run, title=characters.line(child.title), tone=tone, status=status)
 
 
 _LONGEST: Final = 20_000
@@ -233,7 +259,14 @@ def _failed_calls(
 
 
 _WAITING: Final = frozenset(
-    {StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.STARTED, StepStatus.RETRYING, StepStatus.SLEEPING}
+    {
+        StepStatus.IN_REVIEW,
+        StepStatus.OUTPUT_IN_REVIEW,
+        StepStatus.STARTED,
+        StepStatus.RETRYING,
+        StepStatus.SLEEPING,
+        StepStatus.IN_RUNS,
+    }
 )
 
 

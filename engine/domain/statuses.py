@@ -44,6 +44,8 @@ class StepStatus(StrEnum):
     RETRYING = "retrying"
     """The effect failed and waits for its next attempt."""
     SLEEPING = "sleeping"
+    IN_RUNS = "in_runs"
+    """The step started runs of its own and waits for their ends."""
     OUTPUT_IN_REVIEW = "output_in_review"
     """The step has its output, and a request about that output is open."""
     OUTCOME_UNKNOWN = "outcome_unknown"

@@ -13,12 +13,14 @@ from engine.domain import OnError, ReviewPoint, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.requests import Opening, Subject
 from engine.runs.scope import RunScope
-from engine.runs.state import Effect, Event, Progress, RunState, Visit
+from engine.runs.state import Effect, Event, Progress, RunOrder, RunState, Visit
 from engine.workflowfile import Step, Workflow
 from engine.workflowfile.step_kinds import Nature
 
 STOPPED: Final = "The run was stopped before it was clear whether"
 """How the error of a step begins if a person stopped the run without knowing whether the step happened."""
+_RETURNS: Final = frozenset({Nature.EFFECT, Nature.RUNS})
+"""How steps run whose output the audit log keeps."""
 _RETURNED_LENGTH: Final = 4_000
 """Maximum size of an output that the audit log keeps in full, in characters; of a larger one it keeps the digest."""
 
@@ -34,9 +36,11 @@ class RunChanges:
         *,
         may_run_effects: bool = True,
         may_open_requests: bool = True,
+        may_start_runs: bool = False,
     ) -> None:
         self.workflow, self.state, self.now = workflow, state, now
         self.may_run_effects, self.may_open_requests = may_run_effects, may_open_requests
+        self.may_start_runs = may_start_runs
         self.status = RunStatus.RUNNING
         self.cursor = state.cursor
         self.visits = dict(state.visits)
@@ -44,6 +48,8 @@ class RunChanges:
         self.review = state.review
         self.opening: Opening | None = None
         self.effect: Effect | None = None
+        self.order: RunOrder | None = None
+        self.output: dict[str, Value] | None = None
         self.ready_at: datetime | None = None
         self.error: str | None = None
         self.events: list[Event] = []
@@ -61,6 +67,8 @@ class RunChanges:
             ready_at=self.ready_at,
             error=self.error,
             events=tuple(self.events),
+            order=self.order,
+            output=self.output,
         )
 
     def current(self) -> tuple[Step, Visit]:
@@ -96,9 +104,8 @@ class RunChanges:
     # -- ends of a visit --
 
     def succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
-        # The output of an inline step follows from entries that exist already. Only effects need their output recorded.
-        is_effect = step.kind.nature is Nature.EFFECT
-        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if is_effect else {}
+        # The output of an inline step follows from entries that exist already. Only that of others is recorded.
+        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if step.kind.nature in _RETURNS else {}
         visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
         self.put(visit, EntryKind.STEP_SUCCEEDED, **returned)
         self.cursor = step.following

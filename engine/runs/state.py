@@ -20,7 +20,7 @@ MAX_OUTPUT: Final = 1_500_000
 """Maximum size of the output of one step, in characters of JSON. Larger data belongs in a file store."""
 
 
-_WITH_PARAMS: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING})
+_WITH_PARAMS: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING, StepStatus.IN_RUNS})
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -57,6 +57,31 @@ class ReviewResult(Struct, frozen=True, kw_only=True):
     """The content when the request opened, if approvers changed it and too few of them approved that."""
 
 
+class ChildRun(Struct, frozen=True, kw_only=True):
+    """A run that a step started, as its parent sees it. `title`: of its workflow."""
+
+    run: str
+    title: str
+    status: RunStatus
+    output: dict[str, Value] | None = None
+    error: str | None = None
+
+
+class NotStarted(Struct, frozen=True):
+    """Why a step could not start its run, as a sentence."""
+
+    message: str
+
+
+class RunOrder(Struct, frozen=True, kw_only=True):
+    """A run that a visit is about to start."""
+
+    step: str
+    visit: int
+    workflow: str
+    inputs: dict[str, Value]
+
+
 class RunState(Struct, frozen=True, kw_only=True):
     """A run as loaded. `visits`: the latest visit of each step, by step id. `cursor`: the index of the current step."""
 
@@ -72,6 +97,10 @@ class RunState(Struct, frozen=True, kw_only=True):
     """The latest decisions with the visit that each is about, by step id. Loaded only for workflows that read them."""
     revisions: tuple[Revision, ...] = ()
     """The changes that approvers asked for, the oldest first. Loaded only for workflows that offer it."""
+    children: tuple[ChildRun, ...] = ()
+    """The runs that the current visit started."""
+    started: Mapping[tuple[str, int], ChildRun | NotStarted] = field(default_factory=dict)
+    """The runs that this unit of work started, or could not start, by the step and visit of their orders."""
     cancelled: bool = False
 
 
@@ -98,7 +127,9 @@ class Event(Struct, frozen=True):
 class Progress(Struct, frozen=True, kw_only=True):
     """The state to save, and where the run stopped.
 
-    Exactly one of these holds: the run ended, it has an `effect`, it goes on at `ready_at`, or it waits for people.
+    Exactly one of these holds: the run ended, it has an `effect`, it goes on at `ready_at`, or it waits for people or
+    for runs that it started. A progress with an `order` is not saved: the caller starts that run, and moves the run
+    again with `RunState.started`. `output`: what the run returns.
     """
 
     status: RunStatus
@@ -109,6 +140,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     ready_at: datetime | None
     error: str | None
     events: tuple[Event, ...]
+    order: RunOrder | None = None
+    output: dict[str, Value] | None = None
 
 
 class StepOutput(Struct, frozen=True):

@@ -19,13 +19,21 @@ def proceed(
     now: datetime,
     may_run_effects: bool = True,
     may_open_requests: bool = True,
+    may_start_runs: bool = False,
 ) -> Progress:
     """Move the run forward until it has to stop, and return where it stopped.
 
     Without `may_run_effects` it also stops before an effect, which a runner then claims. Without `may_open_requests` it
-    also stops before a request.
+    also stops before a request. With `may_start_runs` it stops with an order where a step starts a run of its own.
     """
-    transition = Transition(workflow, state, now, may_run_effects=may_run_effects, may_open_requests=may_open_requests)
+    transition = Transition(
+        workflow,
+        state,
+        now,
+        may_run_effects=may_run_effects,
+        may_open_requests=may_open_requests,
+        may_start_runs=may_start_runs,
+    )
     transition.run()
     return transition.progress()
 

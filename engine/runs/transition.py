@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -16,8 +16,9 @@ from engine.expressions import resolve_params
 from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
+from engine.runs import child_runs
 from engine.runs.run_changes import RunChanges
-from engine.runs.state import Effect, Event, ReviewResult, StepFailure, Visit
+from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
 from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import Nature
@@ -27,7 +28,7 @@ MAX_CRASHES: Final = 10
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """How long one call of a step may take if the workflow sets no timeout."""
 # Module names, because they are read at each step, and reading a member of an enum class takes longer.
-_EFFECT, _SLEEP = Nature.EFFECT, Nature.SLEEP
+_EFFECT, _SLEEP, _RUNS = Nature.EFFECT, Nature.SLEEP, Nature.RUNS
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
 _ENDS: Final = {RequestState.REJECTED: RunStatus.REJECTED, RequestState.EXPIRED: RunStatus.EXPIRED}
 """How a run ends whose request was not approved. In any other state, the run is cancelled."""
@@ -45,10 +46,19 @@ class Transition(RunChanges):
             self._cancel()
         while not self.stopped:
             if self.cursor == len(self.workflow.steps):
-                self.end(RunStatus.SUCCEEDED)
+                self._finish()
             else:
                 step = self.workflow.steps[self.cursor]
                 self._advance(step, self.visits.get(step.id))
+
+    def _finish(self) -> None:
+        """End a run that has no more steps, with the output that the workflow declares."""
+        try:
+            self.output = child_runs.render_output(self.workflow, self.scope.names(self.visits, self.cursor))
+        except (ExpressionError, InvalidValue) as error:
+            self.end(RunStatus.FAILED, f"Every step is done, but the run has no output: {error}")
+        else:
+            self.end(RunStatus.SUCCEEDED)
 
     def _advance(self, step: Step, visit: Visit | None) -> None:
         if visit is None or visit.status in _OVER:
@@ -59,7 +69,9 @@ class Transition(RunChanges):
         elif visit.status is StepStatus.OUTPUT_IN_REVIEW:
             self._after_review(step, visit, self._accept_output)
         elif visit.status is StepStatus.READY:
-            self._call(step, visit)
+            self._go(step, visit)
+        elif visit.status is StepStatus.IN_RUNS:
+            self._after_runs(step, visit, self.state.children)
         elif visit.status is StepStatus.STARTED:
             self._recover(step, visit)
         elif visit.status is StepStatus.RETRYING:
@@ -199,10 +211,47 @@ class Transition(RunChanges):
             if nature is _SLEEP:
                 visit = replace(visit, status=StepStatus.SLEEPING, wakes_at=step.kind.wakes_at(params.value, self.now))
                 self.put(visit, EntryKind.STEP_SLEEPING, until=str(visit.wakes_at))
+            elif nature is _RUNS:
+                self._start_run(step, visit)
             else:
                 self._produce(step, visit)
         except (Tampered, InvalidValue) as error:
             self.fail(step, visit, str(error))
+
+    def _go(self, step: Step, visit: Visit) -> None:
+        """Go on with a visit about which nothing is left to ask."""
+        if step.kind.nature is _RUNS:
+            assert visit.params is not None
+            self._begin(step, visit, visit.params, visit.digest)
+        else:
+            self._call(step, visit)
+
+    def _start_run(self, step: Step, visit: Visit) -> None:
+        """Let the step start its run, or say that it has, or why it cannot."""
+        started = self.state.started.get((step.id, visit.visit))
+        if isinstance(started, NotStarted):
+            self.fail(step, visit, started.message)
+        elif started is not None:
+            visit = replace(visit, status=StepStatus.IN_RUNS, attempt=visit.attempt + 1)
+            self.put(visit, EntryKind.STEP_STARTED, attempt=visit.attempt, child=started.run)
+            self._after_runs(step, visit, (started,))
+        elif self.may_start_runs:
+            assert visit.params is not None
+            self.order = child_runs.order(step, visit, visit.params.value)
+            self.stopped = True
+        else:
+            self.put(replace(visit, status=StepStatus.READY))
+            self.wait(RunStatus.RUNNING, self.now)
+
+    def _after_runs(self, step: Step, visit: Visit, children: Sequence[ChildRun]) -> None:
+        """Go on with the output of the run that the step started, once it has ended."""
+        child = children[-1]
+        if not child.status.ended:
+            self.wait(RunStatus.WAITING, None)
+        elif child.status is RunStatus.SUCCEEDED:
+            self._complete(step, visit, child_runs.output_of(child))
+        else:
+            self.fail(step, visit, child_runs.failure_of(child))
 
     def _call(self, step: Step, visit: Visit) -> None:
         params = visit.params

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from engine import json_values
-from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal, Work
-from engine.errors import Conflict
-from engine.json_values import Value
+from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal
 from engine.service.context import CommandContext
-from engine.store import deliveries, request_rows, run_rows
+from engine.store import run_rows
 from engine.store.port import Tx
+from engine.worker import run_cancellation
 
 
 def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved) -> Done | Refusal:
@@ -24,22 +22,5 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     if run.state.cancelled or run.state.status.ended:
         return NotWaiting(run=command.run, status=run.state.status)
     reason = json_values.clean_text(command.reason) if command.reason else None
-    record: dict[str, Value] = {"by": actor.id, "reason": reason}
-    request_rows.lock_open(tx, command.run)
-    if not run_rows.try_cancel(tx, run, record):
-        raise Conflict(f"run {command.run} was moved by another process")
-    for request_id in request_rows.cancel_requests(tx, command.run, by=actor.id):
-        deliveries.mark_outdated(tx, command.run, request_id, closes=True)
-        tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=command.run, request=request_id, actor=actor))
-    tx.audit(
-        run.workspace,
-        entry(
-            EntryKind.RUN_CANCEL_ASKED,
-            run=command.run,
-            actor=actor,
-            reason=reason,
-            surface=command.origin.surface,
-        ),
-    )
-    tx.enqueue(Work("advance", command.run))
+    run_cancellation.ask_to_end(tx, run, actor, reason=reason, surface=command.origin.surface)
     return Done(run=command.run)

@@ -15,7 +15,7 @@ from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Reg
 from engine.errors import Conflict, InvalidValue, StepError
 from engine.ports import StepType
 from engine.references import EMAIL, parse
-from engine.service import reference_checks
+from engine.service import called_workflows, reference_checks
 from engine.service.context import CommandContext
 from engine.steps import missing_services
 from engine.store import trigger_rows, workflows
@@ -44,7 +44,7 @@ def register(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
-    wrong += _missing_here(context, workflow)
+    wrong += _missing_here(context, tx, command.workspace, workflow)
     doubtful += _missing_secrets(context, workflow)
     if wrong:
         return NotAllowed(why=" ".join(wrong))
@@ -84,12 +84,13 @@ def _save(
     trigger_rows.replace_triggers(tx, workspace, registration.id, triggers)
 
 
-def _missing_here(context: CommandContext, workflow: Workflow) -> list[str]:
+def _missing_here(context: CommandContext, tx: Tx, workspace: str, workflow: Workflow) -> list[str]:
     """Return a sentence for everything that the workflow needs and that is not set up on this server."""
     return [
         *unavailable_proofs(context.unavailable, workflow),
         *_missing_channels(context, workflow),
         *missing_services.find_missing(workflow, context.advancer.kinds),
+        *called_workflows.check(tx, context.advancer.workflow, workspace, workflow),
     ]
 
 

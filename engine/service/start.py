@@ -5,9 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
-from engine import audit, fields, json_values, runs
-from engine.audit import Entry
-from engine.audit_entries import EntryKind, entry
+from engine import fields, json_values, runs
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     Firing,
@@ -25,20 +23,15 @@ from engine.domain import (
     Work,
 )
 from engine.json_values import Value
-from engine.references import Reference, parse
 from engine.runs import Progress, RunState
 from engine.service.context import CommandContext
 from engine.store import people, run_rows, workflows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.workflows import CurrentWorkflow
+from engine.worker import child_runs, starters
+from engine.worker.starters import NoStarter
 from engine.workflowfile import Workflow
-
-MAX_INPUTS: Final = 256_000
-"""Maximum size of the inputs of a run together, in characters of JSON."""
-
-RECORDED_INPUTS: Final = 500
-"""Maximum size of inputs that the audit log keeps in full, in characters. The content of requests has no limit."""
 
 MAX_QUEUED: Final = 100
 """Maximum number of runs of one trigger that wait for the run before."""
@@ -79,7 +72,7 @@ def start(
     )
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=command.key, inputs=inputs_json)
-    tx.audit(run.workspace, _started_entry(run, workflow, requester))
+    tx.audit(run.workspace, child_runs.started_entry(run, workflow, requester))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.enqueue(Work("advance", run.state.id))
@@ -128,23 +121,16 @@ def _requester(
 def _check_starter(
     recipients: Recipients, command: Start, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:
-    """Return the actor if they may start the workflow. Guests may only if `may_run` names them."""
-    starters = _starters(workflow)
-    guest = recipients.guest(command.workspace, command.actor)
-    if not starters:
-        if guest is not None:
-            return NotAllowed(why=f"Guests cannot start {workflow.name}. Its owner can name them under `may_run`.")
-        if recipients.is_unverified(command.workspace, command.actor):
-            return NotAllowed(why="Slack did not answer in time whether you are a member here. Try again in a moment.")
-        return recipients.actor(command.workspace, command.actor)
-    requester = recipients.actor(command.workspace, command.actor)
-    if guest is None and requester.id == current.owner:
-        return requester
-    may, unknown = recipients.among(guest.addresses if guest else requester.addresses, starters)
-    if may:
-        return requester
+    """Return the actor if they may start the workflow."""
+    found = starters.find_starter(recipients, command.workspace, command.actor, owner=current.owner, workflow=workflow)
+    if isinstance(found, Person):
+        return found
+    if found.why is NoStarter.GUEST:
+        return NotAllowed(why=f"Guests cannot start {workflow.name}. Its owner can name them under `may_run`.")
+    if found.why is NoStarter.UNVERIFIED:
+        return NotAllowed(why="Slack did not answer in time whether you are a member here. Try again in a moment.")
     allowed = f"You cannot start {workflow.name}. It is for {', '.join(workflow.may_run)}."
-    return NotAllowed(why=" ".join([allowed, *unknown]))
+    return NotAllowed(why=" ".join([allowed, *found.notes]))
 
 
 def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
@@ -152,27 +138,11 @@ def _unknown_workflow(tx: Tx, command: Start) -> NotFound:
     return NotFound(what="workflow", name=command.workflow, suggestion=close[0] if close else None)
 
 
-def _started_entry(run: LoadedRun, workflow: Workflow, requester: Person) -> Entry:
-    content: dict[str, Value] = {
-        "workflow": workflow.name,
-        "version": run.version,
-        "hash": workflow.hash,
-        "surface": run.origin.surface,
-    }
-    if run.state.inputs:
-        content |= audit.abridged("inputs", dict(run.state.inputs), RECORDED_INPUTS)
-    return entry(EntryKind.RUN_STARTED, run=run.state.id, actor=requester, content=content)
-
-
-def _starters(workflow: Workflow) -> list[Reference]:
-    """Return the people who may start the workflow besides its owner; without any, every member may."""
-    return [reference for name in workflow.may_run if (reference := parse(name)) is not None]
-
-
 def _too_large(written: str) -> dict[str, str]:
-    if len(written) <= MAX_INPUTS:
+    most = child_runs.MAX_INPUTS
+    if len(written) <= most:
         return {}
-    return {"inputs": f"together they are {len(written):,} characters long; at most {MAX_INPUTS:,} are taken."}
+    return {"inputs": f"together they are {len(written):,} characters long; at most {most:,} are taken."}
 
 
 def _new_run(

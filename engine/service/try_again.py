@@ -24,6 +24,9 @@ _ANOTHER: Final = NotAllowed(
 _ERASED: Final = NotAllowed(
     why="The contents of this run were erased, so it cannot be tried again. If it is still needed, start a new run."
 )
+_NO_OUTPUT: Final = NotAllowed(
+    why="Every step of this run is done, and only its output is missing. Correct `output` in its workflow."
+)
 _UNCLEAR: Final = NotAllowed(
     why="A person stopped this run before it was clear whether its last step happened. Find that out, and start a new "
     "run if it did not."
@@ -74,7 +77,12 @@ def _check(context: CommandContext, tx: Tx, run: LoadedRun, command: TryAgain) -
         return _NOT_FAILED
     if erasure.is_erased(tx.connection, state.id):
         return _ERASED
-    step = context.advancer.workflow(tx, run.workflow, run.version).steps[state.cursor]
+    if run.parent is not None:
+        return NotAllowed(why=f"A step of run {run.parent} started this run and has heard how it ended. Try that one.")
+    steps = context.advancer.workflow(tx, run.workflow, run.version).steps
+    if state.cursor == len(steps):
+        return _NO_OUTPUT
+    step = steps[state.cursor]
     visit = state.visits.get(step.id)
     if command.step not in (None, step.id) or (visit is not None and command.visit not in (None, visit.visit)):
         return _ANOTHER

@@ -17,6 +17,7 @@ from engine.steps.email import EmailStep
 from engine.steps.form import FormStep
 from engine.steps.http import HttpStep
 from engine.steps.message import MessageStep
+from engine.steps.run import RunStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 
@@ -29,7 +30,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 _BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (
     *(SetStep, FormStep, WaitStep, BranchStep, HttpStep),
-    *(MessageStep, EmailStep, AiStep),
+    *(MessageStep, EmailStep, AiStep, RunStep),
 )
 _NO_SERVICES: Final = StepServices()
 

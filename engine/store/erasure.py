@@ -43,6 +43,7 @@ _NO_CONTENTS: Final[dict[str, Any]] = {
     "rev": _run.c.rev + literal_column("1"),  # what another unit has read of it is not true any more
     "inputs": "{}",
     "error": None,
+    "output": None,
     "cancel": case((_run.c.cancel.is_not(None), "{}")),  # that it was cancelled stays, and why does not
 }
 _HAS_ENDED: Final = _run.c.ended_at.is_not(None)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, bindparam, exists, select
 
 from engine.domain import Address
 from engine.domain.people import ACCOUNT
-from engine.read_models import AddressPeriod, PersonView
+from engine.person_views import AddressPeriod, PersonView
 from engine.references import parse
 from engine.store import people
 from engine.store.connection import Connection

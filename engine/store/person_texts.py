@@ -65,7 +65,7 @@ def _table(row: Any, *, texts: str = "", json: str = "", people: str = "") -> Te
     return TextTable(row.__table__, tuple(texts.split()), tuple(json.split()), tuple(people.split()))
 
 
-RUN: Final = _table(RunRow, texts="requester_label error key", json="origin inputs cancel", people="requester")
+RUN: Final = _table(RunRow, texts="requester_label error key", json="origin inputs cancel output", people="requester")
 DECISION: Final = _table(DecisionRow, texts="reason", json="edits record", people="person")
 REQUEST: Final = _table(RequestRow, texts="title", json="details content", people="closed_by")
 DELIVERY: Final = _table(DeliveryRow, texts="address last_error", people="person")

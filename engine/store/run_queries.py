@@ -13,7 +13,7 @@ from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepView
-from engine.store import model_calls, people, step_answers, workflows
+from engine.store import child_rows, model_calls, people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
@@ -77,7 +77,7 @@ def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]
     steps = (_step_view(row, labelled) for row in _VISITS.all(connection, {"run": view.id}))
     by_call = ((step, (step.step, step.visit)) for step in steps)
     visits = (replace(step, answers=answers.get(call, ()), model_calls=calls.get(call, ())) for step, call in by_call)
-    return replace(labelled, steps=tuple(visits))
+    return replace(labelled, steps=tuple(visits), children=child_rows.child_views(connection, view.id))
 
 
 _step_labels = lru_cache(_LABELLED)(load_step_labels)
@@ -126,6 +126,8 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         queued=row.queued and row.ended_at is None,
         cancelled=row.cancel is not None,
         is_erased=row.erased_at is not None,
+        parent=row.parent,
+        output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
     )
 
 

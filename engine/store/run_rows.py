@@ -15,8 +15,8 @@ from engine.domain import Origin, Params, RunStatus, StepStatus, Work
 from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
-from engine.runs import Progress, RunState, Visit
-from engine.store import request_model, workflows
+from engine.runs import ChildRun, Progress, RunOrder, RunState, Visit
+from engine.store import child_rows, request_model, workflows
 from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
@@ -37,10 +37,9 @@ _REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", St
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
+_NOT_LOADED: Final = ("id", "key", "error", "ended_at", "erased_at", "parent_step", "parent_visit", "output")
 _LOAD = Statement(
-    select(*(column for column in _run.c if column.name not in ("id", "key", "error", "ended_at", "erased_at"))).where(
-        _run.c.id == bindparam("id")
-    )
+    select(*(column for column in _run.c if column.name not in _NOT_LOADED)).where(_run.c.id == bindparam("id"))
 )
 _VISITS = Statement(
     select(*(column for column in _visit.c if column.name != "run")).where(_visit.c.run == bindparam("run"))
@@ -75,6 +74,7 @@ _PROGRESS = Statement(
         status=bindparam("new_status"),
         cursor=bindparam("new_cursor"),
         error=bindparam("new_error"),
+        output=bindparam("new_output"),
         ready_at=case(
             (_run.c.wakes > bindparam("seen_wakes"), bindparam("now", type_=Utc)), else_=bindparam("next_at", type_=Utc)
         ),
@@ -121,6 +121,7 @@ _CANCEL = Statement(
     )
     .values(cancel=bindparam("record"), wakes=_run.c.wakes + 1, ready_at=bindparam("now"))
 )
+_CANCELLATION = Statement(select(_run.c.cancel).where(_run.c.id == bindparam("run")))
 DUE = (
     select(_run.c.id)
     .where(
@@ -176,6 +177,8 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     trigger: str | None = None
     queued: bool = False
     """Whether it begins when the earlier runs of its trigger have ended."""
+    parent: str | None = None
+    """The run whose step started it."""
 
     @property
     def run_owner(self) -> RunOwner:
@@ -208,6 +211,7 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
             started_at=row.started_at,
             visits=visits,
             review=_answer(connection, run, row.cursor, visits),
+            children=_children(connection, run, row.cursor, visits),
             cancelled=row.cancel is not None,
         ),
         workspace=row.workspace,
@@ -223,7 +227,15 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
         lease_until=row.lease_until,
         trigger=row.trigger,
         queued=row.queued,
+        parent=row.parent,
     )
+
+
+def _children(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> tuple[ChildRun, ...]:
+    for visit in visits.values():
+        if visit.index == cursor and visit.status is StepStatus.IN_RUNS:
+            return child_rows.load_children(connection, run=run, step=visit.step, visit=visit.visit)
+    return ()
 
 
 def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> Any:
@@ -272,8 +284,10 @@ def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | N
     return None if row is None else row.id
 
 
-def insert_run(tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, inputs: str) -> None:
-    """Write a new run with its first progress. `inputs`: as JSON."""
+def insert_run(
+    tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, inputs: str, order: RunOrder | None = None
+) -> None:
+    """Write a new run with its first progress. `inputs`: as JSON. `order`: of its parent, if a step started it."""
     tx.write(
         _NEW,
         {
@@ -289,6 +303,9 @@ def insert_run(tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, i
             "started_at": tx.now,
             "trigger": run.trigger,
             "queued": run.queued,
+            "parent": run.parent,
+            "parent_step": order.step if order is not None else None,
+            "parent_visit": order.visit if order is not None else None,
             **_progress_columns(tx, progress),
         },
     )
@@ -312,6 +329,7 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
             "new_status": columns["status"],
             "new_cursor": columns["cursor"],
             "new_error": columns["error"],
+            "new_output": columns["output"],
             "next_at": columns["ready_at"],
             "new_lease": columns["lease_until"],
             "new_end": columns["ended_at"],
@@ -328,6 +346,7 @@ def _progress_columns(tx: Tx, progress: Progress) -> dict[str, Any]:
         "status": progress.status,
         "cursor": progress.cursor,
         "error": progress.error,
+        "output": None if progress.output is None else json_values.dumps(progress.output),
         "ready_at": tx.now if has_effect else progress.ready_at,
         "lease_until": tx.now + LEASE if has_effect else None,
         "ended_at": tx.now if progress.status.ended else None,
@@ -414,3 +433,10 @@ def try_cancel(tx: Tx, run: LoadedRun, record: dict[str, Value]) -> bool:
     """Ask the run to end. Return False if it has moved, or was asked by another unit."""
     params = {"held": run.state.id, "seen_rev": run.rev, "record": json_values.dumps(record), "now": tx.now}
     return bool(tx.write(_CANCEL, params))
+
+
+def load_cancellation(connection: Connection, run: str) -> dict[str, Value]:
+    """Return by whom a run was asked to end, and why."""
+    row = _CANCELLATION.one(connection, {"run": run})
+    assert row is not None
+    return cast("dict[str, Value]", json_values.loads(row.cancel))

@@ -65,6 +65,7 @@ class RunRow(SQLModel, table=True):
         Index("run_workspace", "workspace", "id"),
         Index("run_requester", "requester", "id"),
         Index("run_workflow", "workflow", "id", "requester"),
+        Index("run_parent", "parent", "id", sqlite_where=text("parent IS NOT NULL")),
         Index("run_trigger", "trigger", "id", sqlite_where=text("ended_at IS NULL")),
         Index("run_requester_open", "requester", "id", sqlite_where=text("ended_at IS NULL")),
         Index(
@@ -119,6 +120,12 @@ class RunRow(SQLModel, table=True):
     """The trigger that started it, which may be gone by now."""
     queued: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """Whether it begins when the earlier runs of its trigger have ended."""
+    parent: str | None = None
+    """The run whose step started it."""
+    parent_step: str | None = None
+    parent_visit: int | None = None
+    output: str | None = text_column()
+    """What it returned when it succeeded, as JSON, if its workflow declares that."""
 
 
 class StepRunRow(SQLModel, table=True):

@@ -24,12 +24,12 @@ from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
-from engine.runs import Effect, Outcome, Progress, RunState, Visit
+from engine.runs import ChildRun, Effect, NotStarted, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
-from engine.worker import drafting_models
+from engine.worker import child_runs, drafting_models, run_cancellation
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
@@ -102,7 +102,19 @@ class Advancer:
         if _waits_for_earlier(tx, run):
             run_rows.wait_longer(tx, run)
             return None
-        return self._save(tx, run, runs.proceed(*self._pinned(tx, run), now=tx.now), resolved)
+        return self._save(tx, run, self._proceed(tx, run, resolved), resolved)
+
+    def _proceed(self, tx: Tx, run: LoadedRun, resolved: Resolved) -> Progress:
+        """Move a run until it has to stop, and start the runs that its steps order on the way."""
+        workflow, state = self._pinned(tx, run)
+        recipients = Recipients(tx, self.directory, resolved)
+        started: dict[tuple[str, int], ChildRun | NotStarted] = {}
+        while True:
+            progress = runs.proceed(workflow, replace(state, started=started), now=tx.now, may_start_runs=True)
+            order = progress.order
+            if order is None:
+                return progress
+            started[order.step, order.visit] = child_runs.start(tx, run, order, recipients, self.workflow)
 
     def record(
         self, tx: Tx, claimed: ClaimedEffect, outcome: Outcome, resolved: Resolved, *, may_open_requests: bool = True
@@ -132,9 +144,13 @@ class Advancer:
 
     def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
         self.foresee(tx, run, progress, resolved)
+        if progress.status is RunStatus.CANCELLED and any(not child.status.ended for child in run.state.children):
+            run_cancellation.cancel_children(tx, run.state.id)
         if not run_rows.try_save_run(tx, run, progress):
             raise Conflict(f"run {run.state.id} was moved by another process")
         self.follow(tx, run, progress, resolved)
+        if progress.ready_at is not None and progress.ready_at <= tx.now:
+            tx.enqueue(Work("advance", run.state.id))
         return ClaimedEffect(run.state.id, run.rev + 1, progress.effect) if progress.effect else None
 
     def alert_stuck(self, tx: Tx, run_id: str, reason: str) -> None:
@@ -175,6 +191,8 @@ class Advancer:
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
         if progress.status.ended and run.trigger is not None:
             run_rows.wake_queued(tx, run.trigger)
+        if progress.status.ended and run.parent is not None:
+            wake(tx, run.parent)
         for visit in progress.visits:
             approval = self._follow_approval(tx, run, visit)
             # If a person stopped the run, the alert about the unknown outcome already shows that.

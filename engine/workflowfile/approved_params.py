@@ -13,11 +13,13 @@ from engine.workflowfile.step_kinds import Nature
 from engine.workflowfile.workflow import Step
 
 NAME: Final = "approved"
+NATURES: Final = frozenset({Nature.EFFECT, Nature.RUNS})
+"""How steps run that leave what they were called with."""
 
 
 def keeps(step: Step) -> bool:
-    """Return whether the step leaves what it was called with: an effect that people review before it runs."""
-    return step.gate is not None and step.gate.at is ReviewPoint.BEFORE and step.kind.nature is Nature.EFFECT
+    """Return whether the step leaves what it was called with: a call that people review before it runs."""
+    return step.gate is not None and step.gate.at is ReviewPoint.BEFORE and step.kind.nature in NATURES
 
 
 def check_reference(

@@ -134,6 +134,16 @@ def check_branch(report: ProblemReport, step: StepDraft, file: StepFile) -> None
         report.add((*sure.at, "when"), message, "Write its steps under `otherwise`, at the end.")
 
 
+def check_runs(report: ProblemReport, step: StepDraft, kind: StepKind) -> None:
+    """Report keys that have no meaning on a step that starts runs, and a workflow that would run itself."""
+    if kind.nature is not Nature.RUNS or step.file is None:
+        return
+    _report_meaningless(report, step, step.file, "retry", "idempotent", "timeout")
+    name = step.file.with_.get("workflow")
+    if name is not None and name == report.value(("name",)):
+        report.add((*step.at, "with", "workflow"), "This workflow would run itself, and never come to an end.")
+
+
 def check_form(report: ProblemReport, step: StepDraft, file: StepFile, gate: GateFile | None) -> None:
     """Report keys that have no meaning on a form, and required fields of a form that may expire unanswered."""
     _report_meaningless(report, step, file, "with", "edit", "at", "retry", "idempotent", "timeout")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from engine.expressions import Kind, StaticType, type_of_texts
+from engine.expressions import Kind, StaticType, Template, type_of_texts
 from engine.json_values import Path
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.phrases import cite, list_names, suggest
 from engine.workflowfile.report import ProblemReport
-from engine.workflowfile.workflow import Step
 
 NAME: Final = "decision"
 PARTS: Final = ("by", "at", "verdict", "reason", "edited", "rating", "comment")
@@ -43,11 +42,9 @@ def type_of_part(parts: Path) -> StaticType | None:
     return _TYPES.get(parts)
 
 
-def reads(step: Step, name: str = NAME) -> bool:
-    """Return whether an expression of the step reads `name`, as the decision, of an earlier step."""
-    return any(
-        path[0] == "steps" and path[2:3] == (name,) for template in step.templates for path in template.references
-    )
+def reads(texts: Iterable[Template], name: str = NAME) -> bool:
+    """Return whether one of the texts reads `name`, as the decision, of an earlier step."""
+    return any(path[0] == "steps" and path[2:3] == (name,) for template in texts for path in template.references)
 
 
 def check_reference(

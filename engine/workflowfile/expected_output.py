@@ -131,12 +131,20 @@ def _iter_reads(workflow: Workflow, step: Step) -> Iterator[tuple[str, Path, boo
     if step.gate is not None and step.gate.at is ReviewPoint.AFTER:
         # A gate after the step asks people about the whole output.
         yield step.label, (), False
+    for reader, template in _iter_texts(workflow, step):
+        for reference in template.references:
+            path = _output_path(reference, step.id)
+            if path is not None:
+                yield reader, path, reference in template.optional_references
+
+
+def _iter_texts(workflow: Workflow, step: Step) -> Iterator[tuple[str, Template]]:
+    """Yield each text that may read the output of a step, with the title of what it belongs to."""
     for other in workflow.steps[step.index :]:
         for template in _templates(other, own=other.index == step.index):
-            for reference in template.references:
-                path = _output_path(reference, step.id)
-                if path is not None:
-                    yield other.label, path, reference in template.optional_references
+            yield other.label, template
+    for _, template in workflow.output.templates if workflow.output is not None else ():
+        yield "What the workflow returns", template
 
 
 def _templates(step: Step, *, own: bool) -> Sequence[Template]:

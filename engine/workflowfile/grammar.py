@@ -48,7 +48,9 @@ OTHERWISE: Final = "otherwise"
 """The name of the path that a branch takes if no condition is true."""
 MAX_DEPTH: Final = 5
 """How deep branches may lie inside each other."""
-UNBUILT_STEP_TYPES: Final = ("run",)
+MAX_OUTPUTS: Final = 100
+"""Maximum number of values that a workflow returns."""
+UNBUILT_STEP_TYPES: Final = ("foreach",)
 """Kinds of steps that the grammar knows and that are not built yet."""
 
 
@@ -357,3 +359,4 @@ class WorkflowFile(FilePart):
     triggers: list[Any] = []
     examples: list[ExampleFile] = []
     steps: Annotated[list[Any], Key(min_length=1)]
+    output: Annotated[dict[str, Any], Key(min_length=1, max_length=MAX_OUTPUTS)] | None = None

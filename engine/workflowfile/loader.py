@@ -24,6 +24,7 @@ from engine.workflowfile import (
     edit_checks,
     example_compiler,
     jump_checks,
+    output_compiler,
     review_names,
     step_lists,
     step_titles,
@@ -52,7 +53,7 @@ from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.step_kinds import FORM, SET, Nature, StepKind
+from engine.workflowfile.step_kinds import FORM, SET, StepKind
 from engine.workflowfile.step_lists import PathDraft
 from engine.workflowfile.workflow import BranchPath, Gate, Step, Workflow
 
@@ -67,13 +68,17 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     """
     report = ProblemReport(yaml_tree.read(source), registered=registered)
     draft = read_draft(report)
-    steps = _StepCompiler(report, draft, kinds).compile()
+    compiler = _StepCompiler(report, draft, kinds)
+    steps = compiler.compile()
+    output = output_compiler.compile_output(report, draft, compiler.names)
     jump_checks.check_comments_are_read(report, draft.steps, steps)
     triggers = trigger_compiler.compile_triggers(report, draft)
     examples = example_compiler.compile_examples(report, draft.file.examples if draft.file is not None else (), steps)
     report.raise_problems()
     file = draft.file
     assert file is not None
+    texts = [template for step in steps for template in step.templates]
+    texts += [template for _, template in output.templates] if output is not None else []
     return Workflow(
         name=file.name,
         title=file.title or file.name,
@@ -83,11 +88,12 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         may_run=tuple(file.may_run or ()),
         triggers=tuple(triggers),
         steps=tuple(steps),
+        output=output,
         examples=examples,
         source=source,
         hash=hashlib.sha256(source).hexdigest(),
-        reads_decisions=any(decision_outputs.reads(step) for step in steps),
-        reads_approved=any(decision_outputs.reads(step, approved_params.NAME) for step in steps),
+        reads_decisions=decision_outputs.reads(texts),
+        reads_approved=decision_outputs.reads(texts, approved_params.NAME),
         can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
     )
 
@@ -110,6 +116,11 @@ class _StepCompiler:
             repeated_steps=review_names.repeated_steps(draft.steps),
             secret_users={name: kind.secret_params for name, kind in kinds.items() if kind.secret_params},
         )
+
+    @property
+    def names(self) -> ExpressionNames:
+        """The names that expressions may use after the steps that were compiled."""
+        return self._names
 
     def compile(self) -> list[Step]:
         """Return the steps, as far as they are right. Problems are reported."""
@@ -151,6 +162,7 @@ class _StepCompiler:
         paths = tuple(self._compile_path(path, names) for path in draft.paths)
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
+            checks.check_runs(self._report, draft, kind)
         if kind is None or params is None:
             return None, outputs
         step = _build_step(draft, file, kind=kind, params=params, when=when, gate=gate)
@@ -262,8 +274,12 @@ def _describe_outputs(
 ) -> StepOutputs:
     """Return the outputs of a step that later steps may name. Their types are added once the gate is compiled."""
     is_set = params is not None and draft.uses == SET
-    is_effect = kind is not None and kind.nature is Nature.EFFECT
-    leaves_approved = is_effect and draft.gate is not None and draft.gate.at == "before"
+    leaves_approved = (
+        kind is not None
+        and kind.nature in approved_params.NATURES
+        and draft.gate is not None
+        and draft.gate.at == "before"
+    )
     return StepOutputs(
         kind=draft.uses or "",
         names=output_names,

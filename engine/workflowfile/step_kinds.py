@@ -23,6 +23,8 @@ BRANCH: Final = "branch"
 """The name of the kind that chooses one of its paths, which have steps of their own."""
 AI: Final = "ai"
 """The name of the kind that asks a language model."""
+RUN: Final = "run"
+"""The name of the kind that runs another workflow."""
 
 
 class Nature(Enum):
@@ -34,6 +36,8 @@ class Nature(Enum):
     """Computes its output from its parameters alone. It runs inside the transaction that reaches it."""
     SLEEP = "sleep"
     """Lets the run sleep until a time."""
+    RUNS = "runs"
+    """Starts runs of its own, and waits for their ends."""
 
 
 class StepKind(Protocol):

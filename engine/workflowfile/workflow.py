@@ -296,6 +296,8 @@ class Workflow:
     may_run: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     steps: tuple[Step, ...]
+    output: CompiledValue | None = None
+    """What a run returns to the run that started it, by name."""
     source: bytes = b""
     """The bytes of the file."""
     hash: str = ""

@@ -35,10 +35,10 @@ from engine.fields.field import LONGEST, MAX_OPTIONS
 from engine.json_values import Value
 from engine.ports import StepContext, StepServices, StepType
 from engine.runs import DEFAULT_TIMEOUT, MAX_OUTPUT
-from engine.service.start import MAX_INPUTS as MAX_GIVEN
 from engine.steps import http, http_response, wait
 from engine.steps.registry import builtin
 from engine.system import SECRET_PREFIX
+from engine.worker.child_runs import MAX_INPUTS as MAX_GIVEN
 from engine.workflowfile import load, scalars, yaml_tree
 from engine.workflowfile.grammar import (
     MAX_FIELDS,

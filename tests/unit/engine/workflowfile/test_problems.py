@@ -89,7 +89,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         11,
         "steps[0].uses",
         "There is no kind of step `htp`; there are `ai`, `branch`, `email`, `form`, `http`, `message`, `page`, "
-        "`set` and `wait`. "
+        "`run`, `set` and `wait`. "
         "Did you mean `http`?",
     ),
     (step_file("id: a\nuses: emial"), 4, 11, "steps[0].uses", "Did you mean `email`?"),
