@@ -29,7 +29,7 @@ from engine.domain import (
 )
 from engine.fields import Field
 from engine.identifiers import in_words
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.language_model import ModelCall
 from engine.requests import Edit, Question, Request, Revision, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
@@ -181,6 +181,10 @@ class StepView:
     """The oldest first."""
     model_calls: tuple[ModelCall, ...] = ()
     """The language models that the step asked, the oldest call first."""
+    param_labels: Mapping[Path, str] = field(default_factory=dict)
+    """The labels that the builder gave to parts of the parameters."""
+    output_labels: Mapping[Path, str] = field(default_factory=dict)
+    """The labels that the builder gave to parts of the output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +240,9 @@ class RunView:
     """The runs that its steps started, in a view with steps."""
     step_labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of all steps of the version by id, in a view with steps."""
+
+    input_labels: Mapping[Path, str] = field(default_factory=dict)
+    """The labels that the builder gave to inputs, in a view with steps."""
 
     def step_label(self, step: str) -> str:
         """Return the label of a step, or the id in words if it is not known."""

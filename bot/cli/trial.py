@@ -247,7 +247,7 @@ class Trial:
         for step in view.steps:
             if step.output:
                 self.console.print(f"{characters.line(step.label)}:", style="cyan")
-                self.console.print(render_output(step.output))
+                self.console.print(render_output(step.output, step.output_labels))
         error = view.error or ""
         # The line of the failed step has the error already.
         reason = "" if any(error.endswith(cause) for cause in self._printed_errors) else characters.line(error)

@@ -15,6 +15,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
 
+NO_LABELS: Final[Mapping[Path, str]] = {}
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
 
@@ -143,12 +144,15 @@ def _is_plain_item(item: Value) -> bool:
     return isinstance(item, str) and item.strip() == item != "" and "," not in item and not stands_apart(visible(item))
 
 
-def undeclared(values: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
-    """Yield the parts of values that no form declares, such as an output, each with its label."""
-    parts = [*_iter_fields(dict(values), _Places(()))]
-    named = labels.of_paths([path for path, _ in parts])
+def undeclared(values: Mapping[str, Value], given: Mapping[Path, str] = NO_LABELS) -> Iterator[tuple[str, Value]]:
+    """Yield the parts of values that no form declares, such as an output, each with its label.
+
+    `given`: the labels that the builder gave to some parts.
+    """
+    parts = [*_iter_fields(dict(values), _Places(given))]
+    named = labels.of_paths([path for path, _ in parts if path not in given])
     for path, value in parts:
-        yield line(named[path]), value
+        yield line(given.get(path) or named[path]), value
 
 
 class _Places:

@@ -13,7 +13,7 @@ from bot.presentation import characters, labels, request_content, story
 from bot.presentation.story import Names
 from bot.terminal.view import grid, truncate
 from engine import fields
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.read_models import StoryEntry
 
 _SIGNS: Final = {
@@ -56,10 +56,12 @@ def render_story_entry(entry: StoryEntry, names: Names, at: datetime) -> Text:
     return Text.assemble((f"{time} ", "dim"), (sign, "bold"), f" {told}")
 
 
-def render_output(output: Mapping[str, Value]) -> Table:
-    """Render the output of a step as lines with a label and a value."""
+def render_output(output: Mapping[str, Value], given: Mapping[Path, str]) -> Table:
+    """Render the output of a step as lines with a label and a value. `given`: the labels that the builder gave."""
     table = grid()
     for name, value in output.items():
         text = request_content.show(fields.infer(value), value)
-        table.add_row(Text(characters.line(labels.in_words(name)), style="dim"), Text(truncate(text)))
+        table.add_row(
+            Text(characters.line(given.get((name,)) or labels.in_words(name)), style="dim"), Text(truncate(text))
+        )
     return table

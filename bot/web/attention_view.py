@@ -104,14 +104,15 @@ def _given(visit: AttentionVisit, attention: AttentionView) -> tuple[tuple[str, 
     """Return the values that the step was called with, without technical ones."""
     params, technical = attention.step.params, attention.technical
     shown = params.shown() if params is not None else {}
-    return tuple(run_history.values({n: v for n, v in shown.items() if n not in technical}, _people(visit)))
+    main = {name: value for name, value in shown.items() if name not in technical}
+    return tuple(run_history.values(main, _people(visit), attention.step.param_labels))
 
 
 def _details(visit: AttentionVisit, attention: AttentionView) -> Iterator[CardFact]:
     step, run = attention.step, attention.run
     params = step.params.shown() if step.params is not None else {}
     technical = {name: value for name, value in params.items() if name in attention.technical}
-    for label, text in run_history.values(technical, _people(visit)):
+    for label, text in run_history.values(technical, _people(visit), step.param_labels):
         yield CardFact(label=label, text=(text,))
     for request in visit.requests:
         if request.model.subject.step == step.step and request.model.closed_at is not None:

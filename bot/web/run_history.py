@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from bot.presentation import characters, people, request_content, request_outcome, states
 from engine import fields, requests
 from engine.domain import Person, Phrase, StepStatus
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.read_models import RequestView, RunView, StepView
 
 People: TypeAlias = Mapping[str, Person]
@@ -44,7 +44,7 @@ def trigger(run: RunView | None) -> str:
 
 def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
     """Return the inputs of the run. `people`: the people who are shown by name."""
-    return tuple(values(run.inputs, people)) if run else ()
+    return tuple(values(run.inputs, people, run.input_labels)) if run else ()
 
 
 def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
@@ -52,9 +52,21 @@ def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
     return tuple(_step(step, people) for step in run.steps) if run else ()
 
 
-def values(values: Mapping[str, Value], people: People) -> Iterator[tuple[str, str]]:
-    """Yield values with their labels, as people read them."""
-    for label, value in request_content.undeclared(values):
+def given(step: StepView, people: People) -> Iterator[tuple[str, str]]:
+    """Yield the parameters of a step with their labels, as people read them."""
+    return values(step.params.shown() if step.params else {}, people, step.param_labels)
+
+
+def output(step: StepView, people: People) -> Iterator[tuple[str, str]]:
+    """Yield the output of a step with its labels, as people read it."""
+    return values(step.output or {}, people, step.output_labels)
+
+
+def values(
+    values: Mapping[str, Value], people: People, given: Mapping[Path, str] = request_content.NO_LABELS
+) -> Iterator[tuple[str, str]]:
+    """Yield values with their labels, as people read them. `given`: the labels that the builder gave to some."""
+    for label, value in request_content.undeclared(values, given):
         yield label, requests.by_name(request_content.show(fields.infer(value), value), people)
 
 
@@ -65,8 +77,8 @@ def _step(step: StepView, people: People) -> HistoryStep:
         status=states.STEPS[step.status],
         tone="good" if step.status is StepStatus.SUCCEEDED else "bad" if step.status is StepStatus.FAILED else "calm",
         at=step.ended_at or step.started_at,
-        given=tuple(values(step.params.shown(), people)) if step.params else (),
-        output=tuple(values(step.output, people)) if step.output else (),
+        given=tuple(given(step, people)),
+        output=tuple(output(step, people)),
         error=characters.visible(step.error) if step.error else None,
     )
 

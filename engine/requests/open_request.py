@@ -35,7 +35,7 @@ from engine.requests.policy import ANY_ONE, Policy
 from engine.requests.separation import Separation
 from engine.requests.working_hours import WorkingHours
 from engine.workflowfile import Gate, GatePolicy, Step
-from engine.workflowfile.declarations import NO_DECLARATIONS
+from engine.workflowfile.declarations import NO_DECLARATIONS, with_source_label
 from engine.workflowfile.workflow import NO_CLOCKS, QUESTIONS, Clocks
 
 TITLE_LENGTH: Final = 150
@@ -345,7 +345,10 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
             continue
         if _touches_secret(path, content):
             continue
-        values = [Editable(path, field)] if field is not None else _editable_values(gate, content, path)
+        if field is not None:
+            values = [Editable(path, with_source_label(field, gate.declarations.at(path).field))]
+        else:
+            values = [*_editable_values(gate, content, path)]
         for value in values:
             if (name := json_values.show_path(value.path)) in names:
                 notes.append(f"Two values are called “{in_words(name)}”. Only the first can be edited.")
@@ -375,11 +378,16 @@ def _declared(gate: Gate, content: Params, editable: tuple[Editable, ...]) -> It
     """Yield the places that have a declaration and cannot be edited."""
     if gate.declarations is NO_DECLARATIONS:
         return
-    editable_keys = {value.path[:1] for value in editable}
     for path, field in gate.declarations.iter_values(content.value):
-        if field is not None and path[:1] not in editable_keys:
+        if field is not None and not any(_overlap(path, value.path) for value in editable):
             yield Editable(path, field)
 
 
+def _overlap(path: Path, other: Path) -> bool:
+    """Return whether one of two places is inside of the other, or both are the same."""
+    length = min(len(path), len(other))
+    return path[:length] == other[:length]
+
+
 def _touches_secret(path: Path, content: Params) -> bool:
-    return any(path[: len(secret)] == secret or secret[: len(path)] == path for secret in content.secrets)
+    return any(_overlap(path, secret) for secret in content.secrets)

@@ -19,7 +19,7 @@ from engine.store.pages import paged
 from engine.store.run_rows import read_origin
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, WorkflowRow
-from engine.workflowfile import load_step_labels
+from engine.workflowfile import ValueLabels, load_step_labels, load_value_labels
 
 _LABELLED: Final = 256
 """Number of workflow versions whose labels of steps are cached, by their source."""
@@ -56,7 +56,7 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     if not steps:
         return view
     source = workflows.load_source(connection, row.workflow, row.version)
-    return _with_steps(connection, view, _step_labels(source))
+    return _with_steps(connection, view, _step_labels(source), _value_labels(source))
 
 
 def load_source(connection: Connection, run: str) -> bytes | None:
@@ -70,17 +70,18 @@ def runs_by_ids(connection: Connection, ids: Collection[str]) -> list[RunView]:
     return _run_views(connection, connection.execute(_RUNS.where(_run.c.id.in_(ids)).order_by(_run.c.id.desc())).all())
 
 
-def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]) -> RunView:
+def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str], values: ValueLabels) -> RunView:
     """Return the view of a run with every visit to every step. `labels`: those of the steps by id."""
-    labelled = replace(view, step_labels=labels)
+    labelled = replace(view, step_labels=labels, input_labels=values.inputs)
     answers, calls = step_answers.load_answers(connection, view.id), model_calls.load_of_run(connection, view.id)
-    steps = (_step_view(row, labelled) for row in _VISITS.all(connection, {"run": view.id}))
+    steps = (_step_view(row, labelled, values) for row in _VISITS.all(connection, {"run": view.id}))
     by_call = ((step, (step.step, step.visit)) for step in steps)
     visits = (replace(step, answers=answers.get(call, ()), model_calls=calls.get(call, ())) for step, call in by_call)
     return replace(labelled, steps=tuple(visits), children=child_rows.child_views(connection, view.id))
 
 
 _step_labels = lru_cache(_LABELLED)(load_step_labels)
+_value_labels = lru_cache(_LABELLED)(load_value_labels)
 
 
 def runs_waiting_for_owner(connection: Connection, workspace: str, owner: str, limit: int) -> list[RunView]:
@@ -131,7 +132,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
     )
 
 
-def _step_view(row: Row[Any], run: RunView) -> StepView:
+def _step_view(row: Row[Any], run: RunView, values: ValueLabels) -> StepView:
     return StepView(
         step=row.step,
         label=run.step_label(row.step),
@@ -140,6 +141,8 @@ def _step_view(row: Row[Any], run: RunView) -> StepView:
         attempt=row.attempt,
         params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
         output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
+        param_labels=values.params.get(row.step, {}),
+        output_labels=values.outputs.get(row.step, {}),
         error=row.error,
         wakes_at=row.wakes_at,
         started_at=row.started_at,

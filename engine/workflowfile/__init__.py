@@ -10,6 +10,7 @@ parts of the grammar that are not built yet. `report` collects the problems. The
 from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
 from engine.workflowfile.step_titles import load_step_labels
+from engine.workflowfile.value_labels import ValueLabels, load_value_labels
 from engine.workflowfile.workflow import Gate, GatePolicy, ShownItem, Step, Trigger, Workflow
 
 __all__ = [
@@ -20,7 +21,9 @@ __all__ = [
     "Step",
     "StepKind",
     "Trigger",
+    "ValueLabels",
     "Workflow",
     "load",
     "load_step_labels",
+    "load_value_labels",
 ]

@@ -8,9 +8,9 @@ compiled, from its text alone.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from engine.expressions import CompiledValue, Template, ValueOrigin, find_origin
 from engine.fields import Field, FieldPart, FieldType, part_of
@@ -66,10 +66,14 @@ NO_DECLARATIONS: Final = Declarations()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclarationSources:
-    """The declarations of the values that expressions can read: the inputs, and the outputs of steps by step id."""
+    """The declarations of the values that expressions can read: the inputs, and the outputs of steps by step id.
+
+    `approved`: those of what steps were called with, for steps that leave it.
+    """
 
     inputs: Declarations
     steps: Mapping[str, Declarations]
+    approved: Mapping[str, Declarations] = dataclasses.field(default_factory=dict)
 
     def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declarations:
         """Return the declarations in a value of the file. `templates` holds its texts with expressions, by path."""
@@ -90,6 +94,8 @@ class DeclarationSources:
         match path:
             case ("inputs", *rest):
                 return self.inputs.at(tuple(rest))
+            case ("steps", str(step), "approved", *rest) if step in self.approved:
+                return self.approved[step].at(tuple(rest))
             case ("steps", str(step), *rest) if step in self.steps:
                 return self.steps[step].at(tuple(rest))
         return NO_DECLARATIONS
@@ -103,6 +109,22 @@ def declarations_of_params(params: CompiledValue, sources: DeclarationSources) -
 def declarations_of_fields(fields: Mapping[str, Field | None]) -> Declarations:
     """Return the declarations of inputs, or of a form's fields."""
     return _combine({name: Declarations(declared) for name, declared in fields.items() if declared is not None})
+
+
+class _Edit(Protocol):
+    """An entry of `edit`, with its type if the gate declares one."""
+
+    name: str
+    type: Field | None
+
+
+def declarations_after_edits(edits: Iterable[_Edit], declarations: Declarations) -> Declarations:
+    """Return the declarations of parameters once the gate was passed. Types that the gate declares take precedence."""
+    for edit in edits:
+        if edit.type is not None:
+            path = parse_field_path(edit.name)
+            declarations = declarations.replace(path, with_source_label(edit.type, declarations.at(path).field))
+    return declarations
 
 
 def parse_field_path(name: str) -> Path:

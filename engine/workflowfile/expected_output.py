@@ -168,6 +168,9 @@ def _build_field(step: Step, path: Path, read: _OutputRead, all_paths: Sequence[
     declared = step.kind.output_types.get(str(path[0])) if len(path) == 1 else None
     type_ = FieldType.JSON if not path else declared or FieldType.TEXT
     label = _label_of(path) if path else "Everything that the step returned"
+    if len(path) == 1 and isinstance(step.params.value, dict):
+        field = step.kind.output_fields(step.params.value).get(str(path[0]))
+        label = field.label if field is not None and field.label else label
     if sum(_label_of(other) == label for other in all_paths if other) > 1:
         label = " · ".join(in_words(str(part)) for part in path)
     return Field(type=type_, label=label, help=f"Read by: {', '.join(read.readers)}.", required=not read.is_optional)

@@ -35,10 +35,9 @@ from engine.workflowfile.declarations import (
     NO_DECLARATIONS,
     Declarations,
     DeclarationSources,
+    declarations_after_edits,
     declarations_of_fields,
     declarations_of_params,
-    parse_field_path,
-    with_source_label,
 )
 from engine.workflowfile.draft import StepDraft, WorkflowDraft
 from engine.workflowfile.draft_reader import read_draft
@@ -108,7 +107,11 @@ class _StepCompiler:
         self._earlier: dict[str, StepOutputs] = {}
         self._declarations: dict[str, Declarations] = {}
         """The declarations of the outputs of earlier steps."""
-        self._sources = DeclarationSources(inputs=declarations_of_fields(draft.inputs or {}), steps=self._declarations)
+        self._approved: dict[str, Declarations] = {}
+        """The declarations of what earlier steps are called with, where they leave it."""
+        self._sources = DeclarationSources(
+            inputs=declarations_of_fields(draft.inputs or {}), steps=self._declarations, approved=self._approved
+        )
         self._names = ExpressionNames(
             inputs=draft.inputs,
             steps=self._earlier,
@@ -158,6 +161,8 @@ class _StepCompiler:
             outputs = replace(outputs, types=types) if draft.uses == SET else replace(outputs, approved_types=types)
         if draft.id is not None:
             self._declarations.setdefault(draft.id, _declarations_of_output(draft, declarations, output_fields))
+            if outputs.approved is not None:
+                self._approved.setdefault(draft.id, declarations_after_edits(draft.edit or (), declarations))
         checks.check_branch(self._report, draft, file)
         paths = tuple(self._compile_path(path, names) for path in draft.paths)
         if kind is not None:
@@ -332,16 +337,12 @@ def _canonicalize_addresses(params: dict[str, Value], addresses: frozenset[str])
 def _declarations_of_output(
     draft: StepDraft, declarations: Declarations, output_fields: Mapping[str, Field]
 ) -> Declarations:
-    """Return the declarations of a step's output. For `set`, types that its gate declares take precedence."""
+    """Return the declarations of a step's output."""
     if draft.uses == FORM:
         return declarations
-    if draft.uses != SET:
-        return declarations_of_fields(output_fields)
-    for edit in draft.edit or ():
-        if edit.type is not None:
-            path = parse_field_path(edit.name)
-            declarations = declarations.replace(path, with_source_label(edit.type, declarations.at(path).field))
-    return declarations
+    if draft.uses == SET:
+        return declarations_after_edits(draft.edit or (), declarations)
+    return declarations_of_fields(output_fields)
 
 
 def _build_retry(file: StepFile) -> RetryPolicy:

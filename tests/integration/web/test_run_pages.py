@@ -27,7 +27,7 @@ FLOW = """\
 name: pay
 title: Pay a supplier
 owner: sam@example.com
-inputs: {note: {type: text, default: Rent}, urgent: {type: boolean, default: false}}
+inputs: {note: {type: text, default: Rent, label: Purpose}, urgent: {type: boolean, default: false}}
 steps:
   - {id: look, title: Look it up, uses: set, with: {found: "{{ inputs.note }} <b>"}}
   - {id: warn, title: Warn the bank, when: "{{ inputs.urgent }}", uses: set, with: {text: now}}
@@ -166,6 +166,7 @@ async def test_the_page_shows_every_step_with_its_values_and_without_secrets(env
         "The bank is closed.",
         "Approved by ada@example.com",
         "skipped",
+        "Purpose",
     ):
         assert said in text, said
     assert "hunter2" not in page.text
