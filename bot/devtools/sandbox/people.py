@@ -6,7 +6,7 @@ An action returns the app's `Ack`; if Slack would show a failure, it is also in 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from bot.devtools.sandbox import messages, payloads, render, view_stack
 from bot.devtools.sandbox.delivery import Ack
@@ -16,6 +16,8 @@ from bot.devtools.sandbox.response_urls import post_response
 from bot.devtools.sandbox.slack import SlackSandbox
 from bot.devtools.sandbox.user_actions import UserActions
 from bot.devtools.sandbox.world import Conversation, InstalledApp, Message, User
+
+_EMOJI: Final = re.compile(r"[a-z0-9_+'-]{1,100}(::skin-tone-[2-6])?")
 
 
 class SimulatedPerson(UserActions):
@@ -68,11 +70,40 @@ class SimulatedPerson(UserActions):
     async def shortcut(self, callback_id: str, *, on: Json | None = None) -> Ack:
         """Use a shortcut of the app: a global one, or one on a message from `sees`."""
         app = self.slack.app
-        if callback_id not in app.shortcuts:
-            raise CannotAct(f"the app has no shortcut {callback_id!r}")
+        if callback_id not in (app.shortcuts if on is None else app.message_shortcuts):
+            raise CannotAct(f"the app has no shortcut {callback_id!r}{'' if on is None else ' for messages'}")
         message = None if on is None else self.message(on, stale=False)
         body = payloads.shortcut(self.slack, app=app, user=self.user, callback_id=callback_id, message=message)
         return await self.send(app, body, where=f"shortcut {callback_id}")
+
+    def react(self, emoji: str, *, on: Json, remove: bool = False) -> None:
+        """Add an emoji to a message from `sees`, or remove it. Apps in the channel get an event in the background."""
+        message = self.message(on, stale=True)
+        channel = self.slack.world.channels[message.channel]
+        if not _EMOJI.fullmatch(emoji):
+            raise CannotAct(f"there is no emoji {emoji!r}")
+        if message.seen_by is not None or channel.is_archived or self.id not in channel.members:
+            raise CannotAct(f"{self.user.name} cannot react to this message")
+        users = message.reactions.setdefault(emoji, [])
+        if (self.id in users) is not remove:
+            raise CannotAct(f"{emoji} of {self.user.name} is {'not there' if remove else 'there already'}")
+        users.remove(self.id) if remove else users.append(self.id)
+        message.reactions = {name: users for name, users in message.reactions.items() if users}
+        self._notify_of_reaction(channel, message, emoji, kind="reaction_removed" if remove else "reaction_added")
+        self.slack.changes.count_change()
+
+    def _notify_of_reaction(self, channel: Conversation, message: Message, emoji: str, *, kind: str) -> None:
+        inner = {
+            "type": kind,
+            "user": self.id,
+            "reaction": emoji,
+            "item": {"type": "message", "channel": message.channel, "ts": message.ts},
+            "item_user": message.user,
+            "event_ts": f"{self.slack.time.seconds:.6f}",
+        }
+        for app in self.slack.world.apps.values():
+            if app.bot_user in channel.members and "reactions:read" in app.scopes:
+                emit(self.slack, app, inner=inner)
 
     def open_home(self, tab: str = "home") -> None:
         """Open the app's Home (or its "messages" tab). The app gets an event in the background."""

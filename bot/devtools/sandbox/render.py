@@ -24,6 +24,9 @@ def message(world: World, post: Message, *, metadata: bool = False) -> Json:
         "subtype": "thread_broadcast" if post.thread_ts is not None and post.reply_broadcast else None,
         "thread_ts": post.thread_ts,
         "files": [file(world, world.files[name], base_url="") for name in post.files],
+        "reactions": [
+            {"name": name, "users": list(users), "count": len(users)} for name, users in post.reactions.items()
+        ],
     }
     body |= {name: value for name, value in optional.items() if value}
     if metadata and post.metadata:

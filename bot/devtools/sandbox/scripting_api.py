@@ -49,6 +49,7 @@ class ScriptApi:
             "say": _say,
             "home": _home,
             "shortcut": _shortcut,
+            "react": _react,
             "options": _options,
             "account": _account,
         }
@@ -120,6 +121,7 @@ class ScriptApi:
             "stack": person.stack,
             "home": person.home,
             "conversations": person.conversations,
+            "message_shortcuts": dict(self.slack.app.message_shortcuts),
             "troubles": [asdict(failure) for failure in person.troubles],
         }
 
@@ -279,6 +281,11 @@ async def _home(person: SimulatedPerson, body: Json) -> Json:
 async def _shortcut(person: SimulatedPerson, body: Json) -> Json:
     on = body.get("on")
     return _ack_json(await person.shortcut(body["callback_id"], on=None if on is None else _find_message(person, on)))
+
+
+async def _react(person: SimulatedPerson, body: Json) -> Json:
+    person.react(body["emoji"], on=_find_message(person, body["on"]), remove=bool(body.get("remove")))
+    return {}
 
 
 async def _options(person: SimulatedPerson, body: Json) -> Json:

@@ -24,6 +24,7 @@ SCOPES: Final = (
     "channels:read",
     "groups:history",
     "groups:read",
+    "reactions:read",
 )
 
 
@@ -45,10 +46,12 @@ class AppConfig:
     commands: tuple[str, ...] = ("/signoff",)
     escaped_commands: tuple[str, ...] = ()
     shortcuts: tuple[str, ...] = ()
+    message_shortcuts: tuple[tuple[str, str], ...] = (("message.run", "Run a workflow"),)
+    """Callback ids and names of the entries in the menu of messages."""
     events: tuple[str, ...] = (
         *("app_home_opened", "app_uninstalled"),
         *("message.channels", "message.groups", "message.im"),
-        *("tokens_revoked", "user_change"),
+        *("reaction_added", "tokens_revoked", "user_change"),
     )
     home_tab: bool = True
     messages_tab: bool = True
@@ -61,14 +64,21 @@ class AppConfig:
         features = manifest.get("features", {})
         settings = manifest.get("settings", {})
         home = features.get("app_home", {})
-        commands = features.get("slash_commands", [])
+        commands, shortcuts = features.get("slash_commands", []), features.get("shortcuts", [])
         return cls(
             name=manifest["display_information"]["name"],
             scopes=tuple(manifest.get("oauth_config", {}).get("scopes", {}).get("bot", ())),
             redirect_urls=tuple(manifest.get("oauth_config", {}).get("redirect_urls", ())),
             commands=tuple(command["command"] for command in commands),
             escaped_commands=tuple(command["command"] for command in commands if command.get("should_escape")),
-            shortcuts=tuple(shortcut["callback_id"] for shortcut in features.get("shortcuts", [])),
+            shortcuts=tuple(
+                shortcut["callback_id"] for shortcut in shortcuts if shortcut.get("type", "global") == "global"
+            ),
+            message_shortcuts=tuple(
+                (shortcut["callback_id"], shortcut["name"])
+                for shortcut in shortcuts
+                if shortcut.get("type") == "message"
+            ),
             events=tuple(settings.get("event_subscriptions", {}).get("bot_events", ())),
             home_tab=home.get("home_tab_enabled", False),
             messages_tab=home.get("messages_tab_enabled", False),
@@ -102,7 +112,8 @@ def reinstall(app: InstalledApp, config: AppConfig) -> None:
 
 def _app_fields(config: AppConfig) -> dict[str, Any]:
     values: dict[str, Any] = {config_field.name: getattr(config, config_field.name) for config_field in fields(config)}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    lists = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {**lists, "message_shortcuts": dict(config.message_shortcuts)}
 
 
 _PEOPLE: Final[tuple[dict[str, Any], ...]] = (
@@ -133,6 +144,7 @@ OTHER_BOT: Final = AppConfig(
     signing_secret="other-secret",  # noqa: S106
     commands=(),
     events=(),
+    message_shortcuts=(),
 )
 
 

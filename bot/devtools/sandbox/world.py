@@ -91,6 +91,8 @@ class Message:
     unfurl_links: bool = False
     unfurl_media: bool = True
     files: list[str] = field(default_factory=list)
+    reactions: dict[str, list[str]] = field(default_factory=dict)
+    """The people who added each emoji, by its name."""
 
 
 @dataclass(kw_only=True)
@@ -142,6 +144,9 @@ class InstalledApp:
     escaped_commands: list[str] = field(default_factory=list)
     """Commands whose text Slack escapes: `@ada` arrives as `<@U…|ada>`."""
     shortcuts: list[str] = field(default_factory=list)
+    """Callback ids of global shortcuts."""
+    message_shortcuts: dict[str, str] = field(default_factory=dict)
+    """Names of the entries in the menu of messages, by callback id."""
     events: list[str] = field(default_factory=list)
     home_tab: bool = True
     messages_tab: bool = True

@@ -14,7 +14,9 @@ from tests.support.sandbox_env import SCOPES, client_of
 
 @pytest.fixture
 async def slack() -> AsyncIterator[RunningSandbox]:
-    config = AppConfig(scopes=SCOPES, shortcuts=("make", "on_message"), escaped_commands=())
+    config = AppConfig(
+        scopes=SCOPES, shortcuts=("make",), message_shortcuts=(("on_message", "On message"),), escaped_commands=()
+    )
     async with sandbox(clock=FrozenClock(), app=config) as running:
         yield running
 

@@ -49,6 +49,8 @@ def instances(kind: Any, **given_fields: st.SearchStrategy[Any]) -> st.SearchStr
         "Json | None": st.none() | OBJECT,
         "list[str]": st.lists(TEXT, max_size=2),
         "list[Json]": OBJECTS,
+        "dict[str, str]": st.dictionaries(TEXT, TEXT, max_size=2),
+        "dict[str, list[str]]": st.dictionaries(TEXT, st.lists(TEXT, max_size=2), max_size=2),
         "ChannelKind": st.sampled_from(["channel", "private", "im"]),
     }
     return st.builds(

@@ -22,7 +22,7 @@ const story = new Story(at("story"));
 const switches = new Switches({ node: at("switches"), banner: at("banner"), failed: speak });
 const showPanels = panels();
 
-const context = () => ({ users: state.users, channels: state.channels, zone: state.person.user.tz });
+const context = () => ({ users: state.users, channels: state.channels, zone: state.person.user.tz, person: state.person.user.id });
 const modal = new Modal(me, context);
 const composer = new Composer({
   me,
@@ -109,7 +109,7 @@ async function showPlace() {
   log.dataset.place = place.id;
   const acted = (where) => troubles.acted(where);
   const reply = place.kind === "im" ? null : (message) => composer.reply(message);
-  showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed, reply });
+  showMessages(list, messages, { context: context(), me, troubles: troubles.ofMessages(), acted, failed, reply, shortcuts: state.person.message_shortcuts });
   // The list takes the full height even when it is empty, and would push the sentence out of view.
   list.hidden = !messages.length;
   none.hidden = messages.length > 0;

@@ -4,6 +4,7 @@ import { act } from "./api.js";
 import { blocks } from "./blocks.js";
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
+import { menu, reactions } from "./message-menu.js";
 import { mrkdwn } from "./text.js";
 import { clock, day, full, heading } from "./when.js";
 
@@ -22,9 +23,10 @@ const appAvatar = () => h("span", { class: "avatar app" }, h("img", { src: "/san
 /**
  * Bring the list up to date. `context`: the context of blocks; `troubles`: by ts, the failures that Slack shows at a
  * message; `acted(place)` is called before an action of the person at this place; `reply(message)` begins a reply in the
- * thread of a message, and is left out where people write to the app alone.
+ * thread of a message, and is left out where people write to the app alone; `shortcuts`: of the menu of messages, the
+ * names by callback id.
  */
-export function showMessages(list, messages, { context, me, troubles, acted, failed, reply }) {
+export function showMessages(list, messages, { context, me, troubles, acted, failed, reply, shortcuts }) {
   const items = [];
   let before = "";
   for (const message of messages) {
@@ -38,7 +40,7 @@ export function showMessages(list, messages, { context, me, troubles, acted, fai
     items.push({
       key: message.ts,
       stamp: JSON.stringify([message, trouble?.at, context.zone]),
-      make: () => item(message, { context: { ...context, surface: "message", acts: acts(message, { me, acted, failed }) }, trouble, reply }),
+      make: () => item(message, { context: { ...context, surface: "message", acts: acts(message, { me, acted, failed }) }, trouble, reply, me: context.person, shortcuts }),
     });
   }
   reconcile(list, items);
@@ -59,10 +61,12 @@ function acts(message, { me, acted, failed }) {
   return {
     click: (button) => attempt("click", { button, on: message, stale: true }),
     choose: (input, value) => attempt("choose", { input, value, on: { channel, ts } }),
+    use: (callback) => attempt("shortcut", { callback_id: callback, on: { channel, ts } }),
+    react: (name, remove) => attempt("react", { emoji: name, remove, on: { channel, ts } }),
   };
 }
 
-function item(message, { context, trouble, reply }) {
+function item(message, { context, trouble, reply, me, shortcuts }) {
   const bot = message.bot_profile;
   const author = context.users.get(message.user);
   const name = bot?.name || author?.real_name || message.user;
@@ -88,9 +92,11 @@ function item(message, { context, trouble, reply }) {
       message.edited && h("span", { class: "small" }, "(edited)"),
       (message.attachments || []).map((attachment) => h("div", { class: "attachment words" }, mrkdwn(attachment.text || attachment.fallback || "", context))),
       message.reply_count && h("p", { class: "small" }, message.reply_count === 1 ? "1 reply in the thread" : `${message.reply_count} replies in the thread`),
+      reactions(message, { me, ...context.acts }),
       reply && asks && h("p", {}, h("button", { type: "button", class: "button small", onclick: () => reply(message) }, "Reply in thread")),
       trouble && troubleLine(trouble),
     ),
+    !message.is_ephemeral && menu({ shortcuts, ...context.acts }),
   );
 }
 
