@@ -232,8 +232,10 @@ def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
 
 
 def _begun_sentence(_: StoryEntry, content: Content, names: Names) -> str:
+    title = f"“{names.workflow}”" if names.workflow else str(content.get("workflow"))
     by = f" by a step of run {content['parent']}" if content.get("parent") else ""
-    return f"started “{names.workflow}”{by}." if names.workflow else f"started {content.get('workflow')}{by}."
+    what = f" with {'a reaction to ' if content.get('emoji') else ''}a message in Slack" if content.get("link") else ""
+    return f"started {title}{by}{what}."
 
 
 def _erased_sentence(_: StoryEntry, content: Content, __: Names) -> str:

@@ -17,9 +17,18 @@ from slack_bolt.response import BoltResponse
 from bot.slack import payload_schema, text_objects
 from bot.slack.installation import Installation
 from bot.slack.log_throttle import LogThrottle
-from bot.slack.payload_schema import CLICK, COMMAND, EVENT, RATE_LIMITED, SUBMISSION, IncomingPayload, Malformed
+from bot.slack.payload_schema import (
+    CLICK,
+    COMMAND,
+    EVENT,
+    MESSAGE_ACTION,
+    RATE_LIMITED,
+    SUBMISSION,
+    IncomingPayload,
+    Malformed,
+)
 
-_HANDLED: Final = frozenset({CLICK, SUBMISSION, COMMAND, EVENT})
+_HANDLED: Final = frozenset({CLICK, SUBMISSION, COMMAND, EVENT, MESSAGE_ACTION})
 _MALFORMED: Final = "this is nothing that Slack sends"
 _COMPARE: Final = "Compare the app's settings at https://api.slack.com/apps with `signoff manifest`."
 
@@ -27,10 +36,15 @@ log = logging.getLogger(__name__)
 
 
 class Admission:
-    """Passes deliveries with a valid signature on to the handlers in `app`. `events`: kinds that have a handler."""
+    """Passes deliveries with a valid signature on to the handlers in `app`.
 
-    def __init__(self, app: AsyncApp, installation: Installation, *, events: frozenset[str]) -> None:
-        self._app, self._installation, self._events = app, installation, events
+    `events`: kinds that have a handler; `shortcuts`: callback ids that have one.
+    """
+
+    def __init__(
+        self, app: AsyncApp, installation: Installation, *, events: frozenset[str], shortcuts: frozenset[str]
+    ) -> None:
+        self._app, self._installation, self._events, self._shortcuts = app, installation, events, shortcuts
         self._throttle = LogThrottle()
 
     async def dispatch(self, make: Callable[[], AsyncBoltRequest]) -> BoltResponse:
@@ -57,7 +71,7 @@ class Admission:
         if delivery.kind == RATE_LIMITED:
             self._warn(f"Slack leaves out events for this app for a while, because it sends too many. {_COMPARE}")
             return _answer(200)
-        if delivery.kind not in _HANDLED:
+        if delivery.kind not in _HANDLED or (delivery.callback and delivery.callback not in self._shortcuts):
             self._warn(f"Slack delivered {_quoted(delivery)}, which Signoff never asks for. {_COMPARE}")
             return _answer(404, "Signoff does not handle this")
         if delivery.kind == EVENT and delivery.event not in self._events:

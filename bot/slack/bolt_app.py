@@ -19,10 +19,12 @@ from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
 from bot.slack.home_handlers import HomeHandlers
+from bot.slack.message_handlers import MessageHandlers
 from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.question_handlers import QuestionHandlers
 from bot.slack.rating_handlers import RatingHandlers
+from bot.slack.reaction_handlers import ReactionHandlers
 from bot.slack.registration_handlers import RegistrationHandlers
 from bot.slack.retry_handlers import RetryHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
@@ -33,9 +35,11 @@ COMMAND: Final = "/signoff"
 EVENTS: Final = (
     *("app_home_opened", "app_uninstalled"),
     *("message.channels", "message.groups", "message.im"),
-    *("tokens_revoked", "user_change"),
+    *("reaction_added", "tokens_revoked", "user_change"),
 )
 HANDLED_EVENTS: Final = frozenset(event.partition(".")[0] for event in EVENTS)
+SHORTCUTS: Final = frozenset({ids.MESSAGE_SHORTCUT})
+"""Callback ids of the entries in Slack's menus."""
 _ANY: Final = re.compile("")
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,10 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.action(ids.RATE)(rating.open)
     app.view(ids.RATING_MODAL)(rating.submitted)
     app.action(ids.RUN_RETRY)(RetryHandlers(context).clicked)
+    messages = MessageHandlers(context)
+    app.message_shortcut(ids.MESSAGE_SHORTCUT)(messages.shortcut)
+    app.view(ids.CHOICE_MODAL)(messages.chosen)
+    app.action(ids.MESSAGE_FORM)(messages.form)
     app.view(ids.REGISTER_MODAL)(RegistrationHandlers(context).register)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     preferences = PreferencesHandlers(context)
@@ -78,6 +86,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     events = EventHandlers(context)
     app.event("app_home_opened")(events.home_opened)
     app.event("message")(events.written)
+    app.event("reaction_added")(ReactionHandlers(context).reacted)
     app.event("app_uninstalled")(events.removed)
     app.event("tokens_revoked")(events.revoked)
     app.event("user_change")(events.account_changed)

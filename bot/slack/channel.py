@@ -78,8 +78,9 @@ class _NewestCard:
 
 
 class SlackChannel:
-    """Addresses are `U…`, a person; `C…,U…`: the channel, and if we may not post there, the person; `C…` or `#name`: a
-    channel alone, which all approvers of a request read.
+    """Addresses are `U…`, a person; `C…,U…`: the channel, and if we may not post there, the person; `C…/TS,U…`: the
+    thread of a message in the channel, or else the person; `C…` or `#name`: a channel alone, which all approvers of a
+    request read.
 
     `homes` gets the ids of the people whose messages have changed.
     """
@@ -213,10 +214,12 @@ class SlackChannel:
             return await self._post_to_place(address, message, delivery=delivery)
         conversation, _, user = address.rpartition(",")
         if conversation:
+            channel, _, thread = conversation.partition("/")
+            below = {"thread_ts": thread} if thread else {}
             try:
-                return await self._post_to(conversation, message, delivery=delivery)
+                return await self._post_to(channel, message, delivery=delivery, **below)
             except SlackError as error:
-                if error.kind is not FailureClass.RECIPIENT:
+                if error.kind not in (_THREAD_REFUSED if thread else {FailureClass.RECIPIENT}):
                     raise
         try:
             return await self._post_to(self._conversations.get(user, user), message, delivery=delivery)

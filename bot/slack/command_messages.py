@@ -14,7 +14,7 @@ from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element
 from engine import schedules
-from engine.domain import Registered, RequestState
+from engine.domain import Registered, RequestState, TriggerKind
 from engine.read_models import RequestView, WorkflowView
 from engine.workflowfile import Workflow
 
@@ -99,7 +99,18 @@ def workflow(
     """
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
-    return _message(title, [*steps, *_schedules(workflow, next_at), _start(workflow, command)])
+    return _message(title, [*steps, *_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command)])
+
+
+def _messages(workflow: Workflow) -> list[Block]:
+    """Return how messages start the workflow."""
+    ways = ["the menu of a message"] if any(one.kind is TriggerKind.MESSAGE for one in workflow.triggers) else []
+    reactions = [trigger.reaction for trigger in workflow.triggers if trigger.reaction is not None]
+    ways += [f"the reaction :{reaction.emoji}: in {reaction.channel}" for reaction in reactions]
+    if not ways:
+        return []
+    sentence = f"It also starts with {people.joined(ways, 'or')}."
+    return [text_objects.section(text_objects.clipped(sentence, _WARNING * 2), block="messages")]
 
 
 def _schedules(workflow: Workflow, next_at: datetime | None) -> list[Block]:

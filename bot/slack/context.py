@@ -12,7 +12,9 @@ from bot.slack.background import BackgroundTasks
 from bot.slack.client import SlackClient
 from bot.slack.home_publisher import StaleHomes, TabLocks
 from bot.slack.ids import Ref
+from bot.slack.installation import Installation
 from bot.slack.log_throttle import LogThrottle
+from bot.slack.message_source import MessageSources
 from bot.slack.payloads import Actor
 from bot.slack.replies import Replies
 from bot.slack.service import SlackService
@@ -36,6 +38,7 @@ class SlackContext:
     client: SlackClient
     later: BackgroundTasks
     stale: StaleHomes
+    installation: Installation
     tabs: TabLocks = field(default_factory=TabLocks)
     throttle: LogThrottle = field(default_factory=LogThrottle)
 
@@ -58,6 +61,11 @@ class SlackContext:
             if card == shown:
                 break
         return card
+
+    @property
+    def messages(self) -> MessageSources:
+        """The messages that runs are started with."""
+        return MessageSources(self.client, self.service.directory, self.installation)
 
     def after(
         self, by: Actor, response_url: str | None, work: Coroutine[Any, Any, None], *, recorded: bool = False

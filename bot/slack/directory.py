@@ -57,7 +57,10 @@ class SlackDirectory:
         return []
 
     def back(self, origin: Origin, person: Person) -> Route | None:
-        """Return the channel where the command was typed, or else the conversation with the person."""
+        """Return the channel where the command was typed, or else the conversation with the person.
+
+        For a run that was started with a message it is the thread of that message.
+        """
         if origin.surface != "slack":
             return None
         user = origin.place.get("user") or next(
@@ -66,7 +69,10 @@ class SlackDirectory:
         if user is None:
             return None
         channel = origin.place.get("channel", "")
-        return Route("slack", f"{channel},{user}" if channel.startswith(SLACK.channel_starts) else user)
+        if not channel.startswith(SLACK.channel_starts):
+            return Route("slack", user)
+        thread = origin.place.get("thread")
+        return Route("slack", f"{channel}/{thread},{user}" if thread else f"{channel},{user}")
 
     def place(self, name: str) -> Route | None:
         """Return the route to a channel, by its id or, as `#name`, by its name."""

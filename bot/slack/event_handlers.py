@@ -52,11 +52,11 @@ class EventHandlers:
         In channels only replies below a request that look like a decision are answered.
         """
         await ack()
-        event, ourselves = body.get("event") or {}, _ourselves(body)
-        if not _is_of_a_person(event, ourselves=ourselves):
+        event, own = body.get("event") or {}, ourselves(body)
+        if not _is_of_a_person(event, ourselves=own):
             return
         if event.get("channel_type") != "im":
-            self._read_reply(event, ourselves)
+            self._read_reply(event, own)
         elif self._may_tell(event["user"]):
             work = self._context.replies.say(event["channel"], WRITTEN, thread=event.get("thread_ts"))
             self._context.later.do(work)
@@ -139,7 +139,8 @@ def _is_of_a_person(event: Any, *, ourselves: set[str]) -> bool:
     return event.get("channel_type") in _READ_IN and is_named and not is_automatic
 
 
-def _ourselves(body: Any) -> set[str]:
+def ourselves(body: Any) -> set[str]:
+    """Return the accounts of this app that an event names."""
     return {
         authorization["user_id"]
         for authorization in body.get("authorizations") or []

@@ -87,6 +87,10 @@ HOME_AWAY: Final = "home.away"
 HOME_BACK: Final = "home.back"
 REGISTER_MORE: Final = "register.more"
 REGISTER_UPLOAD: Final = "register.upload"
+MESSAGE_SHORTCUT: Final = "message.run"
+"""The callback id of the entry in the menu of messages that starts a workflow."""
+MESSAGE_FORM: Final = "message.form"
+"""The action that opens the form of a workflow that a reaction could not start."""
 PREFERENCES: Final = "person.preferences"
 """The action that opens the form in which people choose when they are told of requests."""
 INPUT: Final = "value"
@@ -104,6 +108,8 @@ RATING_MODAL: Final = "modal.rating"
 DETAILS_MODAL: Final = "modal.details"
 REGISTER_MODAL: Final = "modal.register"
 RUN_MODAL: Final = "modal.run"
+CHOICE_MODAL: Final = "modal.choice"
+"""The callback id of the choice among the workflows that take a message."""
 RESUME_MODAL: Final = "modal.resume"
 SUCCESSION_MODAL: Final = "modal.succession"
 AWAY_MODAL: Final = "modal.away"
@@ -202,6 +208,23 @@ class QuestionRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unk
     delivery: _Id | None = None
 
 
+class MessageRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="s1"):
+    """The message that a run is started with. `thread`: the message that it replies to.
+
+    `author`: an account, or the name of an app. `emoji` and `position`: the reaction, and its place among the triggers
+    of the workflow. `workflow`: set in a button.
+    """
+
+    channel: SlackId
+    ts: Annotated[str, Meta(pattern=r"^\d{1,12}\.\d{1,6}$")]
+    thread: Annotated[str, Meta(pattern=r"^\d{1,12}\.\d{1,6}$")] | None = None
+    author: Annotated[str, Meta(max_length=200)] = ""
+    channel_name: Annotated[str, Meta(max_length=100)] = ""
+    emoji: _Id | None = None
+    position: _Count = 0
+    workflow: _Id | None = None
+
+
 _Cursor: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
 _Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 SEARCH: Final = 100
@@ -275,12 +298,14 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     """The question that a form is the answer to."""
     home: HomeRef | None = None
     """What App Home showed when the form was opened from it."""
+    message: MessageRef | None = None
+    """The message that a form starts a run with."""
 
 
-_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, ModalRef, HomeRef)
+_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, MessageRef, ModalRef, HomeRef)
 
 
-def encode(what: Ref | RunRef | QuestionRef | ModalRef | HomeRef) -> str:
+def encode(what: Ref | RunRef | QuestionRef | MessageRef | ModalRef | HomeRef) -> str:
     """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
@@ -304,6 +329,11 @@ def decode_run(text: object) -> RunRef | None:
 def decode_question(text: object) -> QuestionRef | None:
     """Return the reference to a question, or None; see `decode_ref`."""
     return _decode(text, QuestionRef)
+
+
+def decode_message(text: object) -> MessageRef | None:
+    """Return the reference to a message, or None; see `decode_ref`."""
+    return _decode(text, MessageRef)
 
 
 def decode_modal(text: object) -> ModalRef | None:

@@ -26,6 +26,8 @@ class AppIdentity:
     team: str
     app: str = ""
     enterprise: str = ""
+    url: str = ""
+    """The address of the workspace in a browser, with a slash at its end."""
 
     def takes(self, delivery: IncomingPayload) -> bool:
         """Return whether a delivery is for this app in this workspace or organisation."""
@@ -58,6 +60,17 @@ class Installation:
         await asyncio.wait({self._asking}, timeout=_PATIENCE)
         return self._asking.result() if _succeeded(self._asking) else None
 
+    async def message_url(self, channel: str, ts: str, thread: str | None) -> str:
+        """Return the address of a message in a browser, or an empty text while Slack does not answer.
+
+        It is put together here, because Slack gives no address of a message in a conversation that the app is not in.
+        """
+        identity = await self.identity()
+        if identity is None or not identity.url:
+            return ""
+        below = f"?thread_ts={thread}&cid={channel}" if thread not in (None, ts) else ""
+        return f"{identity.url}archives/{channel}/p{ts.replace('.', '')}{below}"
+
     async def learn(self) -> None:
         """Ask before the first delivery comes."""
         await self.identity()
@@ -72,9 +85,8 @@ class Installation:
         """Ask Slack. Raises `ChannelError` if it does not answer."""
         answer = await self._client.get("auth.test")
         enterprise = str(answer.get("enterprise_id") or "") if answer.get("is_enterprise_install") is True else ""
-        return AppIdentity(
-            team=str(answer["team_id"]), app=await self._app(answer.get("bot_id")), enterprise=enterprise
-        )
+        app, url = await self._app(answer.get("bot_id")), str(answer.get("url") or "")
+        return AppIdentity(team=str(answer["team_id"]), app=app, enterprise=enterprise, url=url)
 
     async def _app(self, bot: object) -> str:
         """Return the id of the app, or an empty text if the token may not ask for it."""

@@ -13,7 +13,7 @@ import yaml
 
 from bot import page_urls
 from bot.palette import palette
-from bot.slack import bolt_app, transport
+from bot.slack import bolt_app, ids, transport
 
 _NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
 SCOPES: Final = {
@@ -33,6 +33,7 @@ OPTIONAL: Final = {
     "channels:read": "say when a workflow is registered that the app is not in a channel",
     "groups:history": "the same as channels:history in private channels",
     "groups:read": "the same as channels:read for private channels",
+    "reactions:read": "start workflows by an emoji that people add to messages",
 }
 """Scopes that the app works without."""
 SIGN_IN_SCOPES: Final = ("openid", "profile", "email")
@@ -95,6 +96,14 @@ def manifest(url: str | None = None, pages: str | None = None) -> dict[str, Any]
                 "messages_tab_read_only_enabled": False,
             },
             "bot_user": {"display_name": "Signoff", "always_online": True},
+            "shortcuts": [
+                {
+                    "name": "Run a workflow",
+                    "type": "message",
+                    "callback_id": ids.MESSAGE_SHORTCUT,
+                    "description": "Start a workflow with this message",
+                }
+            ],
             "slash_commands": [command],
         },
         "oauth_config": _oauth(pages),

@@ -19,6 +19,7 @@ COMMAND: Final = "command"
 CLICK: Final = "block_actions"
 SUBMISSION: Final = "view_submission"
 EVENT: Final = "event_callback"
+MESSAGE_ACTION: Final = "message_action"
 RATE_LIMITED: Final = "app_rate_limited"
 PROBES: Final = frozenset({"url_verification", "ssl_check"})
 """Payloads that only test the connection. They are for no workspace."""
@@ -27,6 +28,7 @@ _Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 _Key: TypeAlias = Annotated[str, Meta(max_length=2_000)]
 """A text that Slack gives for one use, such as a trigger or an address for answers."""
 _MessageTs: TypeAlias = Annotated[str, Meta(max_length=40)]
+_ExactTs: TypeAlias = Annotated[str, Meta(pattern=r"^\d{1,12}\.\d{1,6}$")]
 _Moment: TypeAlias = Annotated[int, Meta(ge=-(10**10), le=10**10)]
 """Seconds since 1970, from the year 1653 to 2286."""
 
@@ -37,10 +39,14 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingPayload:
-    """`event`: the kind of an event. `teams` and `enterprises`: the installations that it is for, as far as it says."""
+    """`event`: the kind of an event; `callback`: the id of an entry in a menu.
+
+    `teams` and `enterprises`: the installations that it is for, as far as it says.
+    """
 
     kind: str
     event: str = ""
+    callback: str = ""
     app: str = ""
     teams: frozenset[str] = frozenset()
     enterprises: frozenset[str] = frozenset()
@@ -124,6 +130,17 @@ class _Submission(_Interaction, kw_only=True):
     view: _ViewPayload
 
 
+class _ChannelNamed(_Named):
+    name: str | None = None
+
+
+class _Shortcut(_Interaction, kw_only=True):
+    callback_id: _Name
+    message_ts: _ExactTs
+    message: dict[str, Any]
+    channel: _ChannelNamed
+
+
 class _Command(Struct):
     command: _Name
     user_id: SlackId
@@ -176,6 +193,20 @@ class _Message(Struct, kw_only=True):
     thread_ts: _MessageTs | None = None
 
 
+class _Item(Struct):
+    """What a reaction was added to: a message, or something else that has no channel."""
+
+    type: str
+    channel: SlackId | None = None
+    ts: _ExactTs | None = None
+
+
+class _ReactionAdded(Struct):
+    user: SlackId
+    reaction: _Name
+    item: _Item
+
+
 class _ChangedUser(_Named):
     deleted: bool | None = None
 
@@ -191,6 +222,7 @@ class _TokensRevoked(Struct):
 _EVENTS: Final[Mapping[str, type[Struct]]] = {
     "app_home_opened": _HomeOpened,
     "message": _Message,
+    "reaction_added": _ReactionAdded,
     "tokens_revoked": _TokensRevoked,
     "user_change": _UserChange,
 }
@@ -234,6 +266,9 @@ def read(body: object) -> IncomingPayload:
                 return _of_interaction(kind, msgspec.convert(body, _Click))
             case "view_submission":
                 return _of_interaction(kind, msgspec.convert(body, _Submission))
+            case "message_action":
+                shortcut = msgspec.convert(body, _Shortcut)
+                return replace(_of_interaction(kind, shortcut), callback=shortcut.callback_id)
             case "command":
                 command = msgspec.convert(body, _Command)
                 return _delivery(

@@ -125,6 +125,50 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MessageShortcut:
+    """An entry of the menu of a message that was chosen. `channel_name`: empty if Slack does not tell it."""
+
+    by: Actor
+    trigger: str
+    response_url: str | None
+    ts: str
+    channel_name: str
+    message: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> MessageShortcut:
+        name = _text(_part(body, "channel"), "name")
+        return cls(
+            by=_actor(body),
+            trigger=_text(body, "trigger_id"),
+            response_url=_text(body, "response_url") or None,
+            ts=_text(body, "message_ts"),
+            channel_name="" if name in ("directmessage", "privategroup") else name,
+            message=_part(body, "message"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddedReaction:
+    """An emoji that a person added to a message. `ts`: of the message, empty if it is none."""
+
+    by: Actor
+    emoji: str
+    ts: str
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> AddedReaction:
+        event = _part(body, "event")
+        item = _part(event, "item")
+        return cls(
+            by=Actor(team=_text(body, "team_id"), user=_text(event, "user"), channel=_text(item, "channel")),
+            # The skin tone follows the name.
+            emoji=_text(event, "reaction").partition("::")[0],
+            ts=_text(item, "ts") if item.get("type") == "message" else "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TypedCommand:
     """A slash command: the first word of its text, and what follows."""
 

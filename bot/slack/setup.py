@@ -11,7 +11,7 @@ from bot.monitor import Monitor
 from bot.slack import home_tab, transport
 from bot.slack.admission import Admission
 from bot.slack.background import BackgroundTasks
-from bot.slack.bolt_app import HANDLED_EVENTS, build_bolt_app
+from bot.slack.bolt_app import HANDLED_EVENTS, SHORTCUTS, build_bolt_app
 from bot.slack.client import SlackClient
 from bot.slack.context import SlackContext
 from bot.slack.home_publisher import HomePublisher, StaleHomes
@@ -53,10 +53,10 @@ async def serving(
     `monitoring` is told about each delivery that comes over a socket.
     """
     background = BackgroundTasks()
-    context = SlackContext(service, Replies(client), client, background, stale)
-    app = build_bolt_app(context, api_url=client.api_url)
     installation = Installation(client)
-    admission = Admission(app, installation, events=HANDLED_EVENTS)
+    context = SlackContext(service, Replies(client), client, background, stale, installation)
+    app = build_bolt_app(context, api_url=client.api_url)
+    admission = Admission(app, installation, events=HANDLED_EVENTS, shortcuts=SHORTCUTS)
     homes = HomePublisher(stale, lambda user: home_tab.publish(context, user), pace=client.shared_pace)
     async with AsyncExitStack() as stack, _working(homes.run()):
         stack.push_async_callback(installation.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bot.slack import form_blocks, ids, kept_entries, rich_text, text_objects
@@ -10,15 +10,23 @@ from bot.slack.text_objects import Block, View
 from engine.json_values import Value
 from engine.workflowfile import Workflow
 
-_OWN_BLOCKS: Final = 6
-"""Blocks besides the inputs: what the form is for, what it lacks, and what became of the entries of an older one."""
+_OWN_BLOCKS: Final = 8
+"""Blocks besides the inputs: what the form is for, the message that fills it in, what it lacks, and what became
+of the entries of an older one."""
 _NO_LONGER_ASKED: Final = "You also entered this. It is no longer asked for:"
 
 
 def run_form(
-    workflow: Workflow, *, version: int, metadata: ids.ModalRef, typed: Mapping[str, Value] | None = None
+    workflow: Workflow,
+    *,
+    version: int,
+    metadata: ids.ModalRef,
+    typed: Mapping[str, Value] | None = None,
+    above: Sequence[Block] = (),
 ) -> View:
-    """Return a form of the workflow's inputs. `typed`: values that were typed with the command.
+    """Return a form of the workflow's inputs. `typed`: values that were typed with the command, or come from a message.
+
+    `above`: what stands above the inputs.
 
     Read it back with `view_state.read_inputs(values, workflow.inputs, typed)`.
     """
@@ -31,7 +39,7 @@ def run_form(
         version=version,
         room=ids.VIEW_BLOCKS - _OWN_BLOCKS,
     )
-    blocks = [*_introduction(workflow), *form.blocks]
+    blocks = [*_introduction(workflow), *above, *form.blocks]
     blocks += [text_objects.section(sentence, block=f"without:{index}") for index, sentence in enumerate(form.without)]
     return form_blocks.view(
         callback=ids.RUN_MODAL,

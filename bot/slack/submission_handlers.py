@@ -14,6 +14,7 @@ from bot.slack import (
     command_messages,
     home_tab,
     ids,
+    message_starts,
     rating_blocks,
     replies,
     request_modals,
@@ -225,13 +226,17 @@ class SubmissionHandlers:
         if wrong:
             await self._show_wrong(ack, sent, wrong)
             return
+        key, origin, firing = f"slack:{sent.by.team}:{sent.view.id}", sent.by.origin(), None
+        if modal_ref.message is not None:
+            key, origin, firing = await message_starts.facts(self._context, sent.by, modal_ref.message, loaded)
         answer = await self._context.service.engine.start(
             Start(
                 workflow=loaded[0].name,
                 inputs=inputs,
                 actor=sent.by.address,
-                origin=sent.by.origin(),
-                key=f"slack:{sent.by.team}:{sent.view.id}",
+                origin=origin,
+                key=key,
+                firing=firing,
             )
         )
         if isinstance(answer, InvalidInputs) and (placed := view_state.place_errors(sent.view.values, answer)):

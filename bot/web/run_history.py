@@ -39,7 +39,17 @@ class HistoryStep:
 
 def trigger(run: RunView | None) -> str:
     """Return how the run was started, to follow "It was started"."""
-    return _TRIGGERS.get(run.origin.surface, run.origin.surface) if run else ""
+    if run is None:
+        return ""
+    if run.origin.surface == "slack" and "message" in run.origin.place:
+        return "with a reaction to a message in Slack" if "emoji" in run.origin.place else "with a message in Slack"
+    return _TRIGGERS.get(run.origin.surface, run.origin.surface)
+
+
+def source(run: RunView) -> str:
+    """Return the address of the message that the run was started with, or an empty text."""
+    link = run.origin.place.get("link", "")
+    return link if link.startswith(("https://", "http://")) else ""
 
 
 def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:

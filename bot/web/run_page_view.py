@@ -80,6 +80,8 @@ class RunPage:
     tone: Tone
     status: str
     lead: Phrase
+    source: str
+    """The address of the message that the run was started with, or an empty text."""
     error: str | None
     failed: str
     """The visit that failed, as a form carries it; empty if none did."""
@@ -122,6 +124,7 @@ def run_page(
         tone=states.RUN_TONES[run.status],
         status=states.RUNS[run.status].capitalize(),
         lead=tuple(_lead(run, next_at)),
+        source=run_history.source(run),
         error=characters.visible(run.error) if run.error else None,
         failed=f"{run.steps[-1].visit}.{run.steps[-1].step}" if actions.can_try_again else "",
         advice=_advice(run, actions),

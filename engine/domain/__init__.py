@@ -138,7 +138,7 @@ from engine.domain.statuses import (
     StepStatus,
     Verdict,
 )
-from engine.domain.triggers import AUTOMATIC, Missed, Overlap, TriggerKind
+from engine.domain.triggers import AUTOMATIC, Missed, Offer, Overlap, TriggerKind
 from engine.domain.ways import DIGEST, EVERY_WAY, HELD, SHARED, Ways
 from engine.domain.work import Work
 
@@ -233,6 +233,7 @@ __all__ = [
     "NotFound",
     "NotWaiting",
     "NotYourTurn",
+    "Offer",
     "OnError",
     "OnExpiry",
     "Origin",

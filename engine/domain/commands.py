@@ -46,7 +46,7 @@ class Firing(Struct, frozen=True):
 class Start(Struct, frozen=True, kw_only=True):
     """Start a run. `key`: an id of the caller for this start; a second start with the same key returns the same run.
 
-    `firing`: the trigger that starts the run. The workflow names it, so `may_run` says nothing about it.
+    `firing`: the trigger that starts the run. If it is automatic, `may_run` says nothing about it.
     """
 
     workflow: str

@@ -137,6 +137,15 @@ class Engine(Queries):
         self._telemetry.started(result, surface=command.origin.surface, began=began)
         return result
 
+    async def startable(
+        self, workflows: Sequence[str], actor: Address, *, workspace: str = DEFAULT_WORKSPACE
+    ) -> list[str]:
+        """Return those of these workflows that a person may start."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: start.startable(self.context, tx, workflows, actor, resolved, workspace=workspace),
+            required=False,
+        )
+
     async def _start_by(self, unit: Callable[..., T], command: object) -> T:
         """Run a unit that starts a run."""
         try:

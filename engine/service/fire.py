@@ -21,6 +21,8 @@ from engine.workflowfile import Trigger
 
 _ONCE_IN: Final = timedelta(hours=1)
 """How often it is recorded that a schedule cannot be read."""
+_LOOKED_AT_AGAIN: Final = timedelta(minutes=1)
+"""Time after which a schedule that could not be read is looked at again."""
 _LONGEST: Final = 1_000
 """Maximum length of the reason why a trigger could not start a run, in characters."""
 
@@ -69,15 +71,17 @@ def _compiled(context: CommandContext, tx: Tx, row: LoadedTrigger) -> Trigger:
 
 
 def _keep_for_later(tx: Tx, row: LoadedTrigger, why: str) -> None:
-    """Record, once an hour, that this server cannot read the schedule, which stays due.
+    """Record, once an hour, that this server cannot read the schedule, which stays due. It is looked at again soon, and
+    meanwhile hides none that can be read.
 
     Another one could when it registered the file, so a step type or a time zone is missing here.
     """
-    if row.failed_at is not None and row.failed_at > tx.now - _ONCE_IN:
-        return
     assert row.next_at is not None
-    if not trigger_rows.try_move(tx, row, row.next_at, failure=_record_failed(tx, row, row.next_at, why)):
-        raise Conflict(f"the schedule of {row.workflow_name} was started by another process")
+    if row.failed_at is None or row.failed_at <= tx.now - _ONCE_IN:
+        failure = _record_failed(tx, row, row.next_at, why)
+        if not trigger_rows.try_move(tx, row, row.next_at, failure=failure):
+            raise Conflict(f"the schedule of {row.workflow_name} was started by another process")
+    trigger_rows.hold(tx, row, tx.now + _LOOKED_AT_AGAIN)
 
 
 def _move(tx: Tx, row: LoadedTrigger, next_at: datetime, *, failure: str | None = None) -> None:

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.access import Reader
-from engine.domain import DEFAULT_WORKSPACE, Absence, Address, NotFound, Person, PreferencesSet, Receipt, Work
+from engine.domain import (
+    DEFAULT_WORKSPACE,
+    Absence,
+    Address,
+    NotFound,
+    Offer,
+    Person,
+    PreferencesSet,
+    Receipt,
+    TriggerKind,
+    Work,
+)
 from engine.errors import DefinitionError
 from engine.inbox import InboxPage, InboxQuery
 from engine.off_loop import off_loop
@@ -107,6 +118,10 @@ class Queries:
     async def next_run(self, workflow: str, *, workspace: str = DEFAULT_WORKSPACE) -> datetime | None:
         """Return when the schedules of a workflow start its next run, or None if it has none."""
         return await self.store.read(lambda connection: trigger_rows.next_at(connection, workspace, workflow))
+
+    async def offers(self, kind: TriggerKind, *, workspace: str = DEFAULT_WORKSPACE) -> list[Offer]:
+        """Return the triggers of a kind by which people start runs, by the titles of their workflows."""
+        return await self.store.read(lambda connection: trigger_rows.offers(connection, workspace, kind))
 
     async def runs_waiting_for(
         self, person: str, *, workspace: str = DEFAULT_WORKSPACE, limit: int = 200

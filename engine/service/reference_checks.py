@@ -73,6 +73,14 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
         reference = references.parse(name)
         if reference is not None:
             yield NamedReference("may_run", reference, starts=True)
+    for reaction in (trigger.reaction for trigger in workflow.triggers if trigger.reaction is not None):
+        yield NamedReference(
+            "The reaction that starts it", Reference(references.PLACE, reaction.channel, reaction.channel)
+        )
+    yield from _references_of_gates(workflow)
+
+
+def _references_of_gates(workflow: Workflow) -> Iterator[NamedReference]:
     for step in workflow.steps:
         for template in step.gate.people if step.gate is not None else ():
             for text in _literals(template):

@@ -147,8 +147,11 @@ def _missing_secrets(context: CommandContext, workflow: Workflow) -> Iterator[st
 
 def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[str]:
     """Yield a sentence for each channel that the workflow names and that this server does not have."""
-    if TriggerKind.WEBHOOK in context.missing and any(trigger.webhook is not None for trigger in workflow.triggers):
+    kinds = {trigger.kind for trigger in workflow.triggers}
+    if TriggerKind.WEBHOOK in context.missing and TriggerKind.WEBHOOK in kinds:
         yield f"The workflow has a webhook. {context.missing[TriggerKind.WEBHOOK]}"
+    if accounts.SLACK.name in context.missing and kinds & {TriggerKind.MESSAGE, TriggerKind.REACTION}:
+        yield f"The workflow is started by messages in Slack. {context.missing[accounts.SLACK.name]}"
     for step in workflow.steps:
         ways = step.gate.ways if step.gate is not None else EVERY_WAY
         shared = [accounts.SLACK.name] if ways.post_to is not None else []

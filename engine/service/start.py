@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Sequence
 from typing import Final
 
 from engine import fields, json_values, runs
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
+    AUTOMATIC,
+    Address,
     Firing,
     InvalidInputs,
     NotAllowed,
@@ -22,6 +26,7 @@ from engine.domain import (
     StillRunning,
     Work,
 )
+from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.runs import Progress, RunState
 from engine.service.context import CommandContext
@@ -43,10 +48,12 @@ def start(
     context: CommandContext, tx: Tx, command: Start, resolved: Resolved, *, may_open_requests: bool = True
 ) -> Started | Refusal:
     """Start a run: the unit of `Engine.start`. `may_open_requests`: otherwise the runner opens the first one later."""
+    earlier = None
     if command.key is not None:
         earlier = run_rows.find_run_by_key(tx.connection, command.workspace, command.key)
-        if earlier is not None:
-            return Started(run=earlier, created=False)
+    # Other people can make the key of a trigger as well, and see the run only if they may start it.
+    if earlier is not None and command.firing is None:
+        return Started(run=earlier, created=False)
     current = workflows.load_current_cached(tx, command.workspace, command.workflow)
     if current is None:
         return _unknown_workflow(tx, command)
@@ -55,6 +62,8 @@ def start(
     requester = _requester(tx, recipients, command, current, workflow)
     if isinstance(requester, Refusal):
         return requester
+    if earlier is not None:
+        return Started(run=earlier, created=False)
     inputs, errors = fields.validate_all(workflow.inputs, command.inputs)
     inputs_json = json_values.dumps(inputs)
     errors = errors or _too_large(inputs_json)
@@ -112,17 +121,39 @@ def _in_queue(tx: Tx) -> Progress:
 def _requester(
     tx: Tx, recipients: Recipients, command: Start, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:
-    """Return the actor if they may start the workflow. A trigger may, because the file names it."""
-    if command.firing is not None:
+    """Return the actor if they may start the workflow. A trigger that no person starts may: the file names it."""
+    if command.firing is not None and command.actor.kind in AUTOMATIC:
         return people.need_person(tx, command.workspace, command.actor, evidence="It starts runs of this workflow.")
-    return _check_starter(recipients, command, current, workflow)
+    return _check_starter(recipients, command.workspace, command.actor, current, workflow)
+
+
+def startable(
+    context: CommandContext, tx: Tx, names: Sequence[str], actor: Address, resolved: Resolved, *, workspace: str
+) -> list[str]:
+    """Return those of these workflows that a person may start. Those that this server cannot read are left out."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    found: list[tuple[CurrentWorkflow, Workflow]] = []
+    for name in dict.fromkeys(names):
+        current = workflows.load_current_cached(tx, workspace, name)
+        if current is not None:
+            with contextlib.suppress(DefinitionError):
+                found.append((current, context.advancer.workflow(tx, current.id, current.version)))
+    # All groups are asked for at once.
+    named = (starter for _, workflow in found for starter in starters.named_starters(workflow))
+    groups = [starter.as_members for starter in named if starter.has_members]
+    recipients.answers(groups)
+    return [
+        current.name
+        for current, workflow in found
+        if isinstance(_check_starter(recipients, workspace, actor, current, workflow), Person)
+    ]
 
 
 def _check_starter(
-    recipients: Recipients, command: Start, current: CurrentWorkflow, workflow: Workflow
+    recipients: Recipients, workspace: str, actor: Address, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:
     """Return the actor if they may start the workflow."""
-    found = starters.find_starter(recipients, command.workspace, command.actor, owner=current.owner, workflow=workflow)
+    found = starters.find_starter(recipients, workspace, actor, owner=current.owner, workflow=workflow)
     if isinstance(found, Person):
         return found
     if found.why is NoStarter.GUEST:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
-from engine.domain import Work
+from engine.domain import Offer, TriggerKind, Work
 from engine.read_models import TriggerView
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -29,8 +29,8 @@ _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _WORK_ID = (literal_column(f"'{WORK}'") + _trigger.c.id).label("id")
 DUE = (
     select(_WORK_ID)
-    .where(_trigger.c.next_at <= bindparam("now"))
-    .order_by(_trigger.c.next_at)
+    .where(_trigger.c.look_at <= bindparam("now"))
+    .order_by(_trigger.c.look_at)
     .limit(bindparam("limit"))
 )
 """Selects schedules whose time has come; `engine.store.due_work` reads it."""
@@ -65,6 +65,22 @@ _NEXT_OF = Statement(
     .order_by(_trigger.c.next_at)
     .limit(1)
 )
+_OFFERS = Statement(
+    select(
+        _trigger.c.id,
+        _trigger.c.position,
+        _trigger.c.identity,
+        _workflow.c.name.label("workflow"),
+        _workflow.c.title,
+    )
+    .join(_workflow, _workflow.c.id == _trigger.c.workflow)
+    .where(
+        _trigger.c.workspace == bindparam("workspace"),
+        _trigger.c.kind == bindparam("kind"),
+        _trigger.c.next_at.is_(None),
+    )
+    .order_by(_workflow.c.title, _workflow.c.name, _trigger.c.position)
+)
 _NEW = Statement(insert(_trigger))
 _PLACE = Statement(
     update(_trigger).where(_trigger.c.id == bindparam("held")).values(position=bindparam("new_position"))
@@ -75,10 +91,16 @@ _MOVE = Statement(
     .where(_trigger.c.id == bindparam("held"), _trigger.c.next_at == bindparam("seen"))
     .values(
         next_at=bindparam("new_next"),
+        look_at=bindparam("new_next"),
         set_at=bindparam("now"),
         failed_at=bindparam("fails_at"),
         failure=bindparam("why"),
     )
+)
+_HOLD = Statement(
+    update(_trigger)
+    .where(_trigger.c.id == bindparam("held"), _trigger.c.next_at == bindparam("seen"))
+    .values(look_at=bindparam("until"))
 )
 
 
@@ -93,6 +115,7 @@ class LoadedTrigger(Struct, frozen=True, kw_only=True):
     kind: str
     identity: str
     next_at: datetime | None
+    look_at: datetime | None
     set_at: datetime
     failed_at: datetime | None
     failure: str | None
@@ -119,6 +142,7 @@ def replace_triggers(tx: Tx, workspace: str, workflow: str, triggers: Sequence[T
 
 
 def _insert(tx: Tx, workspace: str, workflow: str, trigger: Trigger) -> None:
+    next_at = trigger.schedule.next_after(tx.now) if trigger.schedule is not None else None
     tx.write(
         _NEW,
         {
@@ -128,7 +152,8 @@ def _insert(tx: Tx, workspace: str, workflow: str, trigger: Trigger) -> None:
             "position": trigger.index,
             "kind": trigger.kind.value,
             "identity": trigger.identity,
-            "next_at": trigger.schedule.next_after(tx.now) if trigger.schedule is not None else None,
+            "next_at": next_at,
+            "look_at": next_at,
             "set_at": tx.now,
             "failed_at": None,
             "failure": None,
@@ -169,6 +194,12 @@ def trigger_views(connection: Connection, workspace: str) -> Mapping[str, Sequen
     return found
 
 
+def offers(connection: Connection, workspace: str, kind: TriggerKind) -> list[Offer]:
+    """Return the triggers of a kind, by the titles of their workflows."""
+    rows = _OFFERS.all(connection, {"workspace": workspace, "kind": kind})
+    return [Offer(**row._asdict()) for row in rows]
+
+
 def try_move(tx: Tx, trigger: LoadedTrigger, next_at: datetime, *, failure: str | None = None) -> bool:
     """Let a schedule be due at this time next. Return False if another unit was faster: then drop what was done."""
     return bool(
@@ -184,3 +215,8 @@ def try_move(tx: Tx, trigger: LoadedTrigger, next_at: datetime, *, failure: str 
             },
         )
     )
+
+
+def hold(tx: Tx, trigger: LoadedTrigger, until: datetime) -> None:
+    """Let no server look at a schedule before this time. It stays due."""
+    tx.write(_HOLD, {"held": trigger.id, "seen": trigger.next_at, "until": until})

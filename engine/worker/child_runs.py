@@ -158,6 +158,7 @@ def started_entry(run: LoadedRun, workflow: Workflow, requester: Person) -> audi
     }
     if run.parent is not None:
         content["parent"] = run.parent
+    content |= {name: run.origin.place[name] for name in ("link", "emoji") if name in run.origin.place}
     if run.state.inputs:
         content |= audit.abridged("inputs", dict(run.state.inputs), RECORDED_INPUTS)
     return entry(EntryKind.RUN_STARTED, run=run.state.id, actor=requester, content=content)

@@ -35,7 +35,7 @@ def find_starter(
 
     `owner`: the id of the owner of the workflow. Raises `NeedsDirectory`.
     """
-    starters = _starters(workflow)
+    starters = named_starters(workflow)
     guest = recipients.guest(workspace, address)
     if not starters:
         if guest is not None:
@@ -50,6 +50,6 @@ def find_starter(
     return person if may else StarterRefused(NoStarter.NOT_NAMED, tuple(unknown))
 
 
-def _starters(workflow: Workflow) -> list[Reference]:
+def named_starters(workflow: Workflow) -> list[Reference]:
     """Return the people who may start the workflow besides its owner; without any, every member may."""
     return [reference for name in workflow.may_run if (reference := parse(name)) is not None]

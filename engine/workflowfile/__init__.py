@@ -11,7 +11,7 @@ from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
 from engine.workflowfile.step_titles import load_step_labels
 from engine.workflowfile.value_labels import ValueLabels, load_value_labels
-from engine.workflowfile.workflow import Gate, GatePolicy, ShownItem, Step, Trigger, Workflow
+from engine.workflowfile.workflow import Gate, GatePolicy, ShownItem, Step, Trigger, Workflow, reaction_identity
 
 __all__ = [
     "Gate",
@@ -26,4 +26,5 @@ __all__ = [
     "load",
     "load_step_labels",
     "load_value_labels",
+    "reaction_identity",
 ]

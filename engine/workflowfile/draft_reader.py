@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.fields import Field
 from engine.json_values import Path, Value
 from engine.workflowfile.draft import TriggerDraft, WorkflowDraft
@@ -15,6 +17,12 @@ from engine.workflowfile.part_reader import missing_space, read_fields, read_par
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.schema_errors import SchemaContext
 from engine.workflowfile.step_reader import read_steps
+
+_TRIGGER_EXAMPLES: Final = {
+    "webhook": "Write {secret: SHOP_HOOK}.",
+    "message": "Write message: true.",
+    "reaction": 'Write {emoji: eyes, channel: "#refunds"}.',
+}
 
 
 def read_draft(report: ProblemReport) -> WorkflowDraft:
@@ -60,7 +68,7 @@ def _read_triggers(report: ProblemReport, root: dict[str, Value]) -> list[Trigge
         if not isinstance(value, dict):
             report.add(at, 'A trigger is a mapping, like {schedule: "0 9 * * mon"}.', missing_space(value))
             continue
-        context = SchemaContext(base=at, model=TriggerFile, name="a trigger")
+        context = SchemaContext(base=at, model=TriggerFile, name="a trigger", examples=_TRIGGER_EXAMPLES)
         file = read_part(report, TriggerFile, value, context=context, parts={"trigger": ()})
         if file is not None:
             drafts.append(TriggerDraft(index=index, at=at, file=file))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator, model_validator
 from pydantic import Field as Key
 
+from engine.domain import TriggerKind
 from engine.json_values import clean
 from engine.workflowfile.phrases import describe
 from engine.workflowfile.scalars import (
@@ -18,6 +19,7 @@ from engine.workflowfile.scalars import (
     Condition,
     Description,
     Duration,
+    Emoji,
     Header,
     Label,
     Owner,
@@ -273,6 +275,13 @@ class WebhookFile(FilePart):
     header: Header | None = None
 
 
+class ReactionFile(FilePart):
+    """`reaction` of a trigger: an emoji that people add to messages of a channel."""
+
+    emoji: Emoji
+    channel: Channel
+
+
 class TriggerFile(FilePart):
     """An entry of `triggers`. `inputs` stays raw: `trigger_compiler` reads it by the inputs of the workflow."""
 
@@ -282,11 +291,26 @@ class TriggerFile(FilePart):
     overlap: Literal["skip", "queue", "allow"] = "allow"
     inputs: dict[str, Any] = {}
     webhook: WebhookFile | None = None
+    message: bool | None = None
+    reaction: ReactionFile | None = None
+
+    @field_validator("message")
+    @classmethod
+    def _check_true(cls, raw: object) -> object:
+        if raw is False:
+            raise refuse("A trigger that listens to nothing can be deleted.", "Write `message: true`, or delete it.")
+        return raw
+
+    @property
+    def kinds(self) -> list[TriggerKind]:
+        """What it listens to: one kind if it is right."""
+        return [kind for kind in TriggerKind if getattr(self, kind) is not None]
 
     @model_validator(mode="after")
     def _check_keys(self) -> TriggerFile:
-        if (self.schedule is None) == (self.webhook is None):
-            raise refuse("A trigger has either `schedule` or `webhook`.")
+        if len(self.kinds) != 1:
+            listed = ", ".join(f"`{kind}`" for kind in [*TriggerKind][:-1])
+            raise refuse(f"A trigger has one of {listed} and `{[*TriggerKind][-1]}`.")
         if self.schedule is None:
             if self.timezone is not None or self.missed is not None:
                 raise refuse("`timezone` and `missed` are for a schedule; delete them here.")

@@ -41,6 +41,10 @@ EXPRESSION: Final = "expression"
 _CONDITION_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _HEADER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _OTHER_HEADERS: Final = frozenset({"content-type", "content-length", "host", "cookie", "webhook-id"})
+_EMOJI: Final = re.compile(r"[a-z0-9_+'-]{1,100}")
+_EMOJI_ALIASES: Final = {"thumbsup": "+1", "thumbsdown": "-1"}
+"""Emoji that Slack sends by another name than the one that people may type."""
+_SKIN_TONE: Final = re.compile(r":skin-tone-\d$")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
@@ -252,6 +256,15 @@ def _channel(text: str) -> str:
     return text
 
 
+def _emoji(text: str) -> str:
+    name = text.strip(":")
+    if _SKIN_TONE.search(name):
+        raise refuse("A reaction in every skin tone counts, so write the emoji without one.")
+    if not _EMOJI.fullmatch(name):
+        raise refuse("This must be the name of an emoji in Slack, like eyes or white_check_mark.")
+    return _EMOJI_ALIASES.get(name, name)
+
+
 def _wrap_in_list(raw: object) -> object:
     return [raw] if isinstance(raw, str) else raw
 
@@ -263,3 +276,4 @@ Starters = Annotated[
     list[Annotated[str, AfterValidator(_starter)]], BeforeValidator(_wrap_in_list), AfterValidator(_require_starter)
 ]
 Channel = Annotated[str, AfterValidator(_channel)]
+Emoji = Annotated[str, AfterValidator(_emoji)]

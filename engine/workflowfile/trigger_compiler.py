@@ -17,27 +17,42 @@ from engine.workflowfile.expression_scope import ExpressionNames, compile_text
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.workflow import Trigger, Webhook
+from engine.workflowfile.workflow import Reaction, Trigger, Webhook
 
 _TIMES: Final[Mapping[str, StaticType]] = {
     "time": StaticType(frozenset({"text"}), "a time (text)", is_date=True),
     "date": StaticType(frozenset({"text"}), "a date (text)", is_date=True),
 }
+_MESSAGE: Final[Mapping[str, StaticType]] = {
+    **_TIMES,
+    "text": StaticType(frozenset({"text"}), "text", is_date=False),
+    "author": StaticType(frozenset({"text"}), "an address (text)", is_date=False),
+    "link": StaticType(frozenset({"text"}), "an address (text)", is_date=False),
+    "channel": StaticType(frozenset({"text"}), "a channel (text)", is_date=False),
+}
 NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType | None]]] = {
     TriggerKind.SCHEDULE: _TIMES,
     TriggerKind.WEBHOOK: {**_TIMES, "body": None, "headers": None},
+    TriggerKind.MESSAGE: _MESSAGE,
+    TriggerKind.REACTION: _MESSAGE,
 }
 """What `trigger` holds for each kind of trigger."""
+_ASKS: Final = frozenset({TriggerKind.MESSAGE, TriggerKind.REACTION})
+"""The triggers after which a person is asked for the inputs that the trigger does not give."""
 
 
 def compile_triggers(report: ProblemReport, draft: WorkflowDraft) -> list[Trigger]:
     """Return the triggers, as far as they are right. Problems are reported."""
-    return [_compile(report, trigger, draft.inputs) for trigger in draft.triggers]
+    triggers = [_compile(report, trigger, draft.inputs) for trigger in draft.triggers]
+    for index, trigger in enumerate(triggers):
+        if trigger.kind in _ASKS and any(earlier.identity == trigger.identity for earlier in triggers[:index]):
+            report.add(draft.triggers[index].at, "Another trigger of this workflow listens to the same.")
+    return triggers
 
 
 def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Field | None] | None) -> Trigger:
     file = draft.file
-    kind = TriggerKind.SCHEDULE if file.webhook is None else TriggerKind.WEBHOOK
+    (kind,) = file.kinds
     at: Path = (*draft.at, "inputs")
     is_valid = checks.check_keys(report, file.inputs, at)
     names = ExpressionNames(inputs={}, trigger=NAMES[kind])
@@ -45,7 +60,8 @@ def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Fi
         is_valid = compile_text(report, text, at + path, names) is not None and is_valid
     if inputs is not None:
         _check_inputs(report, file.inputs, at, inputs)
-        _check_complete(report, draft, inputs)
+        if kind not in _ASKS:
+            _check_complete(report, draft, inputs)
     return Trigger(
         index=draft.index,
         kind=kind,
@@ -54,6 +70,7 @@ def _compile(report: ProblemReport, draft: TriggerDraft, inputs: Mapping[str, Fi
         schedule=schedules.parse(file.schedule, file.timezone) if file.schedule is not None else None,
         missed=Missed(file.missed or Missed.ONCE),
         webhook=Webhook(file.webhook.secret, file.webhook.header) if file.webhook is not None else None,
+        reaction=Reaction(file.reaction.emoji, file.reaction.channel) if file.reaction is not None else None,
     )
 
 

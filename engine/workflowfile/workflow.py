@@ -240,9 +240,16 @@ class Webhook(Struct, frozen=True):
     header: str | None = None
 
 
+class Reaction(Struct, frozen=True):
+    """The emoji that people add to a message of a channel. `channel`: its id or `#name`, as the file has it."""
+
+    emoji: str
+    channel: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """What starts runs by itself. `inputs`: a mapping, whose expressions read `trigger`."""
+    """What starts runs besides the command of a person. `inputs`: a mapping, whose expressions read `trigger`."""
 
     index: int
     kind: TriggerKind
@@ -251,11 +258,19 @@ class Trigger:
     schedule: Schedule | None = None
     missed: Missed = Missed.ONCE
     webhook: Webhook | None = None
+    reaction: Reaction | None = None
 
     @property
     def identity(self) -> str:
         """What a new version of the file leaves alone if the trigger stays the same, as when it is due next."""
+        if self.reaction is not None:
+            return reaction_identity(self.reaction.emoji, self.reaction.channel)
         return f"{self.kind} {self.schedule or self.webhook}"
+
+
+def reaction_identity(emoji: str, channel: str = "") -> str:
+    """Return the identity of a reaction in a channel, or what all identities of this emoji begin with."""
+    return f"{TriggerKind.REACTION} {emoji} {channel}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ from bot.slack import (
     home_filter_modal,
     home_rows,
     home_view,
+    message_modals,
     message_view,
     notification_text,
     preferences_modal,
@@ -51,8 +52,9 @@ from bot.slack import (
     succession_modal,
     thread_replies,
 )
-from bot.slack.ids import HomeRef, ModalRef
+from bot.slack.ids import HomeRef, MessageRef, ModalRef
 from bot.slack.list_rows import RunList
+from bot.slack.message_source import SourceMessage
 from bot.slack.request_modals import Entered
 from bot.terminal.view import render_card
 from engine.domain import (
@@ -67,6 +69,7 @@ from engine.domain import (
     Digest,
     Expired,
     NotFound,
+    Offer,
     Origin,
     Params,
     Person,
@@ -461,6 +464,19 @@ def homes(name: str, requests: Sequence[RequestView]) -> Iterator[tuple[str, str
         yield "result of several", f"{name} {verdict}", several_modal.result_view(result, HomeRef())
 
 
+def message_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
+    """Yield what people see of a run that a message starts."""
+    ref = MessageRef(channel="C1", ts="1.1", author="U1", emoji="eyes", workflow="refund")
+    source = SourceMessage(ref=ref, text="Order A-1 arrived broken.")
+    offers = [Offer(id="t1", workflow="refund", title="Refunds", position=0, identity="message None")]
+    yield "choice", "one", message_modals.choice(offers, source, metadata=metadata)
+    yield "choice", "many", message_modals.choice(offers * 120, source, metadata=metadata)
+    yield "choice", "none", request_modals.sentence(message_modals.NO_OFFER)
+    yield "unfilled", "one", message_modals.unfilled("Refunds", "The order number is missing.", ref).blocks
+    above = message_modals.above_form(source, _workflow(), [*_workflow().inputs][:2])
+    yield "start form", "with a message", start_modal.run_form(_workflow(), version=1, metadata=metadata, above=above)
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -503,6 +519,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
             yield "started", f"{variant} {created}", answer.blocks
     yield "help", "all", command_messages.help_message().blocks
     yield "start form", "every field", start_modal.run_form(_workflow(), version=1, metadata=ref)
+    yield from message_views(ref)
     yield "register form", "paste", register_modal.register_form(metadata=ref)
     yield "register form", "upload", register_modal.upload_form(metadata=ref)
     for workflow in _registered_workflows():

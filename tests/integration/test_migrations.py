@@ -33,6 +33,7 @@ CHANGED = {
     "0002": {"column delivery.run"},
     "0014": {"index decision_once"},
     "0030": {"index run_workflow", "index request_run", "index decision_person"},
+    "0033": {"index trigger_next"},
 }
 """What a migration changes on purpose, of what was there before."""
 ADDED_ROWS = {"0004": {"address_period"}}

@@ -62,6 +62,8 @@ def test_the_manifest_asks_for_exactly_the_scopes_of_the_called_methods() -> Non
         # For events of replies in channels, and for finding a post of unknown outcome there.
         "channels:history",
         "groups:history",
+        # For events of reactions.
+        "reactions:read",
     }
     assert {*manifest.SCOPES, *manifest.OPTIONAL} == needed
     for name, scope in manifest.METHODS.items():
@@ -88,6 +90,7 @@ def test_the_commands_and_events_are_those_that_are_handled() -> None:
     assert [command_["command"] for command_ in document["features"]["slash_commands"]] == [bolt_app.COMMAND]
     assert document["settings"]["event_subscriptions"]["bot_events"] == sorted(bolt_app.EVENTS)
     assert document["settings"]["interactivity"]["is_enabled"]
+    assert {shortcut["callback_id"] for shortcut in document["features"]["shortcuts"]} == bolt_app.SHORTCUTS
     home = document["features"]["app_home"]
     assert home["home_tab_enabled"]
     assert home["messages_tab_enabled"]
@@ -102,6 +105,10 @@ def test_its_texts_are_as_long_as_slack_allows() -> None:
         len(command_["description"]) <= 2000 and len(command_["command"]) <= 32
         for command_ in document["features"]["slash_commands"]
     )
+    assert all(
+        len(shortcut["name"]) <= 24 and len(shortcut["description"]) <= 150
+        for shortcut in document["features"]["shortcuts"]
+    )
 
 
 def test_the_sandbox_installs_it_as_it_is() -> None:
@@ -109,6 +116,7 @@ def test_the_sandbox_installs_it_as_it_is() -> None:
     default = AppConfig()
     assert sorted(config.scopes) == sorted(default.scopes)
     assert (config.commands, sorted(config.events)) == (default.commands, sorted(default.events))
+    assert (config.shortcuts, config.message_shortcuts) == (default.shortcuts, default.message_shortcuts)
     assert config.home_tab
     assert config.messages_tab
     assert config.interactivity
