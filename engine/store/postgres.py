@@ -88,7 +88,8 @@ class PostgresStore:
         self._engine, self._clock, self._ids = engine, clock, ids
         self._jobs: deque[_WaitingUnit[Any]] = deque()
         self._wanted = asyncio.Semaphore(0)
-        self._readers: asyncio.Queue[PostgresLine] = asyncio.Queue()
+        # The last one that was used is the next, because it has statements prepared; more are opened only for a crowd.
+        self._readers: asyncio.LifoQueue[PostgresLine] = asyncio.LifoQueue()
         checks = [continuity.check_and_note] * WRITERS + [continuity.check] * READERS
         self._lines = [PostgresLine(engine, check) for check in checks]
         for line in self._lines[WRITERS:]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
+from bot.databases import libpq
 from bot.devtools.bench.postgres_server import (
     PostgresServer,
     binaries_of_machine,
@@ -77,17 +78,20 @@ def server() -> Iterator[str]:
 @contextlib.contextmanager
 def database(server_url: str) -> Iterator[str]:
     """Yield the URL of a new database with the current schema, and drop it at the end."""
-    _template(server_url)
-    with empty(server_url, f"TEMPLATE {TEMPLATE}") as url:
+    with empty(server_url, _template(server_url)) as url:
         yield url
 
 
 @cache
-def _template(server_url: str) -> None:
-    """Create the database that all others are copied from; migrations take longer."""
+def _template(server_url: str) -> str:
+    """Create the database that all others are copied from, for migrations take longer. Return the options of a copy."""
     with contextlib.suppress(asyncpg.DuplicateDatabaseError):
         wait_for(run(server_url, f"CREATE DATABASE {TEMPLATE}"))
-    wait_for(_migrate(with_database(server_url, TEMPLATE)))
+    template = with_database(server_url, TEMPLATE)
+    wait_for(_migrate(template))
+    # The first connection after the migrations writes a file that spares later ones reading the catalog. Only a copy of
+    # the files has it too; servers before 15 know no other copy.
+    return f"TEMPLATE {TEMPLATE}" + (" STRATEGY FILE_COPY" if wait_for(_version(template)) >= 15 else "")
 
 
 async def _migrate(url: str) -> None:
@@ -96,6 +100,14 @@ async def _migrate(url: str) -> None:
         await postgres_schema.prepare(engine, now=START)
     finally:
         await engine.dispose()
+
+
+async def _version(url: str) -> int:
+    connection = await asyncpg.connect(libpq(url))
+    try:
+        return int(connection.get_server_version().major)
+    finally:
+        await connection.close()
 
 
 __all__ = ["OPTIONS", "Server", "binaries_of_machine", "binaries_of_wheel", "database", "empty", "server"]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
@@ -25,6 +25,7 @@ import asyncpg
 
 from bot.databases import libpq
 
+T = TypeVar("T")
 UNPRIVILEGED: Final = 65534
 """The user id without any rights that every Linux has."""
 STARTING_SECONDS: Final = 30.0
@@ -151,10 +152,11 @@ async def run(url: str, *statements: str) -> None:
         await connection.close()
 
 
-def wait_for(work: Coroutine[Any, Any, None]) -> None:
-    """Run `work` in a loop of its own: the caller may be called by a running loop."""
+def wait_for(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` in a loop of its own, and return its result: the caller may be called by a running loop."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, work).result()
+        result: T = pool.submit(asyncio.run, work).result()
+    return result
 
 
 @contextlib.contextmanager
