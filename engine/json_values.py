@@ -258,6 +258,20 @@ def replace_all(value: Value, changes: Mapping[Path, Value]) -> Value:
     return [replace_all(item, inside[index]) if index in inside else item for index, item in enumerate(value)]
 
 
+def map_texts(value: Value, change: Callable[[str], str]) -> Value:
+    """Return the value with `change` applied to each text, key and number. A number that changes becomes a text."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): map_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [map_texts(item, change) for item in value]
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        text = format(value, "f") if isinstance(value, Decimal) else str(value)
+        return value if (changed := change(text)) == text else changed
+    return value
+
+
 def is_larger(value: Value, characters: int) -> bool:
     """Return whether the texts and names in `value` have more characters. Each item counts as at least one."""
     return _room_after(value, characters) < 0

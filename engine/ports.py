@@ -7,7 +7,7 @@ To add a channel, implement `Channel`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
@@ -21,7 +21,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.language_model import NOT_SET_UP, LanguageModel, ModelCalls, UnrecordedCalls
 from engine.references import Reference
-from engine.workflowfile.step_kinds import Nature
+from engine.workflowfile.step_kinds import Nature, ParamProblem
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -95,6 +95,8 @@ class StepType(ABC, Generic[ParamsT]):
     address_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
 
+    fixed_params: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters that people can never edit, such as how a call signs in."""
     technical_names: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters and outputs that a card shows only under technical details, such as a method and headers."""
 
@@ -134,6 +136,13 @@ class StepType(ABC, Generic[ParamsT]):
         A workflow with such a step is not registered. `params`: the parameters without expressions.
         """
         return None
+
+    def find_problems(self, params: Mapping[str, Value]) -> Iterable[ParamProblem]:  # noqa: ARG002
+        """Yield what can never work, whatever the expressions give.
+
+        `params`: the parameters as they are in the file. `Params` has checked those without expressions.
+        """
+        return ()
 
     async def doubts(self, params: Mapping[str, Value]) -> Sequence[str]:  # noqa: ARG002
         """Return warnings for a workflow that is being registered, as sentences.

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.presentation import dates, labels
+from bot.presentation import dates, labels, sign_ins
 from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, json_values
-from engine.domain import CardFact, CardField, RequestState, accounts
+from engine.domain import CardFact, CardField, Params, RequestState, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
@@ -26,7 +26,10 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     edits = request.edits
     editable = {place.path for place in model.editable}
     declared = {place.path: place.field for place in (*model.declared, *model.editable)}
-    shown: Value = request.content_as_asked.shown()
+    shown = _shown_content(request, request.content_as_asked)
+    if _signs_in(request, shown):
+        declared = {path: field for path, field in declared.items() if path[:1] != sign_ins.PATH}
+        declared[sign_ins.PATH] = sign_ins.FIELD
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
     edited = {edit.path[:length] for edit in edits for length in range(len(edit.path) + 1)}
     # The fields are those of the original content: an edit may have changed its shape.
@@ -49,11 +52,23 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
         yield path, field, card_field
 
 
+def _shown_content(request: RequestView, content: Params) -> Value:
+    """Return the content as people may see it: of a sign-in only how it is done."""
+    shown: Value = content.shown()
+    if not _signs_in(request, shown):
+        return shown
+    return json_values.replace(shown, sign_ins.PATH, sign_ins.in_words(json_values.look(shown, sign_ins.PATH)))
+
+
+def _signs_in(request: RequestView, shown: Value) -> bool:
+    return request.model.subject.uses == sign_ins.STEP and isinstance(shown, dict) and sign_ins.PATH[0] in shown
+
+
 def _since_version_before(request: RequestView, path: Path, field: Field, value: Value) -> tuple[str | None, str]:
     """Return a value as it was when an approver asked for changes, or None if it is still the same, and as it is."""
     if request.asked_to_change is not None and request.model.state is RequestState.PENDING:
         with contextlib.suppress(KeyError):
-            before = json_values.look(request.asked_to_change.content.shown(), path)
+            before = json_values.look(_shown_content(request, request.asked_to_change.content), path)
             if before != value:
                 return show_change(request, field, before, value)
     return None, show_in(request, field, value)

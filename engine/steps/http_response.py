@@ -91,6 +91,11 @@ def _printable(text: str, length: int) -> str:
     return words if len(words) <= length else f"{words[:length]}…"
 
 
+def done(call: str, answer: Answer) -> str:
+    """Return the beginning of the error for an answer that cannot be used."""
+    return f"{call} was carried out (status {answer.status}), but"
+
+
 def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
     """Return the error for a status that `expect` does not name. After most 5xx the outcome is unknown."""
     status = answer.status

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -213,9 +212,9 @@ class Runner:
             output = runs.checked_output(produced)
         except InvalidValue as error:
             raise _Unusable(self._secrets.redact(str(error))) from None
-        # A server may send back what it received, secrets included.
+        # A server may send back what it received, secrets included. JSON as a whole would have escaped quotes.
         redact, large = self._secrets.redact, json_values.is_larger(output, _SEARCHED_AT_ONCE)
-        redacted = await off_loop(lambda: _redact(output, redact), large=large)
+        redacted = await off_loop(lambda: json_values.map_texts(output, redact), large=large)
         assert isinstance(redacted, dict)
         return redacted
 
@@ -251,21 +250,6 @@ def _call(claimed: ClaimedEffect, outcome: Outcome, began: float) -> StepCall:
 
 class _Unusable(Exception):
     """A step returned something that cannot be stored as its output."""
-
-
-def _redact(value: Value, redact: Callable[[str], str]) -> Value:
-    """Return the value with secrets redacted in each text and number. JSON as a whole would have escaped quotes."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {redact(key): _redact(item, redact) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_redact(item, redact) for item in value]
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        # A server may send a secret of digits back as a number.
-        text = format(value, "f") if isinstance(value, Decimal) else str(value)
-        return value if (redacted := redact(text)) == text else redacted
-    return value
 
 
 def _is_cancelled() -> bool:

@@ -45,6 +45,10 @@ def check_params(report: ProblemReport, kind: StepKind, params: Mapping[str, Val
         ]
         report_errors(report, errors, context)
         is_valid = is_valid and not errors
+    for problem in () if report.registered else kind.find_problems(params):
+        if not report.has_problem((*at, *problem.path)):
+            report.add((*at, *problem.path), problem.message, problem.hint)
+        is_valid = False
     return is_valid
 
 

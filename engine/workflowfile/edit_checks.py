@@ -21,17 +21,22 @@ def check_params(
     params: Mapping[str, Value],
     *,
     secrets: Collection[Path],
+    fixed: Collection[str],
     unknown: Collection[str],
 ) -> None:
     """Check the fields of a gate that reviews the parameters of a step.
 
-    `secrets`: the paths in `params` that hold a secret. `unknown`: keys of `params` that the step does not have.
+    `secrets`: the paths in `params` that hold a secret. `fixed`: keys that people can never edit. `unknown`: keys of
+    `params` that the step does not have.
     """
     _check_overlap(report, edits)
     for edit in edits:
         path_parts = tuple(edit.name.split("."))
         if any(_overlap(path_parts, tuple(map(str, secret))) for secret in secrets):
             report.add(edit.at, f"`{cite(edit.name)}` contains a secret and can never be edited.", at="key")
+            continue
+        if path_parts[0] in fixed:
+            report.add(edit.at, f"`{cite(path_parts[0])}` can never be edited.", at="key")
             continue
         path, names = _find_param(edit.name, dict(params))
         if path is None:

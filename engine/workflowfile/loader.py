@@ -263,8 +263,9 @@ class _StepCompiler:
         elif params is not None and isinstance(params.value, dict):
             secrets = [path for path, template in params.templates if template.secrets]
             kind = self._kinds.get(draft.uses or "")
+            fixed = kind.fixed_params if kind is not None else frozenset[str]()
             unknown = checks.unknown_params(kind, params.value) if kind is not None else frozenset()
-            edit_checks.check_params(self._report, edits, params.value, secrets=secrets, unknown=unknown)
+            edit_checks.check_params(self._report, edits, params.value, secrets=secrets, fixed=fixed, unknown=unknown)
 
 
 def _describe_outputs(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Final, Protocol
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from engine.fields import Field, FieldType
-from engine.json_values import Value
+from engine.json_values import Path, Value
 
 SET: Final = "set"
 """The name of the kind whose output is its parameters."""
@@ -38,6 +39,14 @@ class Nature(Enum):
     """Lets the run sleep until a time."""
     RUNS = "runs"
     """Starts runs of its own, and waits for their ends."""
+
+
+class ParamProblem(Struct, frozen=True):
+    """What is wrong with parameters in a file: the place, a sentence, and what to do, if that is not clear."""
+
+    path: Path
+    message: str
+    hint: str = ""
 
 
 class StepKind(Protocol):
@@ -72,6 +81,10 @@ class StepKind(Protocol):
         """Names of the top-level parameters that are a web address to call. Almost every kind has none."""
 
     @property
+    def fixed_params(self) -> frozenset[str]:
+        """Names of the top-level parameters that people can never edit. Almost every kind has none."""
+
+    @property
     def technical_names(self) -> frozenset[str]:
         """Names of the top-level parameters and outputs that people see only under technical details."""
 
@@ -90,6 +103,9 @@ class StepKind(Protocol):
 
     def idempotent(self, params: Mapping[str, Value]) -> bool:
         """Return whether repeating the step with the same parameters is harmless."""
+
+    def find_problems(self, params: Mapping[str, Value]) -> Iterable[ParamProblem]:
+        """Yield what can never work in the parameters of a file, whatever its expressions give."""
 
     def produce(self, params: Mapping[str, Value]) -> dict[str, Value]:
         """Return the output of an INLINE kind, or of a SLEEP kind after its sleep."""

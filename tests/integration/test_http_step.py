@@ -16,35 +16,15 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from engine.errors import InvalidValue, StepError
+from engine.errors import InvalidValue
 from engine.ports import Resolve, StepContext, StepServices
 from engine.steps import url_guard
 from engine.steps.http import HttpParams, HttpStep
+from tests.support.http_calls import LOCAL, call, failure, kind, serving
 
 Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-LOCAL = ["127.0.0.1"]
+
 TLS = Path(__file__).parents[1] / "data" / "tls"
-
-
-def context(seconds: float = 5) -> StepContext:
-    return StepContext(
-        run="r1", step="call", visit=1, attempt=1, idempotency_key="r1:call:1", timeout=timedelta(seconds=seconds)
-    )
-
-
-async def call(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> dict[str, Any]:
-    return dict(await step.run(HttpParams.model_validate({"url": url, **params}), context(seconds)))
-
-
-async def failure(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> StepError:
-    with pytest.raises(StepError) as caught:
-        await call(step, url, seconds=seconds, **params)
-    return caught.value
-
-
-def kind(error: StepError) -> str:
-    """Return the class of a failure in two words, as in the tables below."""
-    return f"{'unknown' if error.outcome_unknown else 'definite'} {'retryable' if error.retryable else 'final'}"
 
 
 def resolver(*answers: Sequence[str] | OSError) -> Resolve:
@@ -58,20 +38,6 @@ def resolver(*answers: Sequence[str] | OSError) -> Resolve:
         return answer
 
     return resolve
-
-
-@asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
-    app = web.Application(client_max_size=2**24)
-    app.router.add_route("*", "/{tail:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -858,7 +824,7 @@ def test_the_name_of_the_json_parameter_survives_a_round_trip() -> None:
 
 def test_the_step_says_what_it_is() -> None:
     step = HttpStep()
-    assert step.secret_params == {"headers", "json", "body"}
+    assert step.secret_params == {"auth", "headers", "json", "form", "multipart", "body"}
     assert step.outputs({}) == {"status", "headers", "body"}
     assert list(step.content({"url": "u", "method": "POST", "headers": {}, "query": {}, "json": {}})) == ["json"]
     body = step.content({"url": "u", "body": "text"})["body"]

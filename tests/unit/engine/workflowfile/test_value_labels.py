@@ -168,6 +168,30 @@ def test_a_label_stays_beside_a_value_that_people_may_edit() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("auth", "words"),
+    [
+        ({"bearer": "{{ secret.CRM }}"}, "Signs in with a bearer token"),
+        ({"basic": {"user": "ann", "password": "{{ secret.CRM }}"}}, "Signs in as ann with a password"),
+        ({"header": {"name": "X-Key", "value": "{{ secret.CRM }}"}}, "Signs in with a key in the header X-Key"),
+        (
+            {"oauth2": {"token_url": "https://login.example", "client_id": "me", "client_secret": "{{ secret.CRM }}"}},
+            "Signs in as me with an access token from https://login.example",
+        ),
+    ],
+)
+def test_a_request_says_how_a_call_signs_in_and_not_with_what(auth: Value, words: str) -> None:
+    call: Value = {"method": "POST", "url": "https://example.com/", "auth": auth, "json": {"a": "{{ inputs.mail }}"}}
+    steps: Value = [{"id": "last", "uses": "http", "with": call, "gate": GATE}]
+    file: Value = {"name": "flow", "owner": "o@example.com", "inputs": {"mail": DECLARED}, "steps": steps}
+    opening = open_last(workflowfile.load(json_values.dumps(file).encode(), kinds=builtin()))
+    view = samples.request({}, content=opening.content, editable=opening.editable, declared=opening.declared)
+    fields = {field.label: field.text for field in request_content.labelled(view)}
+    assert fields["Sign-in"] == words
+    assert not any("CRM" in text or "\N{BULLET}" in text for text in fields.values())
+    assert "auth" in opening.technical
+
+
 @pytest.mark.parametrize("source", [b"", b"- a", b"name: [", b"steps: 3", b"inputs: 3\nsteps: [3, {id: a, with: 3}]"])
 def test_a_file_that_cannot_be_read_has_no_labels(source: bytes) -> None:
     assert not workflowfile.load_value_labels(source).inputs

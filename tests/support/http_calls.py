@@ -1,0 +1,52 @@
+"""Calls of the `http` step, and servers on loopback that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from engine.errors import StepError
+from engine.ports import StepContext
+from engine.steps.http import HttpParams, HttpStep
+
+LOCAL = ["127.0.0.1"]
+
+
+def context(seconds: float = 5) -> StepContext:
+    return StepContext(
+        run="r1", step="call", visit=1, attempt=1, idempotency_key="r1:call:1", timeout=timedelta(seconds=seconds)
+    )
+
+
+async def call(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> dict[str, Any]:
+    return dict(await step.run(HttpParams.model_validate({"url": url, **params}), context(seconds)))
+
+
+async def failure(step: HttpStep, url: str, *, seconds: float = 5, **params: Any) -> StepError:
+    with pytest.raises(StepError) as caught:
+        await call(step, url, seconds=seconds, **params)
+    return caught.value
+
+
+def kind(error: StepError) -> str:
+    """Return the class of a failure in two words, as in the tables below."""
+    return f"{'unknown' if error.outcome_unknown else 'definite'} {'retryable' if error.retryable else 'final'}"
+
+
+@asynccontextmanager
+async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    app = web.Application(client_max_size=2**24)
+    app.router.add_route("*", "/{tail:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
