@@ -31,7 +31,10 @@ steps:
   - {id: log, uses: set, with: {x: "{{ steps.pay.approved.url }}"}}
 """
 
-SECRETS = "Secrets are used only in `body`, `headers` and `json` of `http` steps; people would see it here."
+SECRETS = (
+    "Secrets are used only in `auth`, `body`, `form`, `headers`, `json` and `multipart` of `http` steps; "
+    "people would see it here."
+)
 
 WRONG: list[tuple[str, int, int, str, str]] = [
     # the head
