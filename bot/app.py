@@ -19,6 +19,7 @@ from bot.ai.setup import open_language_model
 from bot.app_parts import Adapters, App, AppOptions
 from bot.email.setup import open_email
 from bot.executors import RunsWork
+from bot.files.setup import open_blobs
 from bot.roles.source import roles_file, watched
 from bot.slack.client import SlackClient, open_client
 from bot.slack.rate_limit import RateLimiter
@@ -90,6 +91,7 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
             sender=TerminalSender(console),
             mailer=TerminalMailer(console),
             language_model=await stack.enter_async_context(open_language_model(options.settings)),
+            blobs=await stack.enter_async_context(open_blobs(options.settings)),
         )
         app = composition.build(store, options.settings, adapters, is_trial=True)
         await stack.enter_async_context(_run(app.executor))
@@ -148,6 +150,7 @@ async def _connect_adapters(options: AppOptions, stack: AsyncExitStack) -> Adapt
         email=email.channel if email is not None else None,
         mailer=email.mailer if email is not None else None,
         language_model=await stack.enter_async_context(open_language_model(options.settings)),
+        blobs=await stack.enter_async_context(open_blobs(options.settings)),
     )
 
 

@@ -19,6 +19,7 @@ from bot.slack.rate_limit import RateLimiter
 from bot.slack.service import SlackService
 from bot.web.service import ReviewService
 from engine.code_derivation import Codes
+from engine.file_storage import BlobStore
 from engine.language_model import LanguageModel
 from engine.ports import Channel, Clock, Mailer, Secrets, Sender, StepServices
 from engine.service import Engine
@@ -51,7 +52,7 @@ class Adapters:
 
     `slack` and `email` show copies; `sender` and `mailer` are what steps send with, and
     `language_model` what they ask. `console` prints the copies for
-    this machine's terminal. `tracing` writes traces. `roles`: the roles file, loaded.
+    this machine's terminal. `tracing` writes traces. `roles`: the roles file, loaded. `blobs`: where files are stored.
     """
 
     clock: Clock
@@ -64,6 +65,7 @@ class Adapters:
     language_model: LanguageModel | None = None
     tracing: Traces | None = None
     roles: RolesFile = field(default_factory=RolesFile)
+    blobs: BlobStore | None = None
 
     @property
     def services(self) -> StepServices:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bot import account_sign_in, executors, page_urls, server_key, setting_values
 from bot.app_parts import Adapters, App, SlackParts
 from bot.email.directory import DirectoryWithEmail
+from bot.files import setup as files_setup
 from bot.local.service import OperatorCommands
 from bot.monitor import Monitor
 from bot.presentation import card
@@ -27,8 +29,10 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import Address
+from engine.fields import FieldType
 from engine.ports import Channel, Directory
 from engine.service import Engine, Identity
+from engine.service.attachments import Attachments
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
 from engine.worker.advance import Advancer
@@ -49,7 +53,8 @@ _SET_UP: Final = {
 def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: bool = False) -> App:
     """Build all parts around the store. None of them runs yet. `is_trial`: see `engine.service.context`."""
     clock, secrets = adapters.clock, adapters.secrets
-    kinds, login = load_step_types(settings, adapters.services), getpass.getuser()
+    files = Attachments(store, adapters.blobs, scanner=files_setup.scanner(settings), max_size=settings.largest_file)
+    kinds, login = load_step_types(settings, replace(adapters.services, files=files)), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours)
     monitoring = Monitor(_build_metrics(settings), adapters.tracing)
@@ -63,6 +68,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         unavailable={} if is_trial else dict(account_sign_in.unavailable_proofs(settings)),
         is_trial=is_trial,
         retention=settings.kept_for,
+        files=files,
     )
     engine = build_engine(store)
     # For people in Slack and on pages, who are told soon if the database does not answer.
@@ -126,7 +132,9 @@ def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Ch
 def _missing_parts(settings: Settings, adapters: Adapters) -> dict[str, str]:
     """Return what a workflow can name and is not set up, each with what to do about it."""
     found = {"slack": adapters.slack, "email": adapters.email, "webhook": settings.public_url or None}
-    return {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
+    no_files = files_setup.missing(settings)
+    missing = {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
+    return missing if no_files is None else {**missing, FieldType.FILE: no_files}
 
 
 def _admins(settings: Settings, login: str) -> frozenset[Address]:

@@ -27,7 +27,8 @@ async def open_socket(app: App) -> AsyncIterator[None]:
     if app.settings.server_url is not None:
         yield
         return
-    async with command_server.serving(app.operator_commands.carry_out, socket_path(app.settings.database)):
+    commands = app.operator_commands
+    async with command_server.serving(commands.carry_out, socket_path(app.settings.database), commands.attach):
         yield
 
 

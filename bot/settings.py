@@ -16,7 +16,7 @@ import platformdirs
 from pydantic import SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import setting_values
+from bot import file_places, setting_values
 from bot.presentation import characters
 from bot.setting_values import MailServerAddress
 from bot.variable_checks import PREFIX
@@ -38,7 +38,11 @@ _NUMBERS: Final = {
 """The smallest and the largest number of a setting, and an example."""
 
 
-_HIDDEN: Final = {"slack": "(a token of Slack)", "ai": "(the key of the language model)"}
+_HIDDEN: Final = {
+    "slack": "(a token of Slack)",
+    "ai": "(the key of the language model)",
+    "files": "(the key of the files)",
+}
 """What replaces a secret in a text, by the first word of its setting."""
 
 
@@ -143,6 +147,19 @@ class Settings(BaseSettings):
     ai_prices: str = ""
     """What models cost, in US dollars for a million tokens that they read and that they write:
     `my-model=0.25/2, other=1/4`. Default: the prices that providers publish, if they are known."""
+    files_url: str = ""
+    """Where files are stored: `file:///srv/signoff/files`, or a bucket that speaks the API of S3,
+    `s3://bucket/folder?region=eu-central-1&endpoint=https://minio.example.com`. Default: a folder beside the database
+    file; with PostgreSQL none."""
+    files_key_id: SecretStr = SecretStr("")
+    """The id of the key of the bucket."""
+    files_secret: SecretStr = SecretStr("")
+    """The secret key of the bucket."""
+    max_file_size: str = "20MB"
+    """Maximum size of a file."""
+    scan_command: str = ""
+    """A command that looks for malware in each file, which it reads on its standard input: status 0 is clean, 1 is not.
+    """
     working_hours: str = "mon-fri 09:00-17:00"
     """The days and hours that count where a gate has `hours: true`, in the time zone of each approver. With the zone of
     people whose own is not known: `mon-fri 09:00-17:00 Europe/Berlin`."""
@@ -278,6 +295,22 @@ class Settings(BaseSettings):
         setting_values.parse_model_prices(value)
         return value
 
+    @field_validator("files_url", "scan_command")
+    @classmethod
+    def _files(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return ""
+        if info.field_name == "scan_command":
+            return file_places.check_command(value)
+        file_places.parse(value)
+        return value
+
+    @field_validator("max_file_size")
+    @classmethod
+    def _size(cls, value: str) -> str:
+        file_places.parse_size(value)
+        return value
+
     @field_validator("builders")
     @classmethod
     def _references(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -352,6 +385,11 @@ class Settings(BaseSettings):
     def kept_for(self) -> timedelta | None:
         """Return how long the contents of a run are kept after it ended, or None: for ever."""
         return setting_values.parse_retention(self.retention) if self.retention else None
+
+    @property
+    def largest_file(self) -> int:
+        """Return the maximum size of a file in bytes."""
+        return file_places.parse_size(self.max_file_size)
 
     @property
     def model_prices(self) -> dict[str, TokenPrices]:

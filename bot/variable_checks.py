@@ -18,6 +18,8 @@ _NEEDS: Final = {
     "DKIM_KEY_FILE": ("DKIM_SELECTOR", "SMTP_URL"),
     "DKIM_SELECTOR": ("DKIM_KEY_FILE",),
     "DKIM_DOMAIN": ("DKIM_KEY_FILE",),
+    "FILES_KEY_ID": ("FILES_SECRET", "FILES_URL"),
+    "FILES_SECRET": ("FILES_KEY_ID",),
 }
 """Settings, each with the settings that it needs."""
 

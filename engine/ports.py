@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from engine.domain import Address, Card, Origin, Person, Receipt, Work
 from engine.domain.people import ACCOUNT
 from engine.fields import Field, FieldType
+from engine.file_storage import OpenFile, StepFiles
 from engine.json_values import Value
 from engine.language_model import NOT_SET_UP, LanguageModel, ModelCalls, UnrecordedCalls
 from engine.references import Reference
@@ -66,6 +67,7 @@ class StepServices:
     (`secret_params`), so that approvers see where they go. `traceparent`: returns the header of that name for a call
     that a step makes, so that what the called service does is in the trace of the run; None while tracing is off.
     `language_model`: asks language models; while it is None, `no_language_model` says what to set up.
+    `files`: the files that steps use and make.
     """
 
     http_allow: tuple[str, ...] = ()
@@ -76,6 +78,7 @@ class StepServices:
     traceparent: Traceparent | None = None
     language_model: LanguageModel | None = None
     no_language_model: str = NOT_SET_UP
+    files: StepFiles | None = None
 
 
 class StepType(ABC, Generic[ParamsT]):
@@ -326,7 +329,16 @@ class KnowsPlaces(Protocol):
 class Mailer(Protocol):
     """Sends the emails of `email` steps; bound in the composition root."""
 
-    async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
+    async def send(
+        self,
+        *,
+        to: str,
+        subject: str,
+        body: str,
+        reply_to: str | None,
+        key: str,
+        attachments: Sequence[OpenFile] = (),
+    ) -> Mapping[str, object]:
         """Send one plain email to one address, and return its `message_id`. Raises `StepError`.
 
         The id is derived from `key`, so that mail programs recognize a repeated email.

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bot.cli import client, next_steps, serialize
+from bot.cli import attachments, client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.presentation import dates, expiry, question_notes, questions, ratings, request_card, states, summary
@@ -176,7 +176,7 @@ def decide(
     arguments: dict[str, Value] = {
         "request": request_id,
         "verdict": "approve" if verdict == "edit" else verdict,
-        "edits": dict(client.parse_pairs(edits, noun="an edit")),
+        "edits": dict[str, Value](attachments.with_edits(request_id, client.parse_pairs(edits, noun="an edit"))),
         "reason": reason,
         "rating": rating,
         "comment": comment,

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bot.cli import client, next_steps, serialize
+from bot.cli import attachments, client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.local.reply import LISTS
@@ -37,7 +37,9 @@ from engine.system import SystemClock
 
 @click.command(context_settings={"allow_extra_args": True})
 @click.argument("workflow")
-@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
+@click.option(
+    "-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run. A file: NAME=@PATH"
+)
 @click.option("--key", help="Your own id for this start. The same key never starts a second run.")
 @json_option
 @click.pass_context
@@ -47,7 +49,7 @@ def run(context: click.Context, workflow: str, inputs: tuple[str, ...], key: str
         raise click.UsageError(f"Write each input after -i: signoff run {workflow} -i {shlex.quote(context.args[0])}")
     arguments: dict[str, Value] = {
         "workflow": workflow,
-        "inputs": dict(client.parse_pairs(inputs, noun="an input")),
+        "inputs": dict[str, Value](attachments.with_inputs(workflow, client.parse_pairs(inputs, noun="an input"))),
         # A server that dies before it replies may have started the run: the next attempt must not start another.
         "key": key or secrets.token_hex(16),
     }

@@ -18,11 +18,12 @@ from rich.console import Console
 
 from bot import app, app_parts, loaded_settings
 from bot.app_parts import AppOptions
-from bot.cli import trial_folders, trial_questions
+from bot.cli import client, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
+from bot.local.reply import CommandReply
 from bot.presentation import answers, characters, labels, refusals, request_card, states
 from bot.presentation.story import Names
-from bot.terminal import input_hints, prompts
+from bot.terminal import attached_files, input_hints, prompts
 from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
 from bot.terminal.prompts import PromptedQuestion, TypedDecision
 from bot.terminal.story_lines import render_output, render_story_entry
@@ -173,7 +174,9 @@ class Trial:
             for name, declared in workflow.inputs.items():
                 if name not in texts and declared.required:
                     texts[name] = self._ask_input(name, declared)
+        texts, missing = attached_files.attach_all(workflow.inputs, texts, self._attach)
         values, errors = fields.from_text_all(workflow.inputs, texts)
+        errors |= missing
         if errors:
             for sentence in refusals.of_options(errors, fields.labels(workflow.inputs)):
                 print_sentence(sentence, err=True)
@@ -185,11 +188,18 @@ class Trial:
         while True:
             text: str = click.prompt(input_hints.question(label, declared), default="", show_default=False)
             try:
+                text = attached_files.attached(declared, text, self._attach)
                 fields.from_text(declared, text)
             except InvalidValue as error:
                 print_sentence(f"  {about(label, str(error))}")
             else:
                 return text
+
+    def _attach(self, path: Path) -> str:
+        """Hand a file in, and return the text of its reference. Raises `InvalidValue`."""
+        commands = self.app.operator_commands
+        reply: CommandReply = self.portal.call(commands.attach, path.name, attached_files.read(path))
+        return client.reference_text(reply)
 
     # -- follow --
 
@@ -346,11 +356,15 @@ class Trial:
             if index >= len(answers):
                 return None
             self._print_whole_card(request)
-            return prompts.parse_answer(answers[index], request)
+            return prompts.parse_answer(answers[index], request, attach=self._attach)
         if not sys.stdin.isatty():
             return None
         return prompts.ask_decision(
-            self.console, request_card.request_card(request), request, self._typed_edits.pop(request.id, None)
+            self.console,
+            request_card.request_card(request),
+            request,
+            self._typed_edits.pop(request.id, None),
+            attach=self._attach,
         )
 
     def _ask_outcome(self, view: RunView) -> int | None:

@@ -21,6 +21,8 @@ from bot.setting_values import MailServerAddress
 BEFORE_DOT_SECONDS: Final = 12.0
 """Maximum time for the connection, the login and everything else before the final dot, in seconds. An email that takes
 longer is tried again later."""
+_BYTES_A_SECOND: Final = 100_000
+"""How fast an email is sent at the slowest, in bytes a second: an email with files gets so much more time."""
 CONNECTIONS: Final = 3
 """Maximum number of connections at once: what Microsoft 365 allows a mailbox.
 https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements"""
@@ -66,7 +68,7 @@ class SmtpClient:
         attempt = _Attempt()
         try:
             async with (
-                asyncio.timeout(self._before_dot) as limit,
+                asyncio.timeout(self._before_dot + len(mail.seven_bits) / _BYTES_A_SECOND) as limit,
                 self._slots,
                 self._connection(attempt) as connection,
             ):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -22,6 +24,15 @@ async def ask(database: Path, command: str, arguments: dict[str, Value]) -> Comm
 
     Raises `StoreError` if the server cannot use its database, or stopped before it replied.
     """
+    return await _send(database, command, json_values.dumps(arguments))
+
+
+async def attach(database: Path, name: str, chunks: AsyncIterator[bytes]) -> CommandReply | None:
+    """Hand a file in. The rest is as with `ask`."""
+    return await _send(database, f"attach?{urlencode({'name': name})}", chunks)
+
+
+async def _send(database: Path, target: str, body: str | AsyncIterator[bytes]) -> CommandReply | None:
     path = socket_path(database)
     if not path.exists():
         return None
@@ -29,8 +40,8 @@ async def ask(database: Path, command: str, arguments: dict[str, Value]) -> Comm
     connector = aiohttp.UnixConnector(path=str(path))
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         try:
-            async with session.post(f"http://signoff/{command}", data=json_values.dumps(arguments)) as response:
-                body: Any = json_values.loads(await response.read())
+            async with session.post(f"http://signoff/{target}", data=body) as response:
+                answer: Any = json_values.loads(await response.read())
                 status = response.status
         except aiohttp.ClientConnectorError:
             return None
@@ -39,7 +50,7 @@ async def ask(database: Path, command: str, arguments: dict[str, Value]) -> Comm
                 "The server stopped before it replied. "
                 "`signoff runs` and `signoff requests` show whether the command was carried out."
             ) from error
-    reply = CommandReply.from_value(body)
+    reply = CommandReply.from_value(answer)
     if status >= 500:
         raise StoreError(reply.refused or "The server failed. The details are in its log.")
     return reply

@@ -30,6 +30,10 @@ MAX_BODY: Final = 1_000_000
 _BACKLOG: Final = 128
 """Connections that may wait to be accepted."""
 
+ATTACH: Final = "attach"
+"""The command that takes a file in. Its body is the file, of any size that files may have."""
+TakeFile = Callable[[str, AsyncIterator[bytes]], Awaitable[CommandReply]]
+"""Takes a file in, by its name and bytes."""
 CarryOut = Callable[[str, dict[str, Any]], Awaitable[CommandReply]]
 """Carries out a command by its name and arguments. Raises `SignoffError` when the database fails."""
 
@@ -39,12 +43,17 @@ class _BodyTooLarge(Exception):
 
 
 @asynccontextmanager
-async def serving(carry_out: CarryOut, path: Path) -> AsyncIterator[None]:
-    """Serve while the body runs. The caller owns the database, so no other server uses a socket that is left there."""
+async def serving(carry_out: CarryOut, path: Path, attach: TakeFile | None = None) -> AsyncIterator[None]:
+    """Serve while the body runs. The caller owns the database, so no other server uses a socket that is left there.
+
+    `attach` takes files in.
+    """
     _remove_socket(path)
 
     async def answer(request: Request) -> Response:
-        return await _answer(carry_out, request)
+        if attach is not None and request.path_params["command"] == ATTACH:
+            return await _answer(lambda: attach(request.query_params.get("name", ""), request.stream()))
+        return await _answer(lambda: _carry_out(carry_out, request))
 
     app = Starlette(routes=[Route("/{command}", answer, methods=["POST"])])
     async with http_server.running(app, [_private_socket(path)], backlog=_BACKLOG):
@@ -85,10 +94,14 @@ def _private_socket(path: Path) -> socket.socket:
     return listener
 
 
-async def _answer(carry_out: CarryOut, request: Request) -> Response:
+async def _carry_out(carry_out: CarryOut, request: Request) -> CommandReply:
+    arguments: Any = json_values.loads(await _body(request))
+    return await carry_out(request.path_params["command"], arguments)
+
+
+async def _answer(act: Callable[[], Awaitable[CommandReply]]) -> Response:
     try:
-        arguments: Any = json_values.loads(await _body(request))
-        reply = await carry_out(request.path_params["command"], arguments)
+        reply = await act()
     except ClientDisconnect:
         return Response(status_code=400)  # the client is gone and reads nothing
     except _BodyTooLarge:

@@ -6,7 +6,7 @@ them directly.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bot.local import absence_commands, erase_commands, preference_commands, question_commands, rating_commands
@@ -23,6 +23,7 @@ from engine.domain import (
     Decided,
     Done,
     Erase,
+    FileUpload,
     InvalidEdits,
     InvalidInputs,
     NotFound,
@@ -159,6 +160,12 @@ class OperatorCommands:
         if isinstance(result, Refusal):
             return self._refused(result)
         return CommandReply(facts={"run": result.run, "created": result.created})
+
+    async def attach(self, name: str, chunks: AsyncIterator[bytes]) -> CommandReply:
+        """Take a file in. The facts of the reply have its reference."""
+        with self._monitoring.request("command attach"):
+            result = await self._engine.files.receive(FileUpload(name=name, chunks=chunks, uploader=self._actor))
+        return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"file": result.value})
 
     async def _erase(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = read_text(arguments, "run"), read_text(arguments, "reason")

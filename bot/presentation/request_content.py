@@ -9,13 +9,15 @@ from typing import Final
 
 from bot.presentation import dates, labels, sign_ins
 from bot.presentation.characters import line, stands_apart, visible
-from engine import fields, json_values
+from engine import fields, file_references, json_values
 from engine.domain import CardFact, CardField, Params, RequestState, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
 
 NO_LABELS: Final[Mapping[Path, str]] = {}
+_WHOLE: Final = frozenset({FieldType.MONEY, FieldType.FILE})
+"""Types of mappings that are one value."""
 _FLAT_DEPTH: Final = 3
 """Levels of nested data that are shown field by field; deeper data is shown as JSON."""
 
@@ -48,6 +50,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
             editable=path in editable,
             before=old,
             account=_account(request, field, value),
+            files=tuple(file_references.find_all(value)),
         )
         yield path, field, card_field
 
@@ -143,6 +146,8 @@ def _account(request: RequestView, field: Field, value: Value) -> str | None:
 
 def show(field: Field, value: Value) -> str:
     """Return a value of this field as people read it: a date in words, a list of plain texts as "rush, it"."""
+    if isinstance(value, list) and (found := [file_references.find(item) for item in value]) and all(found):
+        return visible("; ".join(file.words for file in found if file is not None))
     if isinstance(value, list) and value and all(_is_plain_item(item) for item in value):
         items = [dates.in_words(str(item)) for item in value]
         # A date in words has a comma in it.
@@ -151,6 +156,8 @@ def show(field: Field, value: Value) -> str:
 
 
 def _shown_type(field: Field, value: Value) -> FieldType:
+    if file_references.find(value) is not None:
+        return FieldType.FILE
     return FieldType.JSON if isinstance(value, dict | list) and field.type is FieldType.TEXT else field.type
 
 
@@ -193,4 +200,4 @@ def _is_split(value: Value, places: _Places, path: Path) -> bool:
     if path in places.around:
         return True
     small = isinstance(value, dict) and bool(value) and len(path) < _FLAT_DEPTH
-    return small and fields.infer(value).type is not FieldType.MONEY
+    return small and fields.infer(value).type not in _WHOLE

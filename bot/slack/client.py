@@ -172,13 +172,16 @@ class SlackClient:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return False
 
-    async def download(self, url: str, *, most: int) -> bytes:
-        """Return an uploaded file, at most `most` bytes and one more. The token is sent to Slack's hosts only."""
+    async def download(self, url: str, *, most: int, allowing: aiohttp.ClientTimeout = TIMEOUT) -> bytes:
+        """Return an uploaded file, at most `most` bytes and one more. The token is sent to Slack's hosts only.
+
+        `allowing`: how long it may take.
+        """
         if not self._is_slack(url):
             raise ChannelError("That file is not on Slack.", permanent=True)
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
+            async with self._session.get(url, headers=headers, allow_redirects=False, timeout=allowing) as response:
                 if response.status == 200 and response.content_type == "text/html":
                     # Slack answers with its sign-in page where the token may not read the file.
                     raise SlackError("missing_scope")

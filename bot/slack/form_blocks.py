@@ -11,8 +11,8 @@ from bot.presentation import dates, labels
 from bot.slack import ids, input_blocks, text_objects
 from bot.slack.input_blocks import InputPart
 from bot.slack.text_objects import Block, Element, View
-from engine import fields
-from engine.fields import Field, FieldType
+from engine import fields, media_types
+from engine.fields import Field, FieldType, file_rules
 from engine.json_values import Value
 from engine.name_lists import join_names
 
@@ -126,6 +126,9 @@ def _bounds(field: Field) -> str:
         for word, bound in zip(words, (field.min, field.max), strict=True)
         if bound is not None
     ]
+    most = file_rules.in_bytes(field.max_size)
+    if most is not None:
+        bounds.append(f"at most {media_types.size_in_words(most)}")
     if field.max_length is not None:
         bounds.append(f"at most {field.max_length:,} characters")
     sentence = ", ".join(bounds)
@@ -138,6 +141,8 @@ def _keeps(asked_field: AskedField, part: InputPart) -> str:
     now = text_objects.clipped(
         text_objects.shown(dates.in_words(fields.show(asked_field.field.type, asked_field.current))), _LABEL
     )
+    if asked_field.field.type is FieldType.FILE:
+        return f"It is {now} now. Leave it empty to keep that."
     return f"It is {now} now, which is none of these. Leave it empty to keep that."
 
 

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from bot.slack import ids, text_objects
 from bot.slack.text_objects import Element
-from engine import fields
+from engine import fields, file_references, media_types
 from engine.domain.accounts import SLACK
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType, forms
@@ -287,6 +287,17 @@ def _person(field: Field, current: Value) -> list[InputPart] | None:
     return [InputPart(element=_prefilled(typed, normal), prefill=normal)]
 
 
+def _file(field: Field, current: Value) -> list[InputPart] | None:
+    """Return an input for one file. It cannot be prefilled: leaving it empty keeps the present file."""
+    if current not in (None, "") and file_references.find(current) is None:
+        return None
+    element: Element = {"type": "file_input", "action_id": ids.INPUT, "max_files": 1}
+    endings = media_types.endings(field.types)
+    if endings:
+        element["filetypes"] = endings
+    return [InputPart(element=element, keeps=current not in (None, ""))]
+
+
 _MAKERS: Final[Mapping[FieldType, Callable[[Field, Value], list[InputPart] | None]]] = {
     FieldType.TEXT: _as_text,
     FieldType.LONG_TEXT: _as_text,
@@ -301,6 +312,7 @@ _MAKERS: Final[Mapping[FieldType, Callable[[Field, Value], list[InputPart] | Non
     FieldType.CHOICE: _choice,
     FieldType.CHOICES: _choices,
     FieldType.PERSON: _person,
+    FieldType.FILE: _file,
     FieldType.JSON: lambda _, __: None,
 }
 

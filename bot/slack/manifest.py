@@ -19,7 +19,7 @@ _NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
 SCOPES: Final = {
     "chat:write": "send requests, answers and outcomes",
     "commands": f"offer {bolt_app.COMMAND}",
-    "files:read": "take a workflow file that was uploaded",
+    "files:read": "take files that were uploaded",
     "im:history": "find a request again whose sending was cut off, and answer who writes to it",
     "im:write": "write to people",
     "usergroups:read": "find out who is in a usergroup of approvers",
@@ -50,6 +50,7 @@ METHODS: Final = {
     "conversations.list": "channels:read",
     "conversations.open": "im:write",
     "conversations.replies": "channels:history",
+    "files.info": "files:read",
     "usergroups.list": "usergroups:read",
     "usergroups.users.list": "usergroups:read",
     "users.conversations": "channels:read",

@@ -32,6 +32,7 @@ PER_MINUTE: Final = {
     "conversations.info": 50,
     "conversations.join": 50,
     "conversations.list": 20,
+    "files.info": 100,
     "users.lookupByEmail": 50,
     "users.conversations": 50,
     "users.info": 100,

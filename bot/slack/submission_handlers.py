@@ -22,6 +22,7 @@ from bot.slack import (
     view_state,
 )
 from bot.slack.context import SlackContext
+from bot.slack.file_uploads import FileUploads
 from bot.slack.ids import ModalRef, Ref, RunRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, SeenView, Submission
@@ -68,13 +69,15 @@ class SubmissionHandlers:
     """Handlers of `view_submission`. All commit before they acknowledge."""
 
     def __init__(self, context: SlackContext) -> None:
-        self._context = context
+        self._context, self._files = context, FileUploads(context)
 
     # -- decisions --
 
     async def edited(self, ack: Any, body: Any) -> None:
         """Approve with the changes, or without any."""
-        sent = Submission.of(body)
+        await self._files.handle(ack, Submission.of(body), self._edited)
+
+    async def _edited(self, ack: Any, sent: Submission) -> None:
         ref = sent.view.ref.ref if sent.view.ref is not None else None
         if ref is None:
             await self._keep_open(ack, sent, _TOO_OLD)
@@ -212,7 +215,9 @@ class SubmissionHandlers:
 
     async def run(self, ack: Any, body: Any) -> None:
         """Start a run with the inputs of the form."""
-        sent = Submission.of(body)
+        await self._files.handle(ack, Submission.of(body), self._run)
+
+    async def _run(self, ack: Any, sent: Submission) -> None:
         modal_ref = sent.view.ref or ModalRef()
         loaded = await self._context.service.workflow(modal_ref.workflow) if modal_ref.workflow else None
         if loaded is None or isinstance(loaded, Refusal):

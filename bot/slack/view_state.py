@@ -148,6 +148,22 @@ def read_source(values: object) -> tuple[str, Mapping[str, Any] | None]:
     return "".join(pasted[block] for block in sorted(pasted)), file
 
 
+def chosen_files(values: object) -> dict[str, Mapping[str, Any]]:
+    """Return the file that was chosen for each field, as Slack describes it, by block."""
+    chosen: dict[str, Mapping[str, Any]] = {}
+    for block, element in _elements(values):
+        files = element.get("files") if element.get("type") == "file_input" else None
+        if isinstance(files, list) and files and isinstance(files[0], Mapping) and ids.read_field_block(block):
+            chosen[block] = files[0]
+    return chosen
+
+
+def with_references(values: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values with the text of a reference for each file that was chosen. `texts`: by block."""
+    read = {block: {ids.INPUT: {"type": "file_input", _REFERENCE: text}} for block, text in texts.items()}
+    return {**values, **read}
+
+
 # -- one field ----------------------------------------------------------------------------------------------
 
 
@@ -222,6 +238,8 @@ _TEXTS: Final = {
     "datetimepicker": "selected_date_time",
     "users_select": "selected_user",
 }
+_REFERENCE: Final = "signoff_reference"
+"""Where we note the text of the reference to a file that was fetched; Slack sends no such key."""
 _SINGLE: Final = frozenset({"static_select", "radio_buttons"})
 _SEVERAL: Final = frozenset({"multi_static_select", "checkboxes"})
 
@@ -229,6 +247,8 @@ _SEVERAL: Final = frozenset({"multi_static_select", "checkboxes"})
 def _raw(element: Mapping[str, Any]) -> Raw | None:
     """Return the content of an element, or None for a kind that we never make."""
     kind = str(element.get("type"))
+    if kind == "file_input":
+        return str(element.get(_REFERENCE, ""))
     if kind in _TEXTS:
         entered = element.get(_TEXTS[kind])
         return "" if entered is None else str(entered)

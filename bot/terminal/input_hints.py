@@ -13,6 +13,7 @@ _HINTS: Final = {
     FieldType.BOOLEAN: "yes or no",
     FieldType.DATE: "like 2026-03-01",
     FieldType.DATETIME: "like 2026-03-01T09:00+01:00",
+    FieldType.FILE: "@ and the path of a file",
     FieldType.JSON: "as JSON",
 }
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bot.presentation import changes, characters, labels, refusals, request_content
 from bot.terminal import input_hints
+from bot.terminal.attached_files import Attach, attach_all, attached, not_here
 from bot.terminal.output import local_time, print_sentence
 from bot.terminal.view import render_card, render_value, truncate
 from engine import fields, json_values, requests
@@ -47,11 +48,16 @@ class PromptedQuestion:
 
 
 def ask_decision(
-    console: Console, card: Card, request: RequestView, edits: Mapping[str, Value] | None = None
+    console: Console,
+    card: Card,
+    request: RequestView,
+    edits: Mapping[str, Value] | None = None,
+    *,
+    attach: Attach = not_here,
 ) -> TypedDecision | PromptedQuestion:
     """Print the card and ask until there is a decision or a question. `edits` are those that were typed before.
 
-    Raises `click.Abort` on Ctrl-C or the end of input.
+    `attach` hands in a file whose path is typed. Raises `click.Abort` on Ctrl-C or the end of input.
     """
     console.print(render_card(card, local_time))
     edits = dict(edits or {})
@@ -63,7 +69,7 @@ def ask_decision(
             if question := _ask_question(request, edits):
                 return question
         elif choice == "e":
-            edits = _ask_edits(console, request, edits)
+            edits = _ask_edits(console, request, edits, attach)
             _print_edits(console, request, edits)
         elif choice == "c":
             return TypedDecision(Verdict.REVISE, _ask_required_reason(Verdict.REVISE), edits)
@@ -71,7 +77,7 @@ def ask_decision(
             return TypedDecision(Verdict.REJECT, _ask_reason(request, Verdict.REJECT))
         elif missing := _missing(request, edits):
             _print_refusal(console, missing)
-            edits = _ask_edits(console, request, edits)
+            edits = _ask_edits(console, request, edits, attach)
             _print_edits(console, request, edits)
         elif _ask_confirmation(request):
             return TypedDecision(Verdict.APPROVE, _ask_reason(request, Verdict.APPROVE), edits)
@@ -180,19 +186,28 @@ def _ask_required_reason(verdict: Verdict) -> str:
         click.echo(refusals.sentence(ReasonMissing(verdict=verdict)))
 
 
-def _ask_edits(console: Console, request: RequestView, earlier: Mapping[str, Value]) -> dict[str, Value]:
+def _ask_edits(
+    console: Console, request: RequestView, earlier: Mapping[str, Value], attach: Attach
+) -> dict[str, Value]:
     """Ask for each field. Return the values that differ from the content of the request, by dotted path."""
     edits = dict[str, Value]()
     console.print("Press Enter to keep a value, or type a single dot to empty it.")
     for path, field, current in requests.editable_fields(request.model.editable, request.model.content.value):
-        edit = _ask_edit(console, request, path, field, current, (earlier[path],) if path in earlier else None)
+        known = (earlier[path],) if path in earlier else None
+        edit = _ask_edit(console, request, path, field, current, known, attach)
         if edit is not None:
             edits[path] = edit[0]
     return edits
 
 
 def _ask_edit(
-    console: Console, request: RequestView, path: str, field: Field, current: Value, earlier: tuple[Value] | None
+    console: Console,
+    request: RequestView,
+    path: str,
+    field: Field,
+    current: Value,
+    earlier: tuple[Value] | None,
+    attach: Attach,
 ) -> tuple[Value] | None:
     """Ask for a field until the typed text is a valid value. Return its edit, or None if the value stays as it is."""
     shown = current if earlier is None else earlier[0]
@@ -201,6 +216,7 @@ def _ask_edit(
         if typed is None:
             return earlier
         try:
+            typed = attached(field, typed, attach)
             return forms.changed(field, current, forms.text_entries(field, current, typed, shown=shown))
         except InvalidValue as error:
             console.print(f"  {characters.visible(about(labels.of_field(field.label, path), str(error)))}", style="red")
@@ -247,7 +263,7 @@ def check_answer(text: str) -> None:
         raise click.UsageError(f"{text!r} changes nothing. Write edit:field=value.")
 
 
-def parse_answer(text: str, request: RequestView) -> TypedDecision:
+def parse_answer(text: str, request: RequestView, *, attach: Attach = not_here) -> TypedDecision:
     """Return the decision of `approve`, `reject`, `reject:reason`, `edit:field=value` or `revise:comment`.
 
     Several fields are edited by a JSON object after `edit:`.
@@ -264,10 +280,10 @@ def parse_answer(text: str, request: RequestView) -> TypedDecision:
         case "revise":
             return TypedDecision(Verdict.REVISE, rest.strip() or None)
         case _:
-            return TypedDecision(Verdict.APPROVE, None, read_edits(rest, request))
+            return TypedDecision(Verdict.APPROVE, None, read_edits(rest, request, attach=attach))
 
 
-def read_edits(text: str, request: RequestView) -> dict[str, Value]:
+def read_edits(text: str, request: RequestView, *, attach: Attach = not_here) -> dict[str, Value]:
     """Return the edits of `field=value`, or of a JSON object. Raises `click.UsageError`."""
     if text.lstrip().startswith("{"):
         try:
@@ -277,7 +293,9 @@ def read_edits(text: str, request: RequestView) -> dict[str, Value]:
         assert isinstance(values, dict)
         return values
     name, _, value = text.partition("=")
-    edits = requests.read_text_edits(request.model, {name.strip(): value})
+    declared = {json_values.show_path(place.path): place.field for place in request.model.editable}
+    texts, wrong = attach_all(declared, {name.strip(): value}, attach)
+    edits = requests.invalid_edits(request.model, wrong) if wrong else requests.read_text_edits(request.model, texts)
     if isinstance(edits, InvalidEdits):
         raise click.UsageError(refusals.sentence(edits))
     return edits

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
 
 from bot.presentation import characters
+from engine.file_storage import OpenFile
 
 
 class TerminalSender:
@@ -30,13 +31,23 @@ class TerminalMailer:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    async def send(self, *, to: str, subject: str, body: str, reply_to: str | None, key: str) -> Mapping[str, object]:
+    async def send(
+        self,
+        *,
+        to: str,
+        subject: str,
+        body: str,
+        reply_to: str | None,
+        key: str,
+        attachments: Sequence[OpenFile] = (),
+    ) -> Mapping[str, object]:
         """Print the email."""
         reply_line = [f"Reply-To: {characters.line(reply_to)}"] if reply_to is not None else []
         lines = [
             f"An email to {characters.line(to)}, which a trial does not send:",
             f"Subject: {characters.line(subject)}",
             *reply_line,
+            *(f"Attached: {characters.line(file.reference.words)}" for file in attachments),
             "",
             characters.visible(body),
         ]

@@ -34,6 +34,8 @@ class ConnectionLimits:
     """Maximum time from the connection, or the first byte of a further request, to the end of the headers."""
     body_seconds: float = 30
     """Maximum time from the end of the headers to the end of the body."""
+    body_bytes_a_second: float = 50_000
+    """How fast a body has to come to have more time, in bytes a second."""
     send_seconds: float = 30
     """Maximum time that a client reads nothing of its response."""
 

@@ -7,10 +7,12 @@ from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message
 
 from bot.web.middleware import MOST_BYTES, keep_form
+from bot.web.uploads import TOGETHER, LimitedParser
 
 NOTHING: Final = "nothing"
 """The name of the button that the Enter key presses on a box or an option: the form is shown again."""
@@ -19,22 +21,41 @@ _MAX_DISCARDED: Final = 10 * MOST_BYTES
 """Bytes that are read of a form that is too large."""
 
 
-async def read_form(request: Request) -> FormData:
-    """Return the form that was sent. Raises 413 if it is too large, 400 if it is not a form."""
-    size = 0
+async def read_form(request: Request, *, largest_file: int | None = None) -> FormData:
+    """Return the form that was sent. Raises 413 if it is too large, 400 if it is not a form.
+
+    `largest_file`: the maximum size of a file, in bytes, where a form may have files.
+    """
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        largest_file = None
+    size, most = 0, MOST_BYTES if largest_file is None else MOST_BYTES + 2 * TOGETHER * largest_file
 
     async def receive() -> Message:
         nonlocal size
         message = await request.receive()
         size += len(message.get("body", b""))
-        if size > MOST_BYTES:
+        if size > most:
             await _discard_rest(request, message, size)
             raise HTTPException(413)
         return message
 
-    form = await Request(request.scope, receive).form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES)
+    limited = Request(request.scope, receive)
+    if largest_file is None:
+        form = await limited.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES)
+    else:
+        form = await _with_files(limited, largest_file)
     keep_form(request.scope, form)
     return form
+
+
+async def _with_files(request: Request, largest: int) -> FormData:
+    parser = LimitedParser(
+        request.headers, request.stream(), most=largest, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES
+    )
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, detail=error.message) from None
 
 
 async def _discard_rest(request: Request, message: Message, size: int) -> None:

@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from bot.presentation import characters, request_content
-from engine import fields
+from engine import fields, file_references
 from engine.errors import InvalidValue
-from engine.fields import Field, FieldType, forms
+from engine.fields import Field, FieldType, file_rules, forms
 from engine.fields.forms import FormEntry, Typed
 from engine.json_values import Value
 
-Kind: TypeAlias = Literal["text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox"]
+Kind: TypeAlias = Literal[
+    "text", "textarea", "email", "url", "date", "datetime-local", "select", "radio", "checkbox", "file"
+]
 Raws: TypeAlias = Mapping[str, Sequence[str]]
 """The values of a submitted form by the names of its inputs; a name may have several."""
 
@@ -59,6 +61,13 @@ class Input:
     mode: str = ""
     choices: tuple[Choice, ...] = ()
     old: tuple[str, ...] | None = None
+    accept: str = ""
+    """The media types of a file, as the attribute of that name has them."""
+
+    @property
+    def shown_file(self) -> str:
+        """The file that the input holds, in words, or an empty text."""
+        return file_rules.shown_text(self.value)
 
     @property
     def value(self) -> str:
@@ -219,6 +228,15 @@ def _boolean(name: str, field: Field, current: Value) -> tuple[Input, ...] | Non
     return (Input(name=name, kind="radio", choices=(*offered, *empty)),)
 
 
+def _file(name: str, field: Field, current: Value) -> tuple[Input, ...] | None:
+    """Return an input that holds the reference to the present file, beside the one that takes another."""
+    empty = current is None or current == ""
+    if not empty and file_references.find(current) is None:
+        return None
+    accept = ",".join(field.types)
+    return (Input(name=name, kind="file", values=("" if empty else forms.printed(field, current),), accept=accept),)
+
+
 _MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...] | None]]] = {
     FieldType.TEXT: _as_text,
     FieldType.LONG_TEXT: _as_text,
@@ -233,12 +251,15 @@ _MAKERS: Final[Mapping[FieldType, Callable[[str, Field, Value], tuple[Input, ...
     FieldType.CHOICE: _choice,
     FieldType.CHOICES: _choices,
     FieldType.PERSON: lambda _, __, ___: None,
+    FieldType.FILE: _file,
     FieldType.JSON: lambda _, __, ___: None,
 }
 
 
 def shown_values(item: Input) -> tuple[str, ...]:
     """Return the visible content of the input: its text, or the labels of the chosen options."""
+    if item.kind == "file":
+        return (item.shown_file,)
     return tuple(option.label for option in item.choices if option.chosen) if item.choices else item.values
 
 

@@ -67,6 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.host, self.is_signed, self.used_at = "", False, connections.now()
         self._is_kept = False
         self._deadline: float | None = None
+        self._body_began = 0.0
         self._stuck_since: float | None = None
         self._overhead = self._body = self._piece = self._ignored = 0
         self._in_head = self._in_body = self._is_refused = False
@@ -155,7 +156,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > self._limits.head_bytes:
             raise _TooLarge
         self._in_head, self._in_body = False, True
-        self._deadline = self._context.now() + self._limits.body_seconds
+        self._body_began = self._context.now()
+        self._deadline = self._body_began + self._limits.body_seconds
         path = self.url.partition(b"?")[0].decode("latin-1")
         is_refused = self._is_kept and not self.is_signed and not path.endswith(self._kept_for)
         self.app = service_unavailable if is_refused else self._site
@@ -164,6 +166,9 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)
         self._body += len(body)
+        if self._deadline is not None:
+            # A large body, such as a file, may take longer if it keeps coming.
+            self._deadline = max(self._deadline, self._body_began + self._body / self._limits.body_bytes_a_second)
         if self.cycle.response_complete:
             self._ignore(len(body))
         super().on_body(body)

@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse
 from bot import template_files
 from bot.presentation import dates, request_card, states, text_diff
 from bot.presentation.characters import line, stands_apart
+from bot.web import file_responses, static_files
 from bot.web import site_urls as places
-from bot.web import static_files
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import Notice, StatusPage
 
@@ -63,6 +63,7 @@ class Renderer:
         self._environment.filters["line"] = line
         self._environment.filters["difference"] = text_diff.folded
         self._environment.tests["apart"] = stands_apart
+        self._environment.tests["previewed"] = file_responses.is_previewed
         self._environment.globals.update(
             site_name=name,
             icons=states.ICONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -96,6 +97,7 @@ class RequestPages:
                 address=visit.reader.address,
                 page=page,
                 notice_text=notice,
+                give_file=partial(self._context.at.request_file, visit.request.id),
             )
 
         return await off_loop(build_page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -10,7 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import changes, characters, expiry, people, questions, ratings, refusals
-from bot.web import form_data, outcome, question_forms, review_view, stale_form, status_pages, user_agents
+from bot.web import (
+    form_data,
+    outcome,
+    question_forms,
+    review_files,
+    review_view,
+    stale_form,
+    status_pages,
+    uploads,
+    user_agents,
+)
 from bot.web.context import SHORT, RequestContext
 from bot.web.question_forms import UNTYPED, TypedQuestion
 from bot.web.review_notes import SENTENCES, ReviewNote
@@ -18,7 +29,9 @@ from bot.web.review_view import TypedReview
 from bot.web.service import AccessRefused, ReviewVisit
 from bot.web.status_pages import Notice
 from bot.web.submitted_review import REASON, VERDICT, SubmittedReview, is_as_sent, typed_in
+from bot.web.uploads import TakenFiles
 from engine.domain import (
+    Address,
     AlreadyDecided,
     AlreadyVoted,
     AskCode,
@@ -103,6 +116,8 @@ class ReviewHandlers:
         if isinstance(visit, AccessRefused):
             return self._context.status_page(status_pages.barred(visit, self._context.at))
         salt = self._context.salt(request, form, about(visit.request.id))
+        taken = await self._taken(visit, form, is_ours=salt is not None)
+        form = taken.form
         verdict = _VERDICTS.get(form_data.text(form, "verdict"))
         if salt is None or verdict is None:
             back = form_data.text(form, "verdict") == "back"
@@ -114,8 +129,16 @@ class ReviewHandlers:
             if same
             else ({}, {})
         )
+        wrong = wrong | review_files.under_paths(visit.request, taken.wrong, review_view.labels(visit.request))
+        if taken.is_too_large and verdict is Verdict.APPROVE:
+            return await self._again(request, visit, typed_in(form, wrong=wrong), status=413)
         sent = SubmittedReview(visit=visit, form=form, salt=salt, verdict=verdict, edits=edits, wrong=wrong)
         return await self._ask_back(request, sent) or await self._decided(request, sent)
+
+    async def _taken(self, visit: ReviewVisit, form: FormData, *, is_ours: bool) -> TakenFiles:
+        """Take the files of the form in, of a person who may fill it in and a form that we made for this browser."""
+        names = review_files.inputs(visit.request) if is_ours and visit.decides else frozenset()
+        return await uploads.take(form, names, self._context.service.engine.files, Address("email", visit.address))
 
     async def visit(self, request: Request) -> ReviewVisit | AccessRefused:
         """Return the visit that a request makes, or the page that refuses it."""
@@ -327,6 +350,7 @@ class ReviewHandlers:
                 differences=stale_form.differences(seen, shown.content) if seen else (),
                 had_typed=had,
                 successor=people.successor(visit.request, visit.person),
+                give_file=partial(self._context.at.review_file, visit.request.id),
                 question=question_forms.forms(visit, question, may_ask=shown.card.may_ask),
                 next=_next(next_one),
             )
@@ -359,6 +383,7 @@ class ReviewHandlers:
                 changes=[field for field in shown.content if field.before is not None],
                 notice_text=notice,
                 had_typed=had,
+                give_file=partial(self._context.at.review_file, visit.request.id) if visit.remembered else None,
                 rating=outcome.rating(visit.request, visit.person) if may_rate(visit) else None,
                 next=_next(next_one),
             )

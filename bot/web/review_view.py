@@ -8,13 +8,14 @@ from typing import Final
 
 from bot.presentation import changes, characters, dates, people, request_card, request_content, states
 from bot.presentation.characters import boundary, hidden
-from bot.web import form_inputs, run_history, stale_form
+from bot.web import form_inputs, review_files, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
 from bot.web.run_history import HistoryStep
 from engine import fields, json_values, requests
 from engine.domain import Assurance, Card, CardField, Person, Phrase, ReasonRequired, RequestState, ReviewPoint, Verdict
 from engine.errors import about
 from engine.fields import Field, FieldType
+from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
 
@@ -47,6 +48,7 @@ class ShownField:
     error: str | None = None
     change: CardField | None = None
     length: int | None = None
+    files: tuple[FileReference, ...] = ()
 
     @property
     def id(self) -> str:
@@ -234,7 +236,11 @@ def _values(request: RequestView, card: Card, typed: TypedReview) -> Iterator[Sh
     room, wrong = MOST_EDITABLE, typed.wrong or {}
     for card_field in card.values:
         value = ShownField(
-            path=card_field.path, label=card_field.label, text=card_field.text, length=_length(card_field.text)
+            path=card_field.path,
+            label=card_field.label,
+            text=card_field.text,
+            length=_length(card_field.text),
+            files=card_field.files,
         )
         editable_value = editable.get(card_field.path) if card_field.editable else None
         if editable_value is None:
@@ -332,6 +338,8 @@ def hints(field: Field, value: Value, inputs: Sequence[Input]) -> Iterator[str]:
         yield "An email address."
     if field.type is FieldType.JSON:
         yield "Written as JSON."
+    if field.type is FieldType.FILE:
+        yield from review_files.hints(field)
     if (
         inputs[0].kind == "checkbox"
         and value not in (None, [])

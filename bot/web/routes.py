@@ -25,6 +25,7 @@ from bot.web.attention_handlers import AttentionHandlers
 from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
 from bot.web.export_pages import ExportPages
+from bot.web.file_pages import FilePages
 from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
@@ -125,7 +126,6 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
-        f"{page_urls.REVIEW}/{{request}}": (review.show, review.decide),
         f"{page_urls.REVIEW}/{{request}}/events": (live.events, None),
         f"{page_urls.REQUESTS}/{{request}}": (request_pages.show, request_pages.act),
         f"{page_urls.REQUESTS}/{{request}}/events": (live.request_events, None),
@@ -146,28 +146,44 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.INBOX}/{places.DECIDE}": (inbox.show, decisions.decide),
         f"{page_urls.INBOX}/{places.EVENTS}": (live.inbox_events, None),
     }
-    questions = QuestionFormHandlers(context, review)
-    for name, sent in (("ask", questions.ask), ("answer", questions.answer)):
-        path = f"{page_urls.REVIEW}/{{request}}/{name}"
-        yield Route(path, _either(context, review.show, sent), methods=["GET", "POST"])
-    changes = _either(context, review.show, review.changes)
-    yield Route(f"{page_urls.REVIEW}/{{request}}/changes", changes, methods=["POST"])
+    yield from _review_routes(context, review)
+    yield from _file_routes(FilePages(context, review, request_pages, runs))
     for path, (get, post) in handlers.items():
         methods = ["GET", *(["POST"] if post else [])]
         yield Route(path, get if post is None else _either(context, get, post), methods=methods)
 
 
-def _either(context: RequestContext, get: Handler, post: FormHandler) -> Handler:
+def _review_routes(context: RequestContext, review: ReviewHandlers) -> Iterator[Route]:
+    """Yield the routes of the forms on the page of a request."""
+    page, questions = f"{page_urls.REVIEW}/{{request}}", QuestionFormHandlers(context, review)
+    for name, sent in (("ask", questions.ask), ("answer", questions.answer)):
+        yield Route(f"{page}/{name}", _either(context, review.show, sent), methods=["GET", "POST"])
+    yield Route(f"{page}/changes", _either(context, review.show, review.changes), methods=["POST"])
+    decide = _either(context, review.show, review.decide, takes_files=True)
+    yield Route(page, decide, methods=["GET", "POST"])
+
+
+def _file_routes(files: FilePages) -> Iterator[Route]:
+    for page, give in (
+        (f"{page_urls.REVIEW}/{{request}}", files.of_review),
+        (f"{page_urls.REQUESTS}/{{request}}", files.of_request),
+        (f"{page_urls.RUNS}/{{run}}", files.of_run),
+    ):
+        yield Route(f"{page}/{places.FILES}/{{file}}", give, methods=["GET"])
+
+
+def _either(context: RequestContext, get: Handler, post: FormHandler, *, takes_files: bool = False) -> Handler:
     """Return one route for GET and POST, so that `Allow` names both for any other method.
 
     A form that another site sent is refused here, before it is read: no page can forget to.
     """
+    largest = context.service.engine.files.max_size if takes_files else None
 
     async def handle(request: Request) -> Response:
         if request.method != "POST":
             return await get(request)
         refusal = context.refuse_foreign(request)
-        return refusal or await post(request, await form_data.read_form(request))
+        return refusal or await post(request, await form_data.read_form(request, largest_file=largest))
 
     return handle
 

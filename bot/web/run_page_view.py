@@ -9,9 +9,10 @@ from typing import Final
 
 from bot.presentation import advice, answers, characters, model_calls, people, questions, request_outcome, states, story
 from bot.presentation.story import Names
-from bot.web import run_history
+from bot.web import review_files, run_history
 from engine.access import Reader, may_change_run, may_repair_run, may_see_request
 from engine.domain import Person, Phrase, RequestState, ReviewPoint, RunStatus, StepStatus, Tone
+from engine.file_references import FileReference
 from engine.read_models import DeliveryView, RequestView, RunView, StepAnswer, StepView, StoryEntry
 
 
@@ -91,6 +92,7 @@ class RunPage:
     """The run whose step started it."""
     inputs: tuple[tuple[str, str], ...]
     output: tuple[tuple[str, str], ...]
+    files: tuple[FileReference, ...]
     steps: tuple[TimelineStep, ...]
     history: tuple[Phrase, ...]
     actions: RunActions
@@ -131,6 +133,7 @@ def run_page(
         parent=run.parent,
         inputs=tuple(shortened(run_history.inputs(run, named))),
         output=tuple(shortened(run_history.values(run.output, named))) if run.output else (),
+        files=review_files.of_run(run),
         steps=tuple(
             _step(step, requests, seen, named, calls, tuple(_runs_of(run, step)))
             for step, calls in zip(run.steps, _failed_calls(run.steps, shown, names), strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -152,6 +153,7 @@ class RunPages:
                 page=page,
                 diagram=diagram,
                 notice_text=notice,
+                give_file=partial(self._context.at.run_file, visit.run.id),
             )
 
         return await off_loop(build_page)

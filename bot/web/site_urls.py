@@ -16,6 +16,8 @@ BEGIN: Final = "begin"
 """The last part of the path that sends a browser to the identity provider."""
 DECIDE: Final = "decide"
 EVENTS: Final = "events"
+FILES: Final = "files"
+"""Followed by the id of a file, after the path of the page on which it is."""
 RATE: Final = "rate"
 """The last part of the path on which a request is rated."""
 STATIC: Final = "/static"
@@ -70,6 +72,15 @@ class SiteUrls:
 
     def run(self, run: str) -> str:
         return self.path(page_urls.RUNS, run)
+
+    def review_file(self, request: str, file: str) -> str:
+        return self.path(page_urls.REVIEW, request, FILES, file)
+
+    def request_file(self, request: str, file: str) -> str:
+        return self.path(page_urls.REQUESTS, request, FILES, file)
+
+    def run_file(self, run: str, file: str) -> str:
+        return self.path(page_urls.RUNS, run, FILES, file)
 
     @property
     def runs(self) -> str:

@@ -61,6 +61,11 @@ TOO_LARGE = StatusPage(
     title="This is too much text",
     lines=("Nothing was done. You can send up to 2 MB at once.", "Go back and shorten the text."),
 )
+FILE_UNAVAILABLE = StatusPage(
+    status=503,
+    title="This file cannot be opened now",
+    lines=("Its stored bytes cannot be read, or they were changed.", "Tell the person who runs Signoff."),
+)
 FOREIGN = StatusPage(
     status=403,
     title="This form came from another website",

@@ -54,6 +54,7 @@ from engine.domain.commands import (
     Start,
     TryAgain,
 )
+from engine.domain.files import FileRefused, FileUpload
 from engine.domain.identity_commands import (
     AskAnswerCode,
     AskCode,
@@ -210,6 +211,8 @@ __all__ = [
     "ErasedRuns",
     "Expired",
     "ExportDecisions",
+    "FileRefused",
+    "FileUpload",
     "FinishSignIn",
     "Firing",
     "FormDraft",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from engine.domain.statuses import DeliveryKind
+from engine.file_references import FileReference
 
 Phrase: TypeAlias = tuple[str | datetime, ...]
 """A text with moments in it. Each surface writes the moments in the time zone of its reader."""
@@ -40,6 +41,8 @@ class CardField:
     before: str | None = None
     account: str | None = None
     """The id of the account, if the text is the name of a person: a channel may show it as a mention."""
+    files: tuple[FileReference, ...] = ()
+    """The files that the value holds: a page links to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,20 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engine import json_values, timestamps
 from engine.errors import MISSING, InvalidValue
-from engine.fields import normal_forms
+from engine.fields import file_rules, normal_forms
 from engine.json_values import Value
 
 
@@ -30,6 +39,7 @@ class FieldType(StrEnum):
     CHOICE = "choice"
     CHOICES = "choices"
     PERSON = "person"
+    FILE = "file"
     JSON = "json"
 
 
@@ -102,7 +112,8 @@ class Field(BaseModel):
 
     `required` is true unless there is a default. `max_length` counts characters. `min` and `max` are numbers (for
     money: amounts, in whatever currency the value has), or dates as text. `blank` says what an empty text means when
-    the field is not required: nothing at all, or a text to keep. Errors of pydantic stand at the key they are about.
+    the field is not required: nothing at all, or a text to keep. `types` are the media types of files that it takes,
+    such as `image/*`, and `max_size` their size, such as `5MB`. Errors of pydantic stand at the key they are about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +128,8 @@ class Field(BaseModel):
     max_length: Annotated[int, Strict()] | None = None
     options: tuple[Option, ...] = ()
     currency: str | None = None
+    types: tuple[str, ...] = ()
+    max_size: Annotated[int | str | None, PlainValidator(file_rules.check_size)] = None
     blank: Literal["null", "keep"] = "null"
 
     @property
@@ -149,11 +162,11 @@ class Field(BaseModel):
             raise ValueError(f"there is no field type {raw[:100]}{hint}")
         raise ValueError(f"the type is one of: {', '.join(names)}")
 
-    @field_validator("options", mode="before")
+    @field_validator("options", "types", mode="before")
     @classmethod
-    def _check_list(cls, raw: object) -> object:
+    def _check_list(cls, raw: object, info: ValidationInfo) -> object:
         if not isinstance(raw, list | tuple):
-            raise ValueError("options is a list")
+            raise ValueError(f"{info.field_name} is a list")
         return raw
 
     @model_validator(mode="after")
@@ -231,6 +244,11 @@ def _problems(field: Field) -> Iterator[tuple[str, str]]:
             yield "currency", "a currency is three capital letters, like EUR"
     if field.blank == "keep" and field.type not in _TEXTS:
         yield "blank", "only text and long_text fields keep a blank text"
+    if field.type is FieldType.FILE:
+        yield from file_rules.problems(field.types, field.default)
+    else:
+        given = {"types": bool(field.types), "max_size": field.max_size is not None}
+        yield from ((name, f"only file fields have {name}") for name, is_given in given.items() if is_given)
 
 
 def _option_problems(field: Field) -> Iterator[tuple[str, str]]:
@@ -346,6 +364,7 @@ _CHECKS: Final[Mapping[FieldType, Callable[[Field, Value], Value]]] = {
     FieldType.CHOICE: lambda field, value: normal_forms.choice(value, field.values),
     FieldType.CHOICES: lambda field, value: normal_forms.choices(value, field.values),
     FieldType.PERSON: lambda _, value: normal_forms.person(value),
+    FieldType.FILE: lambda field, value: file_rules.normal_form(value, types=field.types, most=field.max_size),
     FieldType.JSON: lambda _, value: value,
 }
 

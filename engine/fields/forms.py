@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from engine import json_values
 from engine.errors import UNKNOWN, InvalidValue, about
-from engine.fields import normal_forms
+from engine.fields import file_rules, normal_forms
 from engine.fields.field import Field, FieldType, absent, validate
 from engine.fields.text import from_text, picked, show
 from engine.identifiers import end_in_words, in_words
@@ -221,6 +221,8 @@ def _currency(money: Value) -> str:
 def printed(field: Field, value: Value) -> str:
     """Return the text of an input for this value; an empty text for no value."""
     is_nothing = value is None or (value == [] and field.type is FieldType.CHOICES)
+    if field.type is FieldType.FILE and not is_nothing:
+        return file_rules.as_text(value)
     return "" if is_nothing else show(field.type, value)
 
 

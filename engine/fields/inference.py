@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from engine import file_references
 from engine.errors import InvalidValue
 from engine.fields import normal_forms
 from engine.fields.field import Field, FieldType
@@ -18,6 +19,7 @@ _INTEGER: Final = Field(type=FieldType.INTEGER)
 _NUMBER: Final = Field(type=FieldType.NUMBER)
 _TEXT: Final = Field(type=FieldType.TEXT, required=False, blank="keep")
 _LONG_TEXT: Final = Field(type=FieldType.LONG_TEXT, required=False, blank="keep")
+_FILE: Final = Field(type=FieldType.FILE, required=False)
 _JSON: Final = Field(type=FieldType.JSON)
 
 
@@ -36,7 +38,7 @@ def infer(value: Value) -> Field:
             short = len(value) <= SHORT_TEXT and normal_forms.one_line(value)
             return _TEXT if short else _LONG_TEXT
         case _:
-            return _money(value) or _JSON
+            return _money(value) or (_FILE if file_references.find(value) is not None else _JSON)
 
 
 def _money(value: Value) -> Field | None:

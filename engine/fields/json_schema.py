@@ -81,6 +81,20 @@ def _labels(field: Field) -> dict[str, Value]:
     return {"description": "; ".join(named)} if named else {}
 
 
+_FILE: Final[dict[str, Value]] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "type": {"type": "string"},
+        "size": {"type": "integer", "minimum": 0},
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "id": {"type": "string"},
+    },
+    "required": ["name", "type", "size", "sha256", "id"],
+    "additionalProperties": False,
+}
+
+
 _SCHEMAS: Final[Mapping[FieldType, Callable[[Field], dict[str, Value]]]] = {
     FieldType.TEXT: _text,
     FieldType.LONG_TEXT: _text,
@@ -95,5 +109,6 @@ _SCHEMAS: Final[Mapping[FieldType, Callable[[Field], dict[str, Value]]]] = {
     FieldType.CHOICE: _choice,
     FieldType.CHOICES: _choices,
     FieldType.PERSON: _hinted("The email address of a person, or a Slack user id"),
+    FieldType.FILE: lambda _: dict(_FILE),
     FieldType.JSON: lambda _: {},
 }

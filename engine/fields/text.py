@@ -11,7 +11,7 @@ import msgspec
 
 from engine import currencies, json_values
 from engine.errors import InvalidValue
-from engine.fields import normal_forms, number_formats
+from engine.fields import file_rules, normal_forms, number_formats
 from engine.fields.field import Field, FieldPart, FieldType, nothing, validate
 from engine.json_values import Value
 
@@ -183,6 +183,7 @@ _READERS: Final[Mapping[FieldType, Callable[[Field, str], Value]]] = {
     FieldType.DATETIME: _moment,
     FieldType.CHOICE: _choice,
     FieldType.CHOICES: lambda field, typed: [*picked(field, typed)],
+    FieldType.FILE: lambda _, typed: file_rules.from_text(typed),
     FieldType.JSON: _json,
 }
 
@@ -194,6 +195,8 @@ def show(field_type: FieldType, value: Value) -> str:
     match value:
         case _ if field_type is FieldType.JSON:
             return _pretty(value)
+        case dict() if field_type is FieldType.FILE:
+            return file_rules.shown(value) or _pretty(value)
         case bool():
             return "yes" if value else "no"
         case int() | Decimal():

@@ -17,7 +17,14 @@ from engine.requests.deadlines import (
     Unanswered,
 )
 from engine.requests.decision import Ruling, check_open, decide
-from engine.requests.edits import MAX_EDITED, apply_edits, editable_fields, missing, read_text_edits
+from engine.requests.edits import (
+    MAX_EDITED,
+    apply_edits,
+    editable_fields,
+    invalid_edits,
+    missing,
+    read_text_edits,
+)
 from engine.requests.identification import ASK_FOR_CHANGES, label_of_verdict, meaning
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import (
@@ -125,6 +132,7 @@ __all__ = [
     "decide",
     "delegate_of",
     "editable_fields",
+    "invalid_edits",
     "invalid_params",
     "is_account",
     "label_of_verdict",

@@ -38,7 +38,7 @@ def read_text_edits(request: Request, typed: Mapping[str, str]) -> dict[str, Val
     places = [*editable_fields(request.editable, request.content.value)]
     edits, errors = forms.read_text_edits(places, typed)
     if errors:
-        return _invalid_edits(errors, {json_values.show_path(editable.path): editable for editable in request.editable})
+        return invalid_edits(request, errors)
     names = {path for path, _, _ in places}
     return {**{path: text for path, text in typed.items() if path not in names}, **edits}
 
@@ -67,6 +67,11 @@ def apply_edits(
     elif edits and request.subject.at is ReviewPoint.BEFORE:
         errors = invalid_params(kind, approved)
     return _invalid_edits(errors, by_path) if errors else (tuple(edits), approved)
+
+
+def invalid_edits(request: Request, errors: Mapping[str, str]) -> InvalidEdits:
+    """Return the refusal of edits with these predicates, by dotted path."""
+    return _invalid_edits(dict(errors), {json_values.show_path(place.path): place for place in request.editable})
 
 
 def _invalid_edits(errors: dict[str, str], by_path: Mapping[str, Editable]) -> InvalidEdits:

@@ -22,9 +22,10 @@ from engine.domain import (
     RequestState,
 )
 from engine.errors import Conflict, Tampered
+from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.requests import Request, Ruling, Tally, ratings
-from engine.service import assurance, eligibility, hand_on
+from engine.service import assurance, attachments, eligibility, hand_on
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import audit_log, deliveries, request_model, request_rows
@@ -71,9 +72,14 @@ def rule(context: CommandContext, tx: Tx, request: Request, command: Decide, pro
             why=f"This server no longer has the step type {request.subject.uses}. Its operator has to install it again."
         )
     try:
-        return requests.decide(request, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now)
+        ruling = requests.decide(
+            request, assurance.as_proven(command, proof), kind=kind, person=proof.person, now=tx.now
+        )
     except Tampered as error:
         return NotAllowed(why=str(error))
+    files = {} if isinstance(ruling, Refusal) else _new_files(request, ruling)
+    gone = attachments.unusable(tx, request.workspace, request.subject.run, files, requester="")
+    return requests.invalid_edits(request, gone) if gone else ruling
 
 
 def decide_as(
@@ -100,8 +106,7 @@ def decide_as(
         eligibility.exclude(context.advancer, tx, request, ruling.approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)
     record = _record(request, command, ruling, labels, proof)
-    if request.confirm_with is not None:
-        record |= _signature(tx, request, command, ruling, labels)
+    record |= _signature(tx, request, command, ruling, labels)
     if checked.unchecked:
         record["unchecked"] = list[Value](checked.unchecked)
     decision = _save(tx, request, command, ruling, record)
@@ -124,6 +129,12 @@ def decide_as(
     )
 
 
+def _new_files(request: Request, ruling: Ruling) -> dict[str, FileReference]:
+    """Return the files that an edit brings in, by dotted path."""
+    declared = {json_values.show_path(place.path): place.field for place in request.editable}
+    return attachments.files_in(declared, {json_values.show_path(edit.path): edit.after for edit in ruling.edits})
+
+
 def _save(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Mapping[str, Value]) -> str:
     """Write the decision and return its id. Raises `Conflict` if another person was faster."""
     is_vote = ruling.state is RequestState.PENDING
@@ -131,6 +142,7 @@ def _save(tx: Tx, request: Request, command: Decide, ruling: Ruling, record: Map
     decision = write(tx, request, command, ruling, record)
     if decision is None:
         raise Conflict(f"request {request.id} was decided by another person")
+    attachments.use(tx, request.workspace, request.subject.run, _new_files(request, ruling), requester="")
     if command.rating is not None:
         comment = ratings.cleaned(command.comment)
         rating_rows.save(tx, request.id, ruling.approver.person.id, command.rating, comment)
@@ -162,7 +174,12 @@ def _record(
 
 
 def _signature(tx: Tx, request: Request, command: Decide, ruling: Ruling, labels: tuple[str, str]) -> dict[str, Value]:
-    """Return what 21 CFR 11 asks of an electronic signature: printed name, date and time, and what it means."""
+    """Return what 21 CFR 11 asks of an electronic signature: printed name, date and time, and what it means.
+
+    Nothing, if the gate does not have each decision confirmed.
+    """
+    if request.confirm_with is None:
+        return {}
     label = requests.label_of_verdict(command.verdict, *labels)
     meaning = requests.meaning(label, request_model.load_title(tx.connection, request.id))
     signature = {"name": ruling.approver.person.label, "at": timestamps.iso(tx.now), "meaning": meaning}

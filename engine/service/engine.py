@@ -77,9 +77,11 @@ from engine.service import (
     start,
     try_again,
 )
+from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
 from engine.service.queries import Queries
 from engine.store import (
+    attachments,
     last_views,
     trigger_rows,
 )
@@ -96,7 +98,7 @@ _LOOKUP_SECONDS: Final = 1.2
 
 
 class Engine(Queries):
-    """The commands and reads of Signoff. `admins`, `missing`, `unavailable`, `is_trial`: see `CommandContext`."""
+    """The commands and reads of Signoff. `files`: its files. `admins` and what follows: see `CommandContext`."""
 
     def __init__(
         self,
@@ -110,10 +112,12 @@ class Engine(Queries):
         unavailable: Mapping[Assurance, str] | None = None,
         is_trial: bool = False,
         retention: timedelta | None = None,
+        files: Attachments | None = None,
     ) -> None:
         context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention)
         super().__init__(store, context)
         self._telemetry = telemetry or NoTelemetry()
+        self.files = files or Attachments(store, None)
 
     async def register(self, command: Register) -> Registered | Refusal:
         """Register a workflow file as the current version of its workflow.
@@ -300,6 +304,9 @@ class Engine(Queries):
         """Process the first due deadline of a request, or what else is due by the clock, such as a schedule."""
         if request.startswith(trigger_rows.WORK):
             await self._fire(request.removeprefix(trigger_rows.WORK))
+            return
+        if request.startswith(attachments.WORK):
+            await self.files.remove_due(request.removeprefix(attachments.WORK))
             return
         await self.transact_with_directory(
             lambda tx, resolved: process_due.process_due(self.context, tx, request, resolved), required=False

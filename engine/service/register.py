@@ -13,6 +13,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, TriggerKind, accounts
 from engine.errors import Conflict, InvalidValue, StepError
+from engine.fields import FieldType
 from engine.ports import StepType
 from engine.references import EMAIL, parse
 from engine.service import called_workflows, reference_checks
@@ -91,7 +92,18 @@ def _missing_here(context: CommandContext, tx: Tx, workspace: str, workflow: Wor
         *_missing_channels(context, workflow),
         *missing_services.find_missing(workflow, context.advancer.kinds),
         *called_workflows.check(tx, context.advancer.workflow, workspace, workflow),
+        *_missing_files(context, workflow),
     ]
+
+
+def _missing_files(context: CommandContext, workflow: Workflow) -> Iterator[str]:
+    """Yield a sentence if the workflow takes files and this server has no place for them."""
+    asked = [*workflow.inputs.values()]
+    for step in workflow.steps:
+        edit = step.gate.edit if step.gate is not None else None
+        asked += (field for field in (edit or {}).values() if field is not None)
+    if FieldType.FILE in context.missing and any(field.type is FieldType.FILE for field in asked):
+        yield f"The workflow takes files. {context.missing[FieldType.FILE]}"
 
 
 def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow) -> list[str]:

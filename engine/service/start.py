@@ -29,6 +29,7 @@ from engine.domain import (
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.runs import Progress, RunState
+from engine.service import attachments
 from engine.service.context import CommandContext
 from engine.store import people, run_rows, workflows
 from engine.store.port import Tx
@@ -69,6 +70,9 @@ def start(
     errors = errors or _too_large(inputs_json)
     if errors:
         return InvalidInputs(errors=errors, labels=fields.labels(workflow.inputs))
+    files = attachments.files_in(workflow.inputs, inputs)
+    if gone := attachments.unusable(tx, command.workspace, "", files, requester=requester.id):
+        return InvalidInputs(errors=gone, labels=fields.labels(workflow.inputs))
     queued = _overlap(tx, command.firing)
     if isinstance(queued, Refusal):
         return queued
@@ -81,6 +85,7 @@ def start(
     )
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=command.key, inputs=inputs_json)
+    attachments.use(tx, command.workspace, run.state.id, files, requester=requester.id)
     tx.audit(run.workspace, child_runs.started_entry(run, workflow, requester))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:

@@ -59,6 +59,8 @@ class AiParams(BaseModel):
             check_name(name, "The name of a field")
             if name in _RESERVED:
                 raise InvalidValue(f"the name {name} is taken; call the field something else")
+            if field.type is FieldType.FILE:
+                raise InvalidValue(f"{name} cannot be a file: a language model writes text and numbers")
             try:
                 fields.check_declaration(field)
             except ValidationError as error:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from engine import fields
+from engine import fields, file_references
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
+from engine.file_storage import StepFiles
 from engine.json_values import Value
 from engine.ports import Mailer, StepContext, StepServices, StepType
+from engine.steps import missing_services
 
 OUTPUT: Final = frozenset({"message_id", "to"})
 MAX_SUBJECT: Final = 250
+MAX_ATTACHMENTS: Final = 10
 MAX_BODY: Final = 200_000
 """Maximum length of the body, in characters. Larger contents belong behind a link."""
 _ADDRESS: Final = Field(type=FieldType.EMAIL)
 
 
 class EmailParams(BaseModel):
-    """`to`, `reply_to`: one address each. `subject`: one line. `body` is sent as it is: plain text."""
+    """`to`, `reply_to`: one address each. `subject`: one line. `body` is sent as it is: plain text.
+
+    `attachments`: files, such as `{{ inputs.invoice }}`. One that is none, because it was left empty, is left out.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -30,11 +36,19 @@ class EmailParams(BaseModel):
     subject: str = pydantic.Field(min_length=1, max_length=MAX_SUBJECT)
     body: str = pydantic.Field(min_length=1, max_length=MAX_BODY)
     reply_to: str | None = None
+    attachments: tuple[Any, ...] = pydantic.Field(default=(), max_length=MAX_ATTACHMENTS)
 
     @field_validator("to", "reply_to")
     @classmethod
     def _check_address(cls, address: str | None) -> str | None:
         return None if address is None else str(fields.validate(_ADDRESS, address))
+
+    @field_validator("attachments", mode="before")
+    @classmethod
+    def _check_attachments(cls, files: object) -> object:
+        if not isinstance(files, list | tuple):
+            raise InvalidValue('must be a list of files, like ["{{ inputs.invoice }}"]')
+        return tuple(file_references.read(file).value for file in files if file is not None)
 
     @field_validator("subject")
     @classmethod
@@ -50,13 +64,13 @@ class EmailStep(StepType[EmailParams]):
     name: ClassVar[str] = "email"
     Params: ClassVar[type[BaseModel]] = EmailParams
 
-    def __init__(self, mailer: Mailer | None = None) -> None:
-        self._mailer = mailer
+    def __init__(self, mailer: Mailer | None = None, files: StepFiles | None = None) -> None:
+        self._mailer, self._files = mailer, files
 
     @classmethod
     def create(cls, services: StepServices) -> Self:
         """Return the step type that sends with the mailer of these services."""
-        return cls(services.mailer)
+        return cls(services.mailer, services.files)
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return OUTPUT
@@ -74,4 +88,5 @@ class EmailStep(StepType[EmailParams]):
             body=params.body,
             reply_to=params.reply_to,
             key=context.idempotency_key,
+            attachments=await missing_services.open_files(self._files, params.attachments, context),
         )

@@ -7,7 +7,16 @@ from datetime import datetime
 from sqlalchemy import Select, String, literal_column, select, union_all
 
 from engine.domain import Work
-from engine.store import absences, deliveries, request_rows, request_search, retention, run_rows, trigger_rows
+from engine.store import (
+    absences,
+    attachments,
+    deliveries,
+    request_rows,
+    request_search,
+    retention,
+    run_rows,
+    trigger_rows,
+)
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.wrong_clock import CLOCK_SLACK
@@ -25,6 +34,7 @@ _ALL = union_all(
     _of_kind("process_due", absences.DUE),
     _of_kind("process_due", request_search.DUE),
     _of_kind("process_due", retention.DUE),
+    _of_kind("process_due", attachments.DUE),
     _of_kind("process_due", trigger_rows.DUE),
     _of_kind("process_due", trigger_rows.DUE_AFTER_WRONG_CLOCK),
 ).subquery()

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, case, delete, literal_column, or_, select, upd
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
-from engine.store import ratings, request_search, run_rows
+from engine.store import attachments, ratings, request_search, run_rows
 from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
@@ -77,6 +77,7 @@ def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_rating).where(_rating.c.request.in_(of_run)).values(comment=None))
     _erase_requests(tx, run)
     erase_what_waits(tx, run)
+    attachments.release(tx, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))

@@ -7,10 +7,19 @@ from typing import Final
 from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
-from engine.store import coordination_tables, people_tables, search_tables, tables, trigger_tables, view_tables
+from engine.store import (
+    attachment_tables,
+    coordination_tables,
+    people_tables,
+    search_tables,
+    tables,
+    trigger_tables,
+    view_tables,
+)
 
 __all__ = [
     "METADATA",
+    "attachment_tables",
     "coordination_tables",
     "people_tables",
     "search_tables",

@@ -16,7 +16,7 @@ from sqlalchemy import delete, literal_column, or_, select, update
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.person_mentions import Mentions, is_sure
-from engine.store import erasure, person_texts, request_search
+from engine.store import attachments, erasure, person_texts, request_search
 from engine.store.connection import Connection
 from engine.store.people_tables import (
     AbsenceRow,
@@ -256,8 +256,9 @@ def find_entries(
 
 
 def erase_rows(tx: Tx, person: ErasablePerson) -> None:
-    """Erase the person's name, addresses, browsers, links, codes and absences. Their id stays."""
+    """Erase the person's name, addresses, browsers, links, codes, absences and files. Their id stays."""
     tx.connection.overwrite_deleted()
+    attachments.release_of(tx, sorted(person.texts))
     for table in OF_PERSON:
         tx.connection.execute(delete(table).where(table.c.person.in_(person.ids)))
     addresses = [text.lower() for text in person.texts if "@" in text]

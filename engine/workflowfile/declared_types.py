@@ -42,6 +42,7 @@ _TYPES: Final[Mapping[FieldType, StaticType]] = {
     FieldType.URL: StaticType(_TEXT, "an address (text)", is_date=False),
     FieldType.CHOICES: StaticType(frozenset({"list"}), "a list"),
     FieldType.PERSON: StaticType(_TEXT, "a person (text)", is_date=False),
+    FieldType.FILE: StaticType(frozenset({"mapping"}), "a file (a mapping)"),
 }
 """The static type of each field type. Those of choices and of money depend on the field, and JSON may be any value."""
 _KINDS_KEPT_BY_EDITS: Final[frozenset[Kind]] = frozenset({"text", "number", "boolean"})
@@ -66,7 +67,8 @@ def type_of_field_part(declared: Field | None, rest: list[str | int]) -> StaticT
     if declared is None:
         return None
     if rest:
-        type_ = _type_of_money_part(declared, rest) if declared.type is FieldType.MONEY else None
+        part = _PARTS.get(declared.type)
+        type_ = part(declared, rest) if part is not None else None
     else:
         type_ = type_of_field(declared)
     if type_ and not declared.required:
@@ -99,6 +101,18 @@ def _type_of_money_part(declared: Field, rest: list[str | int]) -> StaticType | 
             mismatch=lambda value: None if value == currency else f"is always {currency}",
         )
     return StaticType(_TEXT, "text", is_date=False, mismatch=_currency_mismatch)
+
+
+def _type_of_file_part(_: Field, rest: list[str | int]) -> StaticType | None:
+    if rest == ["size"]:
+        return _TYPES[FieldType.INTEGER]
+    return StaticType(_TEXT, "text", is_date=False) if len(rest) == 1 else None
+
+
+_PARTS: Final[Mapping[FieldType, Callable[[Field, list[str | int]], StaticType | None]]] = {
+    FieldType.MONEY: _type_of_money_part,
+    FieldType.FILE: _type_of_file_part,
+}
 
 
 def _currency_mismatch(value: Value) -> str | None:

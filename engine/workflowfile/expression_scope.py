@@ -27,8 +27,14 @@ RUN_KEYS: Final = ("id", "workflow", "requester", "started_at")
 ROOTS: Final = ("inputs", "steps", "run", "review", "secret")
 TRIGGER: Final = "trigger"
 
-_TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {FieldType.MONEY, FieldType.CHOICES, FieldType.JSON}
+_TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {
+    FieldType.MONEY,
+    FieldType.CHOICES,
+    FieldType.FILE,
+    FieldType.JSON,
+}
 """Field types whose values have no parts."""
+_PARTS_OF_FILES: Final = frozenset({"name", "type", "size", "sha256", "id"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +281,10 @@ def _check_input(
         return
     if declared.type is FieldType.MONEY and parts[0] not in ("amount", "currency"):
         report.add(at, f"The input `{name}` has no `{cite(parts[0])}`.", "Money has `amount` and `currency`.")
+    elif declared.type is FieldType.FILE and parts[0] not in _PARTS_OF_FILES:
+        report.add(
+            at, f"The input `{name}` has no `{cite(parts[0])}`.", "A file has `name`, `type`, `size` and `sha256`."
+        )
     elif declared.type in _TYPES_WITHOUT_PARTS:
         report.add(at, f"The input `{name}` has no `{cite(parts[0])}`; it is of the type {declared.type}.")
 

@@ -113,7 +113,10 @@ if (approve) {
   let latest = 0;
   const showDifferences = async () => {
     const mine = ++latest;
-    const response = await fetch(form.dataset.changes, { method: "POST", body: new FormData(form) });
+    // Files are sent once, with the decision.
+    const typed = new FormData();
+    for (const [name, value] of new FormData(form)) if (typeof value === "string") typed.append(name, value);
+    const response = await fetch(form.dataset.changes, { method: "POST", body: typed });
     const page = new DOMParser().parseFromString(response.ok ? await response.text() : "", "text/html");
     if (mine !== latest || !response.ok) return;
     for (const field of fields) {
@@ -219,7 +222,7 @@ function showNotice(lines, tone) {
 function closeForm(form, outcome) {
   // People can still read and copy the text that they typed.
   for (const control of form.querySelectorAll("textarea, input:not([type=radio], [type=checkbox])")) control.readOnly = true;
-  for (const control of form.querySelectorAll("select, input[type=radio], input[type=checkbox]")) control.disabled = true;
+  for (const control of form.querySelectorAll("select, input[type=radio], input[type=checkbox], input[type=file]")) control.disabled = true;
   const hadFocus = document.activeElement?.tagName === "BUTTON";
   // Buttons that do nothing any more make way for the outcome.
   for (const buttons of form.querySelectorAll(".keep, .bar .buttons, [data-while-open]")) buttons.remove();

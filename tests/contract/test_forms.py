@@ -95,6 +95,9 @@ def in_slack(request: RequestView, act: Act) -> Result:
 def _in_element(kind: str, act: Act) -> dict[str, Any]:
     """Return the state of an element of this kind after the act."""
     match act:
+        case Write(text) if kind == "file_input":
+            state = {"x": {ids.INPUT: {"type": kind, "files": [{"id": "F1"}]}}}
+            return dict(view_state.with_references(state, {"x": text})["x"][ids.INPUT])
         case Choose(values) if kind in _OPTION_LISTS:
             return {"selected_options": [{"value": ids.option_key(value)} for value in values]}
         case Choose(values) if kind in _OPTIONS and len(values) < 2:
@@ -251,6 +254,10 @@ EVERY: Final = frozenset(SURFACES)
 TEXTS: Final = EVERY - {"Slack"}
 NO_PROMPT: Final = EVERY - {"prompt"}
 
+FILE: Final = samples.file().value
+OTHER_FILE: Final = samples.file(name="Other.pdf", sha256="cd" * 32).value
+NOT_A_FILE: Final = "must be a file: choose it in the form, or at a terminal write @ and its path"
+
 CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
     # texts
     ("text", "abc", Write("abc"), UNCHANGED, EVERY),
@@ -382,6 +389,18 @@ CASES: Final[list[tuple[object, Value, Act, Any, frozenset[str]]]] = [
         EVERY,
     ),
     ({"type": "choices", "options": COLOURS, **OPTIONAL}, ["red"], Choose(()), {"x": []}, EVERY),
+    # files: those that are chosen in Slack or on a page are handed in before the form is read
+    ("file", FILE, Write(json_values.dumps(FILE)), UNCHANGED, EVERY),
+    ("file", FILE, Write(json_values.dumps(OTHER_FILE)), {"x": OTHER_FILE}, EVERY),
+    ("file", None, Write(json_values.dumps(OTHER_FILE)), {"x": OTHER_FILE}, EVERY),
+    ("file", FILE, Write("a.pdf"), f"X {NOT_A_FILE}.", EVERY),
+    (
+        {"type": "file", "types": ["image/*"]},
+        None,
+        Write(json_values.dumps(OTHER_FILE)),
+        "X must be an image, and “Other.pdf” is a PDF.",
+        EVERY,
+    ),
     # JSON
     ("json", {"a": 1}, Write('{"a":1}'), UNCHANGED, NO_PROMPT),
     ("json", {"a": 1}, Write('{"a":2}'), {"x": {"a": 2}}, NO_PROMPT),

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
+from bot.files.folder import FolderBlobs
 from bot.presentation import card
 from engine.code_derivation import MIN_KEY, Codes
 from engine.delivery.outbox import Relay
@@ -21,6 +22,7 @@ from engine.errors import SignoffError
 from engine.ports import Directory, StepContext, StepType
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.service import Engine, Identity
+from engine.service.attachments import Attachments
 from engine.steps.run import RunStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
@@ -34,6 +36,8 @@ from tests.support.recording_channel import RecordingChannel, RecordingEmailChan
 
 TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
+MAX_FILE = 200_000
+"""Maximum size of a file, in bytes."""
 PATIENCE = 3000
 """How often `until` checks a condition, every hundredth of a second, before it fails."""
 
@@ -219,7 +223,9 @@ async def open_engine(
                 rendered.append(copy)
             return card.card(copy)
 
-        engine, codes, mail = Engine(store, advancer), Codes(b"k" * MIN_KEY), RecordingEmailChannel()
+        files = Attachments(store, FolderBlobs(path.with_name("files")), max_size=MAX_FILE)
+        engine, codes = Engine(store, advancer, files=files), Codes(b"k" * MIN_KEY)
+        mail = RecordingEmailChannel()
         yield EngineEnv(
             path,
             store,

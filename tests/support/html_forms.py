@@ -99,7 +99,8 @@ class _Parser(HTMLParser):
         assert self._form is not None
         if tag == "input":
             kind = attributes.get("type", "text")
-            if kind in ("radio", "checkbox") and "checked" not in attributes:
+            # A file that is not chosen comes as a part without a name, which the server leaves out.
+            if kind == "file" or (kind in ("radio", "checkbox") and "checked" not in attributes):
                 return
             self._form.fields.append((attributes["name"], _submitted(attributes.get("value", ""), kind)))
         elif tag == "textarea" and "disabled" not in attributes:

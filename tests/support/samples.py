@@ -27,6 +27,7 @@ from engine.domain import (
     Tone,
 )
 from engine.fields import Field
+from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
 from engine.requests import ContentChange, Deadlines, Edit, Editable, Policy, Request, Separation, Subject, Vote
@@ -82,6 +83,12 @@ def closed_card(**changes: Any) -> Card:
         "expires_at": None,
     }
     return card(**{**closing, **changes})
+
+
+def file(**changes: Any) -> FileReference:
+    """Return the reference to a file."""
+    base = FileReference(id="f" * 43, name="Invoice 7.pdf", type="application/pdf", size=12_345, sha256="ab" * 32)
+    return replace_fields(base, **changes)
 
 
 def parse_field(declaration: object) -> Field:

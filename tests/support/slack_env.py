@@ -16,6 +16,7 @@ from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.devtools.sandbox.delivery import Ack
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import User
+from bot.files.folder import FolderBlobs
 from bot.presentation import card, states
 from bot.roles.directory import DirectoryWithRoles
 from bot.roles.model import Roles
@@ -35,6 +36,7 @@ from engine.domain import DEFAULT_WORKSPACE, Address, Origin, Register, Register
 from engine.ports import StepServices, StepType
 from engine.read_models import RequestView, RunView
 from engine.service import Engine
+from engine.service.attachments import Attachments
 from engine.steps import registry
 from engine.store import audit_log, schema
 from engine.store.port import Store
@@ -43,7 +45,7 @@ from engine.system import EnvironmentSecrets, RandomIds
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
 from tests.support.databases import OpenStore
-from tests.support.engine_env import PlayedStep
+from tests.support.engine_env import MAX_FILE, PlayedStep
 from tests.support.fakes import FakeClock
 from tests.support.http_service import PATIENCE
 
@@ -133,8 +135,11 @@ class SlackEnv:
         kinds: dict[str, StepType[Any]] = {**registry.builtin(services), "played": played}
         secrets = EnvironmentSecrets({})
         advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets)
-        engine = Engine(store, advancer, auditors=self.auditors)
-        prompt = engine if self.patience is None else Engine(PunctualStore(store, patience=self.patience), advancer)
+        files = Attachments(store, FolderBlobs(self.path.with_name("files")), max_size=MAX_FILE)
+        engine = Engine(store, advancer, auditors=self.auditors, files=files)
+        prompt = engine
+        if self.patience is not None:
+            prompt = Engine(PunctualStore(store, patience=self.patience), advancer, files=files)
         service = SlackService(prompt, kinds, directory, self.clock, self.builders)
         surface = None
         if listens:

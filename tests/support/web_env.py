@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -117,6 +118,7 @@ class Browser:
         *,
         kind: str = "multipart/form-data",
         follow: bool = True,
+        files: Sequence[tuple[str, str, bytes]] = (),
         **headers: str | None,
     ) -> Answer:
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -126,6 +128,8 @@ class Browser:
             data = aiohttp.FormData(default_to_multipart=True)
             for name, value in fields:
                 data.add_field(name, value)
+            for name, filename, content in files:
+                data.add_field(name, io.BytesIO(content), filename=filename, content_type="image/png")
         return await self._go("POST", path, data, follow=follow, headers=sent_headers)
 
     async def send(
@@ -135,11 +139,12 @@ class Browser:
         *,
         typed: Mapping[str, str] | None = None,
         follow: bool = True,
+        files: Sequence[tuple[str, str, bytes]] = (),
         **changes: str,
     ) -> Answer:
-        """Press a button of a form."""
+        """Press a button of a form. `files`: the input, the name and the bytes of each."""
         fields = form.with_(**{**(typed or {}), **changes}, verdict=verdict)
-        return await self.post(form.action, fields, kind=form.kind, follow=follow)
+        return await self.post(form.action, fields, kind=form.kind, follow=follow, files=files)
 
     async def _go(
         self, method: str, path: str, data: Any, *, follow: bool, headers: Mapping[str, str] | None = None
@@ -283,7 +288,8 @@ async def open_web(
         base = f"http://127.0.0.1:{port}"
         url = f"{scheme}://{host or f'127.0.0.1:{port}'}{prefix}"
         roles = [frozenset(Address("email", email) for email in emails) for emails in (admins, auditors)]
-        env.engine = Engine(env.store, env.advancer, admins=roles[0], auditors=roles[1])
+        files = env.engine.files
+        env.engine = Engine(env.store, env.advancer, admins=roles[0], auditors=roles[1], files=files)
         env.identity = Identity(env.engine, Codes(b"k" * MIN_KEY), env.clock)
         service = ReviewService(env.engine, env.identity)
         if patience is not None:

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 import pytest
 
+from bot import file_places
 from bot.cli.exit_codes import Exit
 from bot.cli.lazy import LazyCommand
 from bot.cli.main import signoff
@@ -30,11 +31,12 @@ from engine.domain import Assurance, RequestState, RunStatus, StepStatus
 from engine.errors import DefinitionError, ExpressionError, StepError
 from engine.expressions import MAX_SOURCE, MAX_TEXT, Template, compile_template
 from engine.expressions.filters import FILTERS, TESTS
-from engine.fields import Field, FieldType
+from engine.fields import Field, FieldType, forms
 from engine.fields.field import LONGEST, MAX_OPTIONS
 from engine.json_values import Value
 from engine.ports import StepContext, StepServices, StepType
 from engine.runs import DEFAULT_TIMEOUT, MAX_OUTPUT
+from engine.service.attachments import MOST_UNUSED
 from engine.steps import http, http_response, wait
 from engine.steps.registry import builtin
 from engine.system import SECRET_PREFIX
@@ -284,7 +286,8 @@ def test_a_field_is_typed_and_shown_as_its_row_says(row: Row) -> None:
     kind, value, typed = row.code(0)[0], json_values.loads(row.code(1)[0]), row.code(2)[0].replace("⏎", "\n")
     field = typed_fields()[kind]
     assert fields.validate(field, value) == value
-    assert fields.from_text(field, typed) == value
+    # A file is handed in first, and then typed as its reference.
+    assert fields.from_text(field, forms.printed(field, value) if kind == "file" else typed) == value
     shown_text = request_content.show(field, value).replace("\n", "⏎")
     assert row[3] == ("indented" if kind == "json" else shown_text)
 
@@ -359,6 +362,8 @@ def test_the_limits_are_those_of_the_code() -> None:
         "inputs": f"{MAX_INPUTS}",
         "fields of a form": f"{MAX_FIELDS}",
         "options of a field": f"{MAX_OPTIONS}",
+        "size of an uploaded file": f"`SIGNOFF_MAX_FILE_SIZE`, at most {file_places.LARGEST // 1_000_000} MB",
+        "files of one person that no run uses": f"{MOST_UNUSED}",
         "inputs of a run together": f"{MAX_GIVEN:,} characters of JSON",
         "output of a step": f"{MAX_OUTPUT:,} characters of JSON",
         "answer to an `http` step": f"{http.MAX_BYTES:,} bytes",

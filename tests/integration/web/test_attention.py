@@ -332,7 +332,7 @@ async def test_an_expired_link_says_so(env: WebEnv) -> None:
 @pytest.mark.parametrize(
     "headers", [{"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": None, "Origin": "http://evil"}]
 )
-async def test_a_form_of_another_site_answers_nothing(env: WebEnv, headers: dict[str, str | None]) -> None:
+async def test_a_form_of_another_site_answers_nothing(env: WebEnv, headers: dict[str, Any]) -> None:
     run = await ask_owner(env, ALONE)
     sam = await env.sign_in(SAM)
     page = await sam.get(f"/attention/{run}")

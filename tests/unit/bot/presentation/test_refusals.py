@@ -29,6 +29,7 @@ from engine.domain import (
     Contested,
     DecideAlone,
     Expired,
+    FileRefused,
     HandedOn,
     InvalidEdits,
     InvalidInputs,
@@ -214,6 +215,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         WebhookUnknown(),
         "No webhook with this name takes this call. Check its address, its secret and the clock of the sender.",
     ),
+    (
+        FileRefused(name="a.pdf", why="too_large", limit=20_000_000),
+        "“a.pdf” is too large: a file may have at most 20 MB. Choose a smaller one.",
+    ),
+    (FileRefused(name="a.pdf", why="empty"), "“a.pdf” is empty. Choose another file."),
     (BodyRefused(why="the body is empty"), "No run was started: the body is empty."),
     (StillRunning(run="R1"), "No run was started: the run before, R1, has not ended."),
     (

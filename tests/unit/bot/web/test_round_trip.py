@@ -18,7 +18,7 @@ from engine import fields, json_values
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
-from tests.support import html_forms
+from tests.support import html_forms, samples
 
 OPTIONS: Final = ("s", "a\tb", "x <y>", "ü", "five", "six")
 _PAGES: Final = Renderer(site_urls.place("https://signoff.example.com"))
@@ -55,6 +55,7 @@ _VALID_VALUES: Final[dict[FieldType, st.SearchStrategy[Any]]] = {
     FieldType.CHOICE: st.sampled_from(OPTIONS),
     FieldType.CHOICES: _CHOICES,
     FieldType.PERSON: st.sampled_from(["sam@example.com", "U012AB3CD"]),
+    FieldType.FILE: st.just(samples.file().value),
     FieldType.JSON: _JSON,
 }
 
@@ -196,5 +197,6 @@ def test_every_type_is_shown_by_the_right_kind_of_input() -> None:
         FieldType.CHOICE: "select",
         FieldType.CHOICES: "checkbox",
         FieldType.PERSON: "text",
+        FieldType.FILE: "file",
         FieldType.JSON: "textarea",
     }

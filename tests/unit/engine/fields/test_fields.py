@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from engine import json_values
 from engine.errors import InvalidValue
-from engine.fields import Field, FieldType, from_text, from_text_all, infer, show, validate, validate_all
+from engine.fields import Field, FieldType, forms, from_text, from_text_all, infer, show, validate, validate_all
 from engine.fields.normal_forms import listed
 from engine.fields.number_formats import readings
 from engine.json_values import Value
+from tests.support import samples
 
 
 class Refused(Enum):
@@ -83,9 +84,9 @@ def test_a_declaration_survives_being_dumped_and_read(declaration: object) -> No
     [
         ("txt", {"type": "there is no field type txt. Did you mean “text”?"}),
         ("zzz", {"type": "there is no field type zzz; there are text, long_text, number, integer, money, boolean, "
-                         "date, datetime, email, url, choice, choices, person, json"}),
+                         "date, datetime, email, url, choice, choices, person, file, json"}),
         ({"type": 5}, {"type": "the type is one of: text, long_text, number, integer, money, boolean, date, datetime, "
-                               "email, url, choice, choices, person, json"}),
+                               "email, url, choice, choices, person, file, json"}),
         (5, {"": "a field is the name of its type, like text, or a mapping that has a type"}),
         ({"type": "choice"}, {"options": "a choice field needs options to choose from"}),
         ({"type": "choices", "options": []}, {"options": "a choices field needs options to choose from"}),
@@ -542,6 +543,7 @@ LIKELY_VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.CHOICE: st.sampled_from(["red", "green", "b"]),
     FieldType.CHOICES: st.lists(st.sampled_from(["red", "green", "b"]), min_size=1),
     FieldType.PERSON: st.from_regex(r"U[A-Z0-9]{8}|<@W[A-Z0-9]{8}>", fullmatch=True),
+    FieldType.FILE: st.builds(lambda size: samples.file(size=size).value, st.integers(-1, 2**41)),
     FieldType.JSON: ANY_VALUES,
 }
 
@@ -578,13 +580,16 @@ def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObje
 @NO_DEADLINE
 @given(draw=st.data())
 def test_a_shown_value_can_be_typed_again(kind: FieldType, draw: st.DataObject) -> None:
-    """Exceptions: line ends, which a form changes, an absent value, and a number that can be read in two ways."""
+    """Exceptions: line ends, which a form changes, an absent value, a number that can be read in two ways, a file."""
     field = make_field(kind, required=True)
     normal = try_value(lambda: validate(field, draw.draw(LIKELY_VALUES[kind])))
     if isinstance(normal, type) or normal is None or (isinstance(normal, str) and "\r\n" in normal):
         return
     if kind is FieldType.NUMBER and len(readings(show(kind, normal))) > 1:
         assert catch_refusal(lambda: from_text(field, show(kind, normal))).startswith("is not clear: ")
+        return
+    if kind is FieldType.FILE:
+        assert from_text(field, forms.printed(field, normal)) == normal
         return
     assert from_text(field, show(kind, normal)) == normal
 

@@ -9,6 +9,7 @@ import pytest
 
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType, object_schema, validate
+from tests.support import samples
 
 SAMPLES: dict[FieldType, tuple[dict[str, Any], Any, Any]] = {
     FieldType.TEXT: ({"max_length": 5}, "Ann", "Ann and Bob"),
@@ -24,6 +25,7 @@ SAMPLES: dict[FieldType, tuple[dict[str, Any], Any, Any]] = {
     FieldType.CHOICE: ({"options": ["red", {"value": "b", "label": "Sky blue"}]}, "b", "blue"),
     FieldType.CHOICES: ({"options": ["red", "blue"]}, ["red"], ["green"]),
     FieldType.PERSON: ({}, "sam@example.com", 5),
+    FieldType.FILE: ({}, samples.file().value, {"name": "a.pdf"}),
     FieldType.JSON: ({}, {"a": [1]}, None),
 }
 

@@ -316,8 +316,10 @@ DECLARATIONS: Final[dict[FieldType, list[dict[str, Any]]]] = {
     FieldType.CHOICE: [{"options": OPTIONS}],
     FieldType.CHOICES: [{"options": OPTIONS}],
     FieldType.PERSON: [{}],
+    FieldType.FILE: [{}, {"types": ["application/pdf"], "max_size": "1kB"}],
     FieldType.JSON: [{}],
 }
+FILE_TYPES: Final = ("application/pdf", "image/png")
 FIELDS: Final = st.sampled_from(list(FieldType)).flatmap(
     lambda kind: st.builds(
         lambda more, required: Field.model_validate({"type": kind, "required": required, "label": "X", **more}),
@@ -327,6 +329,7 @@ FIELDS: Final = st.sampled_from(list(FieldType)).flatmap(
 )
 VALUES: Final[st.SearchStrategy[Any]] = st.one_of(
     samples.VALUES,
+    st.sampled_from([samples.file(size=size, type=kind).value for size in (9, 2_000) for kind in FILE_TYPES]),
     st.sampled_from([*OPTIONS, *OPTIONS[:1], "abcd", "U012AB3CD", "2025-01-01", "2025-06-01T10:00:00Z", "", " "]),
     st.lists(st.sampled_from([*OPTIONS, "z"]), max_size=3),
     st.integers(-10, 200),
