@@ -21,6 +21,7 @@ from bot.doctor import (
     machine,
     settings,
     slack,
+    triggers,
     workload,
 )
 from bot.doctor.context import CheckContext, ClockReading, is_answering, is_serving
@@ -39,6 +40,7 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     database.CHECKS,
     database_folder.CHECKS,
     workload.CHECKS,
+    triggers.CHECKS,
 )
 NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *database_server.CHECKS,
@@ -56,6 +58,7 @@ _SUBJECTS: Final = {
     "database_folder": "database",
     "database_server": "database",
     "workload": "work",
+    "triggers": "workflows",
     "slack": "slack",
     "events_endpoint": "slack",
     "account_sign_in": "slack",

@@ -29,7 +29,7 @@ UNSEEN_DAYS: Final = 3
 
 def workflows(context: CheckContext) -> Iterator[Finding]:
     """Check that this version understands the registered workflows and those of open runs."""
-    sources = _query(context, health.workflow_sources)
+    sources = read(context, health.workflow_sources)
     if sources is None:
         return
     try:
@@ -107,7 +107,7 @@ def _is_set(secrets: EnvironmentSecrets, name: str) -> bool:
 
 def copies(context: CheckContext) -> Iterator[Finding]:
     """Check that copies reach their people."""
-    failing, dead = _query(context, health.failing_deliveries), _query(context, health.dead_deliveries)
+    failing, dead = read(context, health.failing_deliveries), read(context, health.dead_deliveries)
     if failing is None or dead is None:
         return
     if failing.count:
@@ -186,7 +186,7 @@ def _none(
     good: str,
 ) -> Iterator[Finding]:
     """Yield a warning about the rows of the query, or `good` if there are none."""
-    rows = _query(context, query)
+    rows = read(context, query)
     if rows is None:
         return
     yield warning(subject, f"{what}: {_counted(rows)}", advice) if rows.count else ok(subject, good)
@@ -198,10 +198,10 @@ def _counted(rows: Summary) -> str:
     return f"{rows.count}. {first}{more}."
 
 
-def _query(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
+def read(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
     """Return the result of the query, or None if the database cannot be read, which the database checks report."""
     if context.server_url is not None:
-        return _query_server(context, query)
+        return _read_server(context, query)
     if database.schema_state(context) is not SchemaState.CURRENT:
         return None
     assert isinstance(context.database, Path)
@@ -209,7 +209,7 @@ def _query(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
         return query(connection)
 
 
-def _query_server(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
+def _read_server(context: CheckContext, query: Callable[[Connection], T]) -> T | None:
     try:
         with databases.reading(context.settings) as connection:
             return query(connection)

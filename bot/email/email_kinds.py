@@ -95,6 +95,7 @@ _FORMS: Final = (_FORM, _FORM_CLOSED, _FORM_RATED)
 _CODE: Final = EmailKind(because="a code was requested for your email address")
 _OUTCOME: Final = EmailKind(because="you started this run", tells=True)
 _ALERT: Final = EmailKind(because="you own this workflow or started this run", tells=True)
+_NOTICE: Final = EmailKind(because="you own this workflow", tells=True)
 _QUESTION: Final = EmailKind(
     because="you own this workflow",
     links=(
@@ -143,6 +144,8 @@ def kind_of(card: Card) -> EmailKind:
             return _DIGEST if card.topic == DIGEST else _LIST
         case DeliveryKind.REMINDER if card.outcome is None:
             return _FORM_REMINDER if card.is_form else _REMINDER
+        case DeliveryKind.NOTICE:
+            return _NOTICE
         case DeliveryKind.ALERT:
             return _kind_of_alert(card)
         case _:

@@ -14,19 +14,23 @@ from bot.presentation.outcome_card import outcome_card
 from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card
+from bot.presentation.trigger_card import trigger_card
 from engine.domain import SHARED, Card, DeliveryKind
+from engine.notices import TriggerNotice
 from engine.read_models import CodeDelivery, DeliveryContent
 
 
-def card(copy: DeliveryContent | CodeDelivery) -> Card:
+def card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
     """Return the card of a copy, from the current state, for the person who gets it."""
     below = copy.below if isinstance(copy, DeliveryContent) else None
     return replace(_card(copy), zone=copy.person.zone, below=below)
 
 
-def _card(copy: DeliveryContent | CodeDelivery) -> Card:
+def _card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
     if isinstance(copy, CodeDelivery):
         return code_card(copy)
+    if isinstance(copy, TriggerNotice):
+        return trigger_card(copy)
     if copy.kind is DeliveryKind.ALERT and copy.request is not None and copy.question is not None:
         return question_card(copy, copy.request, copy.question)
     if copy.kind is DeliveryKind.ALERT:

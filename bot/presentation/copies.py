@@ -16,6 +16,7 @@ _KINDS: Final[Mapping[DeliveryKind, str]] = {
     DeliveryKind.REMINDER: "reminder",
     DeliveryKind.OUTCOME: "outcome",
     DeliveryKind.ALERT: "notice",
+    DeliveryKind.NOTICE: "notice",
     DeliveryKind.CODE: "code",
 }
 _NOWHERE: Final = "none"

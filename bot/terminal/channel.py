@@ -73,4 +73,6 @@ def answer_commands(card: Card) -> str:
         return next_commands.answer(str(card.request), card.question_id)
     if card.topic == "needs_attention" and card.outcome is None:
         return next_commands.resume(str(card.run))
+    if card.run is None:
+        return "  Details: signoff workflows"
     return f"  Details: signoff runs {card.run}"

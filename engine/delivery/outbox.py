@@ -21,11 +21,12 @@ from engine.delivery.results import ClaimedDelivery
 from engine.domain import DIGEST, Card, DeliveryKind, Person, Receipt, RunStatus
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
+from engine.notices import TriggerNotice
 from engine.off_loop import LARGE, off_loop
 from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, ListsRequests, RenewsCards, Route, TakesLonger
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.requests import questions
-from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries
+from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries, trigger_rows
 from engine.store.channel_rests import ChannelRest
 from engine.store.delivery_leases import LEASE, LeasedDelivery
 from engine.store.links import NewLink
@@ -75,7 +76,7 @@ class Relay:
         *,
         channels: Mapping[str, Channel],
         directory: Directory,
-        render: Callable[[DeliveryContent | CodeDelivery], Card],
+        render: Callable[[DeliveryContent | CodeDelivery | TriggerNotice], Card],
         codes: Codes | None = None,
         show_seconds: float = SHOW_SECONDS,
         telemetry: Telemetry | None = None,
@@ -200,6 +201,10 @@ class Relay:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
             content = delivery_queries.code_delivery(tx.connection, delivery.id, person, delivery.topic or "", tx.now)
             return ClaimedDelivery(delivery, content)
+        if delivery.kind is DeliveryKind.NOTICE:
+            person = people.load_people(tx.connection, [delivery.person])[delivery.person]
+            notice = trigger_rows.load_notice(tx.connection, delivery.id, delivery.topic or "", person)
+            return ClaimedDelivery(delivery, notice)
         needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
         return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)
 
@@ -308,9 +313,9 @@ class Relay:
         return replace(card, again=True) if claimed.delivery.unknown else card
 
 
-def _is_large(content: DeliveryContent | CodeDelivery) -> bool:
+def _is_large(content: DeliveryContent | CodeDelivery | TriggerNotice) -> bool:
     """Return whether the content is so large that its card must not be made on the event loop."""
-    if isinstance(content, CodeDelivery) or content.request is None:
+    if not isinstance(content, DeliveryContent) or content.request is None:
         return False
     decision = content.request.decision
     after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
@@ -345,7 +350,7 @@ def _load_below(connection: Connection, delivery: LeasedDelivery) -> Receipt | N
 def _load_newer(connection: Connection, claimed: ClaimedDelivery) -> ClaimedDelivery | None:
     """Return the delivery with the version that is wanted now and its content, or None if that has not changed."""
     delivery, content = claimed.delivery, claimed.content
-    if isinstance(content, CodeDelivery) or delivery.run is None or delivery.kind is DeliveryKind.REMINDER:
+    if not isinstance(content, DeliveryContent) or delivery.run is None or delivery.kind is DeliveryKind.REMINDER:
         return None
     wanted = delivery_leases.load_wanted_version(connection, delivery.id)
     if wanted <= delivery.wanted_version:

@@ -13,6 +13,7 @@ from engine.delivery import reminders as delivery_reminders
 from engine.delivery.routing import Routing
 from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
+from engine.notices import TriggerNotice
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.requests import Deadlines, Request, questions
@@ -42,7 +43,7 @@ class ClaimedDelivery:
     """A delivery that was claimed for one attempt, with its content. `link`: created for this attempt, if any."""
 
     delivery: LeasedDelivery
-    content: DeliveryContent | CodeDelivery
+    content: DeliveryContent | CodeDelivery | TriggerNotice
     link: NewLink | None = None
 
     @property
@@ -78,6 +79,8 @@ class ClaimedDelivery:
         """Whether nothing is left to ask. A copy that was posted is updated then; one that was not is skipped."""
         if isinstance(self.content, CodeDelivery):
             return not self.content.wanted
+        if isinstance(self.content, TriggerNotice):
+            return self.content.failure is None
         if self.delivery.kind is DeliveryKind.REMINDER:
             return not self.content.waiting
         return self.delivery.kind is DeliveryKind.REQUEST and not self._pending

@@ -11,6 +11,7 @@ from engine.store import deliveries, people
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import RunOwner
+from engine.store.trigger_rows import LoadedTrigger
 
 UNPOSTED: Final = "unposted"
 """Topic of the alert to the owner that the shared copy could not be posted."""
@@ -135,3 +136,11 @@ def alert(
         request=request,
         topic=topic,
     )
+
+
+def notify_of_trigger(tx: Tx, directory: Directory, trigger: LoadedTrigger) -> None:
+    """Put a message to the owner of a workflow into the outbox: a trigger could not start a run."""
+    owner = people.load_people_cached(tx, [trigger.owner])[trigger.owner]
+    route = next(iter(directory.reach(owner)), None)
+    copy = NewDelivery(kind=DeliveryKind.NOTICE, run=None, person=owner, route=route, topic=trigger.id)
+    deliveries.insert_deliveries(tx, trigger.workspace, [copy])

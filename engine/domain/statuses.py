@@ -169,6 +169,8 @@ class DeliveryKind(StrEnum):
     OUTCOME = "outcome"
     CODE = "code"
     ALERT = "alert"
+    NOTICE = "notice"
+    """A message to the owner of a workflow about a trigger that started no run."""
 
 
 class DeliveryState(StrEnum):

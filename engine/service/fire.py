@@ -7,6 +7,7 @@ from typing import Final
 
 from engine import schedules, timestamps
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import routing
 from engine.delivery.recipients import Resolved
 from engine.domain import Address, Firing, InvalidInputs, Origin, Overlap, Refusal, Start, Started, TriggerKind
 from engine.errors import Conflict, DefinitionError, ExpressionError, InvalidValue
@@ -57,6 +58,9 @@ def fire(
     if due.fires is not None:
         result, failure = _start(context, tx, row, trigger, due.fires, resolved, may_open_requests=may_open_requests)
     _move(tx, row, due.next_at, failure=failure)
+    if failure is not None and failure != row.failure:
+        # Told once, and not each time that it is due.
+        routing.notify_of_trigger(tx, context.advancer.directory, row)
     return result
 
 

@@ -25,6 +25,7 @@ from engine.store.people_tables import AddressRow, PersonRow
 from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.sqlite_errors import translated
 from engine.store.tables import AuditRow, DeliveryRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow, WorkspaceRow
+from engine.store.trigger_tables import TriggerRow
 
 _address = AddressRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
@@ -32,6 +33,7 @@ _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
+_trigger = TriggerRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
@@ -71,6 +73,16 @@ class WorkflowSource:
     version: int
     is_current: bool
     source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TroubledTrigger:
+    """A trigger that does not start runs. `failure`: why, or None if it is a schedule that is only late."""
+
+    workflow: str
+    kind: str
+    next_at: datetime | None
+    failure: str | None
 
 
 @contextmanager
@@ -144,6 +156,22 @@ def workflow_sources(connection: Connection) -> list[WorkflowSource]:
     return [
         WorkflowSource(row.name, row.version, row.version == row.current, bytes(row.source))
         for row in connection.execute(statement)
+    ]
+
+
+def troubled_triggers(connection: Connection, *, before: datetime) -> list[TroubledTrigger]:
+    """Return the first triggers that could last not start a run, or that have been due since before a moment."""
+    is_late = _trigger.c.next_at < bindparam("before", type_=_trigger.c.next_at.type)
+    statement = (
+        select(_workflow.c.name, _trigger.c.kind, _trigger.c.next_at, _trigger.c.failure)
+        .join(_workflow, _workflow.c.id == _trigger.c.workflow)
+        .where(_trigger.c.failure.is_not(None) | is_late)
+        .order_by(_workflow.c.name, _trigger.c.position)
+        .limit(_FIRST)
+    )
+    return [
+        TroubledTrigger(workflow=row.name, kind=row.kind, next_at=row.next_at, failure=row.failure)
+        for row in connection.execute(statement, {"before": before})
     ]
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 
-from engine.domain import Offer, TriggerKind, Work
+from engine.domain import Offer, Person, TriggerKind, Work
+from engine.notices import TriggerNotice
 from engine.read_models import TriggerView
 from engine.store.connection import Connection
 from engine.store.port import Tx
@@ -42,7 +43,7 @@ DUE_AFTER_WRONG_CLOCK = (
 )
 """Selects triggers that were written by a clock that was ahead, which may have jumped over times."""
 _LOAD = Statement(
-    select(_trigger, _workflow.c.name.label("workflow_name"))
+    select(_trigger, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner)
     .join(_workflow, _workflow.c.id == _trigger.c.workflow)
     .where(_trigger.c.id == bindparam("id"))
 )
@@ -111,6 +112,8 @@ class LoadedTrigger(Struct, frozen=True, kw_only=True):
     workspace: str
     workflow: str
     workflow_name: str
+    title: str
+    owner: str
     position: int
     kind: str
     identity: str
@@ -220,3 +223,18 @@ def try_move(tx: Tx, trigger: LoadedTrigger, next_at: datetime, *, failure: str 
 def hold(tx: Tx, trigger: LoadedTrigger, until: datetime) -> None:
     """Let no server look at a schedule before this time. It stays due."""
     tx.write(_HOLD, {"held": trigger.id, "seen": trigger.next_at, "until": until})
+
+
+def load_notice(connection: Connection, delivery: str, trigger: str, person: Person) -> TriggerNotice:
+    """Return what to tell the owner of a workflow about a trigger."""
+    row = _LOAD.one(connection, {"id": trigger})
+    if row is None:
+        return TriggerNotice(delivery=delivery, person=person, kind="", name="", title="", failure=None)
+    return TriggerNotice(
+        delivery=delivery,
+        person=person,
+        kind=row.kind,
+        name=row.workflow_name,
+        title=row.title,
+        failure=row.failure,
+    )

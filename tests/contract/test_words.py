@@ -89,6 +89,7 @@ from engine.domain import (
 from engine.fields import forms
 from engine.inbox import InboxPart
 from engine.json_values import Value
+from engine.notices import TriggerNotice
 from engine.read_models import (
     AttentionView,
     CodeDelivery,
@@ -232,7 +233,7 @@ def _effects_with_times(run: RunView) -> Iterator[tuple[str, DeliveryContent]]:
         yield f"alert ended {effect.status}", _content(DeliveryKind.ALERT, "approved_failed", run, request)
 
 
-def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
+def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNotice]]:
     """Yield the content of a copy of each kind in each state."""
     waiting = samples.run(id=RUN, status=RunStatus.WAITING)
     for state in RequestState:
@@ -253,6 +254,7 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
         for about in (None, *(request_of(state, "http") for state in RequestState)):
             of = about.model.state.value if about else "no request"
             yield f"alert {topic} {of}", _content(DeliveryKind.ALERT, topic, alert, about)
+    yield from _notices()
     yield from _questions(waiting)
     for status in RunStatus:
         ended = samples.run(id=RUN, status=status)
@@ -262,6 +264,15 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery]]:
     for purpose in Purpose:
         for number, code in enumerate(codes(purpose)):
             yield f"code {purpose} {number}", code
+
+
+def _notices() -> Iterator[tuple[str, TriggerNotice]]:
+    """Yield messages about a trigger that started no run, and about one that works again."""
+    for why in ("Day is not a date", None):
+        notice = TriggerNotice(
+            delivery="d1", person=samples.PERSON, kind="schedule", name="weekly", title="Weekly report", failure=why
+        )
+        yield f"notice {why}", notice
 
 
 def _questions(waiting: Any) -> Iterator[tuple[str, DeliveryContent]]:

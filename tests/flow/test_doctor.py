@@ -824,6 +824,46 @@ def test_a_secret_that_is_not_set_is_reported(signoff: Commands) -> None:
     assert single(run_doctor(signoff, code=0), "workflows.secrets")[0] == "ok"
 
 
+TRIGGERED = """\
+name: hooked
+owner: sam@example.com
+triggers:
+  - webhook: {secret: HOOK}
+  - webhook: {header: X-Token, secret: TOKEN}
+  - schedule: every 1h
+steps:
+  - {id: act, uses: set, with: {a: 1}}
+"""
+
+
+def test_triggers_that_can_start_no_run_are_reported(signoff: Commands) -> None:
+    signoff.installation.write("hooked.yaml", TRIGGERED)
+    signoff.set(PUBLIC_URL="https://signoff.example.com")
+    signoff.run_ok("register", "hooked.yaml")
+    said = [finding["said"] for finding in run_doctor(signoff, code=1)["workflows.triggers"]]
+    assert said == [
+        "The webhook of hooked can start no run: its secret HOOK is not set.",
+        "The webhook of hooked can start no run: its secret TOKEN is not set.",
+    ]
+    signoff.set(secret_HOOK="short", secret_TOKEN="any-text-that-is-long")
+    (finding,) = run_doctor(signoff, code=1)["workflows.triggers"]
+    assert "SIGNOFF_SECRET_HOOK" in finding["said"]
+    assert "short" not in str(finding)
+    signoff.set(secret_HOOK="whsec_" + "QUJD" * 8)
+    findings = run_doctor(signoff, code=0)
+    assert single(findings, "workflows.triggers") == ("ok", "Triggers that can start runs: 3.")
+    execute(
+        signoff.installation.database,
+        "UPDATE trigger SET next_at = '2026-01-01 00:00:00.000000' WHERE kind = 'schedule'",
+        "UPDATE trigger SET failure = 'Day is not a date.' WHERE kind = 'webhook' AND position = 0",
+    )
+    said = [finding["said"] for finding in run_doctor(signoff, code=0)["workflows.triggers"]]
+    assert said == [
+        "The webhook of hooked could not start a run: Day is not a date.",
+        "A schedule of hooked has been due since 2026-01-01T00:00:00+00:00.",
+    ]
+
+
 def test_a_run_that_needs_attention_is_reported(signoff: Commands) -> None:
     with open_http_service() as world:
         world.status = 500

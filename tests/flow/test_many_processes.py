@@ -203,3 +203,32 @@ def test_a_key_is_new_each_time_and_long_enough(installation: Installation) -> N
     keys = {ok(installation.run("key")).out.strip() for _ in range(2)}
     assert len(keys) == 2
     assert {len(bytes.fromhex(key)) for key in keys} == {32}
+
+
+SCHEDULES = 20
+SCHEDULED = f"""
+name: often
+triggers:
+{chr(10).join("  - {schedule: every 1h}" for _ in range(SCHEDULES))}
+steps:
+  - {{id: act, uses: set, with: {{a: 1}}}}
+"""
+
+
+def test_two_servers_start_one_run_for_each_time_of_a_schedule(installation: Installation) -> None:
+    ok(installation.run("migrate"))
+    installation.write("often.yaml", SCHEDULED)
+    url = installation.settings["SIGNOFF_DATABASE_URL"]
+    with serving(installation), serving(installation):
+        ok(installation.run("register", "often.yaml"))
+        due = "date_trunc('second', now())"
+        wait_for(execute(url, f"UPDATE trigger SET next_at = {due}, look_at = {due}"))
+
+        def started_runs() -> list[str]:
+            return [run["id"] for run in ok(installation.run("runs", "--json")).json]
+
+        until(lambda: len(started_runs()) >= SCHEDULES)
+        # Both have looked again meanwhile.
+        time.sleep(3)
+        assert len(started_runs()) == SCHEDULES
+    assert "intact" in ok(installation.run("audit", "verify")).out

@@ -38,7 +38,7 @@ def test_servers_that_are_killed_start_each_missed_time_once(tmp_path: Path) -> 
     schedule = Every(STEP)
     last = schedule.next_after(SystemClock().now()) - STEP
     first = last - (TIMES - 1) * STEP
-    execute(installation, "UPDATE trigger SET next_at = ?", first.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    execute(installation, "UPDATE trigger SET next_at = ?1, look_at = ?1", first.strftime("%Y-%m-%d %H:%M:%S.%f"))
     for _ in range(KILLS):
         server = Server(installation)
         try:

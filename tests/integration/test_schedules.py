@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.domain import Cancel, Done, RunStatus
+from engine.domain import Cancel, Card, DeliveryKind, Done, RunStatus
 from engine.read_models import PageQuery
 from engine.steps.set import SetStep
 from engine.store import trigger_rows
@@ -200,6 +200,12 @@ async def test_a_time_starts_one_run_whoever_is_first(env: EngineEnv) -> None:
     assert await starts(env) == ["2026-03-02"]
 
 
+def cards(env: EngineEnv) -> list[Card]:
+    """Return the messages about triggers that were sent."""
+    posted = [post.card for post in env.channel.posted.values()]
+    return [card for card in posted if card.kind is DeliveryKind.NOTICE]
+
+
 async def test_inputs_that_the_workflow_refuses_start_nothing_and_are_shown(env: EngineEnv) -> None:
     await env.register(flow().replace("{type: text, default: none}", "{type: text, default: none, max_length: 5}"))
     await pass_to(env, MONDAY)
@@ -209,11 +215,51 @@ async def test_inputs_that_the_workflow_refuses_start_nothing_and_are_shown(env:
     (failed,) = await entries(env, "trigger.failed")
     assert failed["workflow"] == "flow"
     assert await next_at(env) == MONDAY + timedelta(weeks=1)
-    await env.register(flow())
+    (told,) = cards(env)
+    assert told.title == "The schedule of “flow” could not start a run"
+    assert "at most 5" in str(told.notes)
+    # The owner is told once, and not each time that it is due.
     await pass_to(env, MONDAY + timedelta(weeks=1))
-    assert await starts(env) == ["2026-03-09"]
+    assert len(cards(env)) == 1
+    await env.register(flow())
+    await pass_to(env, MONDAY + timedelta(weeks=2))
+    assert await starts(env) == ["2026-03-16"]
     (view,) = await env.engine.workflows()
     assert view.triggers[0].failure is None
+
+
+async def test_a_message_about_a_schedule_that_works_again_is_not_sent(env: EngineEnv) -> None:
+    refusing = flow().replace("{type: text, default: none}", "{type: text, default: none, max_length: 5}")
+    for week, source in enumerate((refusing, flow())):
+        await env.register(source)
+        env.clock.at = MONDAY + timedelta(weeks=week)
+        (work,) = [work for work in await env.engine.due(env.clock.at) if work.id.startswith(trigger_rows.WORK)]
+        await env.engine.process_due(work.id)
+    await env.settle()
+    assert await starts(env) == ["2026-03-09"]
+    assert cards(env) == []
+
+
+async def test_schedules_that_cannot_be_read_hide_no_others(tmp_path: Path, open_database: OpenStore) -> None:
+    unreadable = """
+name: NAME
+triggers:
+TRIGGERS
+steps:
+  - {id: act, uses: played, with: {text: "x"}}
+"""
+    triggers = "\n".join('  - {schedule: "0 8 * * mon"}' for _ in range(20))
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        env.clock.at = MONDAY - timedelta(days=1)
+        for number in range(11):
+            await env.register(unreadable.replace("NAME", f"unreadable-{number}").replace("TRIGGERS", triggers))
+        await env.register(flow())
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps={"set": SetStep()}) as env:
+        await pass_to(env, MONDAY)
+        assert await starts(env) == ["2026-03-02"]
+        # They are looked at again a minute later, and due until a server can read them.
+        assert await env.engine.due(MONDAY) == []
+        assert len(await env.engine.due(MONDAY + timedelta(minutes=1), limit=300)) == 220
 
 
 async def test_a_schedule_that_a_server_cannot_read_stays_due_until_one_can(
@@ -231,6 +277,7 @@ async def test_a_schedule_that_a_server_cannot_read_stays_due_until_one_can(
         (view,) = await env.engine.workflows()
         assert "played" in (view.triggers[0].failure or "")
         # It stays due, and that is not recorded anew each time that it is looked at.
+        env.clock.pass_time(timedelta(minutes=1))
         for work in await env.engine.due(env.clock.now()):
             await env.engine.process_due(work.id)
         assert len(await entries(env, "trigger.failed")) == 1

@@ -19,6 +19,7 @@ from engine.code_derivation import MIN_KEY, Codes
 from engine.delivery.outbox import Relay
 from engine.domain import Address, Assurance, Card, Decide, Decided, Origin, Refusal, Register, Start, Started, Verdict
 from engine.errors import SignoffError
+from engine.notices import TriggerNotice
 from engine.ports import Directory, StepContext, StepType
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.service import Engine, Identity
@@ -218,7 +219,7 @@ async def open_engine(
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver)
         rendered: list[DeliveryContent] = []
 
-        def render(copy: DeliveryContent | CodeDelivery) -> Card:
+        def render(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
             if isinstance(copy, DeliveryContent):
                 rendered.append(copy)
             return card.card(copy)
