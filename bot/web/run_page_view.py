@@ -271,6 +271,7 @@ _WAITING: Final = frozenset(
         StepStatus.STARTED,
         StepStatus.RETRYING,
         StepStatus.SLEEPING,
+        StepStatus.PREPARING,
         StepStatus.IN_RUNS,
     }
 )

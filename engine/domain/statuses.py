@@ -44,6 +44,8 @@ class StepStatus(StrEnum):
     RETRYING = "retrying"
     """The effect failed and waits for its next attempt."""
     SLEEPING = "sleeping"
+    PREPARING = "preparing"
+    """The items of a `foreach` are written down, before anything is asked or done."""
     IN_RUNS = "in_runs"
     """The step started runs of its own and waits for their ends."""
     OUTPUT_IN_REVIEW = "output_in_review"
@@ -55,6 +57,20 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
     """The step was reached and will not run, because its request or run was rejected, expired or cancelled."""
+
+
+class ItemStatus(StrEnum):
+    """The status of one item of a `foreach`."""
+
+    WAITING = "waiting"
+    """It was not begun, or it is being worked on."""
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    """The `when` of its only step was false, when all items were reviewed together."""
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
 
 
 class RequestState(StrEnum):

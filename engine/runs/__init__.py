@@ -8,12 +8,15 @@ outcome and proceeds. The caller saves the returned `Progress` in one transactio
 `state_machine` the three functions.
 """
 
+from engine.runs.items import ItemEnd, ItemList, ItemSource, Lane, PreparedItem, TakenItem
 from engine.runs.run_changes import STOPPED
 from engine.runs.state import (
     MAX_OUTPUT,
     ChildRun,
     Effect,
     Event,
+    LanePlace,
+    LanesOrder,
     NotStarted,
     Outcome,
     Progress,
@@ -36,14 +39,22 @@ __all__ = [
     "ChildRun",
     "Effect",
     "Event",
+    "ItemEnd",
+    "ItemList",
+    "ItemSource",
+    "Lane",
+    "LanePlace",
+    "LanesOrder",
     "NotStarted",
     "Outcome",
+    "PreparedItem",
     "Progress",
     "ReviewResult",
     "RunOrder",
     "RunState",
     "StepFailure",
     "StepOutput",
+    "TakenItem",
     "Visit",
     "checked_output",
     "proceed",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, cast
 
-from engine.domain import RunStatus
+from engine.domain import Params, RunStatus
 from engine.json_values import Value
-from engine.runs.state import ChildRun, RunOrder, Visit, checked_output
+from engine.runs import items
+from engine.runs.state import ChildRun, LanesOrder, RunOrder, Visit, checked_output
 from engine.workflowfile import Step, Workflow
 
 _ENDED: Final = {
@@ -19,10 +20,13 @@ _ENDED: Final = {
 """How a run ended that did not succeed, after its name."""
 
 
-def order(step: Step, visit: Visit, params: Mapping[str, Value]) -> RunOrder:
-    """Return the run that a visit to a `run` step is about to start."""
-    inputs = cast("dict[str, Value]", params.get("inputs") or {})
-    return RunOrder(step=step.id, visit=visit.visit, workflow=str(params["workflow"]), inputs=inputs)
+def order(step: Step, visit: Visit, params: Params) -> RunOrder | LanesOrder:
+    """Return the run that a visit to a step is about to start, or the lanes of a foreach."""
+    if step.body is not None:
+        reviewed = items.reviewed_fingerprint(params) if step.gate is not None else None
+        return LanesOrder(step=step.id, visit=visit.visit, fingerprint=reviewed)
+    inputs = cast("dict[str, Value]", params.value.get("inputs") or {})
+    return RunOrder(step=step.id, visit=visit.visit, workflow=str(params.value["workflow"]), inputs=inputs)
 
 
 def render_output(workflow: Workflow, names: Mapping[str, Value]) -> dict[str, Value] | None:

@@ -13,12 +13,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine import fields, requests, timestamps
-from engine.domain import Params, Refusal, RequestState, RunStatus
+from engine.domain import Params, Refusal, RequestState, RunStatus, StepStatus
 from engine.errors import about
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Opening, Request, Revision
-from engine.runs.state import ChildRun, Progress, ReviewResult, RunOrder, RunState, StepOutput
+from engine.runs.items import Lane
+from engine.runs.listed_items import ListedItems
+from engine.runs.state import ChildRun, LanePlace, LanesOrder, Progress, ReviewResult, RunOrder, RunState, StepOutput
 from engine.runs.state_machine import proceed, record
 from engine.workflowfile import Workflow
 from engine.workflowfile.workflow import Example, ExampleAnswer
@@ -45,13 +47,15 @@ class _PlayedRun:
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
     error: str | None = None
+    items: ListedItems | None = None
 
     def play(self) -> None:
         """Move the run to its end, or to the first state that needs a person to find out what happened."""
         progress = self._proceed()
         for _ in range(_MOST):
             if progress.order is not None:
-                progress = self._run_below(progress.order)
+                order = progress.order
+                progress = self._run_items(order) if isinstance(order, LanesOrder) else self._run_below(order)
                 continue
             self._apply(progress)
             if progress.opening is not None:
@@ -78,12 +82,46 @@ class _PlayedRun:
         self.state = replace(self.state, started={**self.state.started, (order.step, order.visit): child})
         return self._proceed()
 
+    def _run_items(self, order: LanesOrder) -> Progress:
+        """Play the steps of a foreach for one item after the other."""
+        step, listed = self.workflow.step(order.step), self.items
+        assert listed is not None
+        inner = {self.workflow.steps[index].id for index in step.inner}
+        lane = replace(
+            self.state,
+            cursor=step.inner.start,
+            visits={name: visit for name, visit in self.state.visits.items() if name not in inner},
+            lane=Lane(run=self.state.id, step=step.id, visit=order.visit, source=listed),
+        )
+        below = _PlayedRun(self.workflow, self.example, lane, self.now, self.asked, self.called)
+        below.play()
+        self.now = below.now
+        child = ChildRun(run=step.id, title="", status=RunStatus.SUCCEEDED)
+        started = {**self.state.started, (order.step, order.visit): child}
+        self.state = replace(self.state, started=started, items=listed.as_list())
+        return self._proceed()
+
     def _proceed(self) -> Progress:
         return proceed(self.workflow, self.state, now=self.now, may_start_runs=True)
 
     def _apply(self, progress: Progress) -> None:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
         self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
+        if progress.lane is not None:
+            self._move_lane(progress.lane)
+        for visit in progress.visits:
+            if visit.status is StepStatus.PREPARING:
+                self.items = ListedItems.evaluate(self.workflow, self.state, self.workflow.step(visit.step))
+                self.state = replace(self.state, items=self.items.as_list())
+
+    def _move_lane(self, place: LanePlace) -> None:
+        """Keep the item of a lane, and the visits that belong to it."""
+        lane = self.state.lane
+        assert lane is not None
+        assert isinstance(lane.source, ListedItems)
+        item = lane.source.current if place.item is not None else None
+        visits = {name: visit for name, visit in self.state.visits.items() if visit.item in (None, place.item)}
+        self.state = replace(self.state, visits=visits, lane=replace(lane, item=item, since=place.since))
 
     def _answer(self, opening: Opening) -> None:
         """Put the answer of the example to a request into the state, as a decision would."""

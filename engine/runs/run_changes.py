@@ -13,7 +13,7 @@ from engine.domain import OnError, ReviewPoint, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.requests import Opening, Subject
 from engine.runs.scope import RunScope
-from engine.runs.state import Effect, Event, Progress, RunOrder, RunState, Visit
+from engine.runs.state import Effect, Event, LanesOrder, Progress, RunOrder, RunState, Visit
 from engine.workflowfile import Step, Workflow
 from engine.workflowfile.step_kinds import Nature
 
@@ -48,7 +48,7 @@ class RunChanges:
         self.review = state.review
         self.opening: Opening | None = None
         self.effect: Effect | None = None
-        self.order: RunOrder | None = None
+        self.order: RunOrder | LanesOrder | None = None
         self.output: dict[str, Value] | None = None
         self.ready_at: datetime | None = None
         self.error: str | None = None

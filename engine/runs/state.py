@@ -14,6 +14,7 @@ from engine.domain import OnExpiry, Params, RequestState, RunStatus, StepStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.requests import Opening, Revision, Subject
+from engine.runs.items import ItemList, Lane
 from engine.workflowfile import Step
 
 MAX_OUTPUT: Final = 1_500_000
@@ -39,6 +40,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     wakes_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    item: int | None = None
+    """The item of a foreach that it belongs to, in a lane."""
 
     @property
     def keeps_params(self) -> bool:
@@ -73,6 +76,21 @@ class NotStarted(Struct, frozen=True):
     message: str
 
 
+class LanesOrder(Struct, frozen=True, kw_only=True):
+    """The lanes that a visit to a foreach is about to start. `fingerprint`: of its items, if people reviewed them."""
+
+    step: str
+    visit: int
+    fingerprint: str | None
+
+
+class LanePlace(Struct, frozen=True):
+    """Where a lane is: the number of its item, and the number from which visits belong to that item."""
+
+    item: int | None
+    since: int
+
+
 class RunOrder(Struct, frozen=True, kw_only=True):
     """A run that a visit is about to start."""
 
@@ -99,6 +117,10 @@ class RunState(Struct, frozen=True, kw_only=True):
     """The changes that approvers asked for, the oldest first. Loaded only for workflows that offer it."""
     children: tuple[ChildRun, ...] = ()
     """The runs that the current visit started."""
+    items: ItemList | None = None
+    """The items of the foreach that the run is at."""
+    lane: Lane | None = None
+    """Whose items the run works on, if it is a lane."""
     started: Mapping[tuple[str, int], ChildRun | NotStarted] = field(default_factory=dict)
     """The runs that this unit of work started, or could not start, by the step and visit of their orders."""
     cancelled: bool = False
@@ -140,7 +162,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     ready_at: datetime | None
     error: str | None
     events: tuple[Event, ...]
-    order: RunOrder | None = None
+    order: RunOrder | LanesOrder | None = None
+    lane: LanePlace | None = None
     output: dict[str, Value] | None = None
 
 

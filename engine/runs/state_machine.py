@@ -7,6 +7,7 @@ from datetime import datetime
 
 from engine.domain import ResumeAnswer
 from engine.json_values import Value
+from engine.runs.lanes import LaneTransition
 from engine.runs.state import Outcome, Progress, RunState, StepOutput
 from engine.runs.transition import Transition
 from engine.workflowfile import Workflow
@@ -26,7 +27,7 @@ def proceed(
     Without `may_run_effects` it also stops before an effect, which a runner then claims. Without `may_open_requests` it
     also stops before a request. With `may_start_runs` it stops with an order where a step starts a run of its own.
     """
-    transition = Transition(
+    transition = _transition(
         workflow,
         state,
         now,
@@ -42,7 +43,7 @@ def record(
     workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime, may_open_requests: bool = True
 ) -> Progress:
     """Save the outcome of the effect that the run is at, and move the run forward as `proceed` does."""
-    transition = Transition(workflow, state, now, may_open_requests=may_open_requests)
+    transition = _transition(workflow, state, now, may_open_requests=may_open_requests)
     if isinstance(outcome, StepOutput):
         transition.record_output(outcome.output)
     else:
@@ -55,7 +56,7 @@ def resume(
     workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
 ) -> Progress:
     """Save a person's answer about the effect of unknown outcome, and move the run forward up to the next effect."""
-    transition = Transition(workflow, state, now, may_run_effects=False)
+    transition = _transition(workflow, state, now, may_run_effects=False)
     transition.record_answer(answer, dict(output))
     transition.run()
     return transition.progress()
@@ -63,7 +64,11 @@ def resume(
 
 def try_again(workflow: Workflow, state: RunState, *, now: datetime) -> Progress:
     """Move a run that failed forward, from a new visit to the step that failed up to the next effect."""
-    transition = Transition(workflow, state, now, may_run_effects=False)
+    transition = _transition(workflow, state, now, may_run_effects=False)
     transition.try_again()
     transition.run()
     return transition.progress()
+
+
+def _transition(workflow: Workflow, state: RunState, now: datetime, **limits: bool) -> Transition:
+    return (Transition if state.lane is None else LaneTransition)(workflow, state, now, **limits)

@@ -16,7 +16,7 @@ from engine.expressions import resolve_params
 from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs import child_runs
+from engine.runs import child_runs, items
 from engine.runs.run_changes import RunChanges
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
@@ -70,6 +70,8 @@ class Transition(RunChanges):
             self._after_review(step, visit, self._accept_output)
         elif visit.status is StepStatus.READY:
             self._go(step, visit)
+        elif visit.status is StepStatus.PREPARING:
+            self._after_preparation(step, visit)
         elif visit.status is StepStatus.IN_RUNS:
             self._after_runs(step, visit, self.state.children)
         elif visit.status is StepStatus.STARTED:
@@ -104,8 +106,31 @@ class Transition(RunChanges):
             self.fail(
                 step, visit, " ".join(about(f"“{end_in_words(path)}”", problem) for path, problem in problems.items())
             )
+        elif step.body is not None:
+            self._prepare(step, visit)
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self._begin(step, visit, params, None)
+
+    def _prepare(self, step: Step, visit: Visit) -> None:
+        """Let the items of a foreach be written down, part by part, before anything is asked or done."""
+        self.forget(step.inner)
+        self.put(replace(visit, status=StepStatus.PREPARING))
+        self.wait(RunStatus.RUNNING, self.now)
+
+    def _after_preparation(self, step: Step, visit: Visit) -> None:
+        """Ask about all items together, or begin with them, once they are written down."""
+        listed = self.state.items
+        if listed is None or not listed.is_written:
+            self.wait(RunStatus.RUNNING, self.now)
+            return
+        failure = items.failure_of(step, listed)
+        if failure is not None:
+            self.fail(step, visit, failure)
+            return
+        content = items.reviewed_content(listed) if step.gate is not None else Params({})
+        names = self.scope.names(self.visits, self.cursor)
+        if not listed.waiting or not self._try_open(step, visit, ReviewPoint.BEFORE, content, names):
+            self._begin(step, visit, content, None)
 
     def _branch(self, step: Step, visit: Visit, names: dict[str, Value]) -> None:
         """Go on with the first path whose condition is true, or after the branch if there is none."""
@@ -237,21 +262,31 @@ class Transition(RunChanges):
             self._after_runs(step, visit, (started,))
         elif self.may_start_runs:
             assert visit.params is not None
-            self.order = child_runs.order(step, visit, visit.params.value)
+            self.order = child_runs.order(step, visit, visit.params)
             self.stopped = True
         else:
             self.put(replace(visit, status=StepStatus.READY))
             self.wait(RunStatus.RUNNING, self.now)
 
     def _after_runs(self, step: Step, visit: Visit, children: Sequence[ChildRun]) -> None:
-        """Go on with the output of the run that the step started, once it has ended."""
+        """Go on with the output of the run that the step started, or of its items, once all have ended."""
         child = children[-1]
-        if not child.status.ended:
+        if not all(child.status.ended for child in children):
             self.wait(RunStatus.WAITING, None)
+        elif step.body is not None:
+            self._after_items(step, visit)
         elif child.status is RunStatus.SUCCEEDED:
             self._complete(step, visit, child_runs.output_of(child))
         else:
             self.fail(step, visit, child_runs.failure_of(child))
+
+    def _after_items(self, step: Step, visit: Visit) -> None:
+        assert self.state.items is not None
+        failure = items.failure_of(step, self.state.items)
+        if failure is not None:
+            self.fail(step, visit, failure)
+        else:
+            self._complete(step, visit, items.output_of(self.state.items))
 
     def _call(self, step: Step, visit: Visit) -> None:
         params = visit.params

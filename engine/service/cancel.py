@@ -19,6 +19,8 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.requester, run.owner):
         return NotAllowed(why="Only the person who started a run, the owner of its workflow or an admin can cancel it.")
+    if run.lane is not None:
+        return NotAllowed(why=f"This is a part of run {run.parent}. Cancel that.")
     if run.state.cancelled or run.state.status.ended:
         return NotWaiting(run=command.run, status=run.state.status)
     reason = json_values.clean_text(command.reason) if command.reason else None

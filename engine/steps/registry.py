@@ -22,7 +22,7 @@ from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 
 GROUP: Final = "signoff.steps"
-RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run", "branch", "foreach"})
+RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run", "foreach", "branch"})
 """Every name that the workflow format reserves, also those that are bound outside of `builtin`."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")

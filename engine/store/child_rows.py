@@ -30,7 +30,7 @@ _SEEN = (
     .order_by(_run.c.id)
 )
 _OF_VISIT = Statement(_SEEN.where(_run.c.parent_step == bindparam("step"), _run.c.parent_visit == bindparam("visit")))
-_OF_RUN = Statement(_SEEN)
+_OF_RUN = Statement(_SEEN.where(_run.c.lane.is_(None)))
 _OPEN = Statement(
     select(_run.c.id)
     .where(_run.c.parent == bindparam("parent"), _run.c.ended_at.is_(None), _run.c.cancel.is_(None))

@@ -11,6 +11,7 @@ from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store import attachments, ratings, request_search, run_rows
 from engine.store.connection import Connection
+from engine.store.item_tables import ItemRow
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -31,6 +32,7 @@ _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _draft = FormDraftRow.__table__  # type: ignore[attr-defined]
+_item = ItemRow.__table__  # type: ignore[attr-defined]
 _model_call = ModelCallRow.__table__  # type: ignore[attr-defined]
 _question = QuestionRow.__table__  # type: ignore[attr-defined]
 _rating = RatingRow.__table__  # type: ignore[attr-defined]
@@ -61,8 +63,16 @@ _KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_w
 def erase_run(tx: Tx, workspace: str, run: str) -> list[int]:
     """Erase the contents of a run for good, and return the numbers of the entries that had one.
 
-    An entry about an earlier erasure keeps its content: it explains the gap.
+    An entry about an earlier erasure keeps its content: it explains the gap. The lanes of a run are a part of it.
     """
+    of_item = update(_item).where(_item.c.run == run)
+    tx.connection.execute(of_item.values(value=None, params=None, output=None, error=None))
+    lanes = select(_run.c.id).where(_run.c.parent == run, _run.c.lane.is_not(None)).order_by(_run.c.id)
+    below = [number for lane in tx.connection.execute(lanes).scalars() for number in _erase_one(tx, workspace, lane)]
+    return sorted([*_erase_one(tx, workspace, run), *below])
+
+
+def _erase_one(tx: Tx, workspace: str, run: str) -> list[int]:
     # Freed pages are overwritten, and not left in the file.
     tx.connection.overwrite_deleted()
     request_search.erase_words(tx, workspace, run)

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 from engine.store import (
     attachment_tables,
     coordination_tables,
+    item_tables,
     people_tables,
     search_tables,
     tables,
@@ -21,6 +22,7 @@ __all__ = [
     "METADATA",
     "attachment_tables",
     "coordination_tables",
+    "item_tables",
     "people_tables",
     "search_tables",
     "tables",

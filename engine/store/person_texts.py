@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Table, and_, select
 
 from engine.store.connection import Connection
+from engine.store.item_tables import ItemRow
 from engine.store.tables import (
     ApproverRow,
     ContentChangeRow,
@@ -72,6 +73,7 @@ DELIVERY: Final = _table(DeliveryRow, texts="address last_error", people="person
 TABLES: Final = (
     RUN,
     _table(StepRunRow, texts="error", json="params output"),
+    _table(ItemRow, texts="error", json="value params output"),
     _table(StepAnswerRow, people="person"),
     _table(ModelCallRow, texts="problem"),
     REQUEST,

@@ -98,8 +98,9 @@ def runs_waiting_for_answer(connection: Connection, workspace: str, limit: int) 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
     """Return runs, the newest first, without their steps."""
+    runs = _RUNS.where(_run.c.lane.is_(None))
     return _run_views(
-        connection, connection.execute(paged(_RUNS, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
+        connection, connection.execute(paged(runs, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
     )
 
 

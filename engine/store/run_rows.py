@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import Any, Final, cast
 
 from msgspec import Struct
 from sqlalchemy import Boolean, bindparam, case, false, insert, literal_column, or_, select, true, update
 
 from engine import json_values
-from engine.domain import Origin, Params, RunStatus, StepStatus, Work
+from engine.domain import Origin, RunStatus, StepStatus, Work
 from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
-from engine.runs import ChildRun, Progress, RunOrder, RunState, Visit
-from engine.store import child_rows, request_model, workflows
+from engine.runs import ChildRun, ItemList, LanesOrder, Progress, RunOrder, RunState, Visit
+from engine.store import child_rows, item_rows, request_model, visit_rows, workflows
 from engine.store.columns import Utc
 from engine.store.connection import Connection
-from engine.store.dialect import Upsert
+from engine.store.item_rows import ForeachVisit
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import RunRow, StepRunRow, WorkflowRow
+from engine.store.tables import RunRow, WorkflowRow
+from engine.store.visit_rows import LaneRow
 
 QUEUE_CHECK: Final = timedelta(minutes=1)
 """How often a queued run looks whether the runs before it have ended, if their end does not wake it."""
@@ -31,18 +31,14 @@ LEASE: Final = timedelta(seconds=7)
 
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
-_visit = StepRunRow.__table__  # type: ignore[attr-defined]
-_STATUSES, _STEP_STATUSES = by_value(RunStatus), by_value(StepStatus)
+_STATUSES: Final = by_value(RunStatus)
 _REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", StepStatus.OUTPUT_IN_REVIEW: "after"}
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
-_NOT_LOADED: Final = ("id", "key", "error", "ended_at", "erased_at", "parent_step", "parent_visit", "output")
+_NOT_LOADED: Final = ("id", "key", "error", "ended_at", "erased_at", "output", *visit_rows.OF_LANES)
 _LOAD = Statement(
     select(*(column for column in _run.c if column.name not in _NOT_LOADED)).where(_run.c.id == bindparam("id"))
-)
-_VISITS = Statement(
-    select(*(column for column in _visit.c if column.name != "run")).where(_visit.c.run == bindparam("run"))
 )
 _BY_KEY = Statement(
     select(_run.c.id).where(_run.c.workspace == bindparam("workspace"), _run.c.key == bindparam("start_key"))
@@ -61,7 +57,7 @@ _WAIT_LONGER = Statement(
     .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"), _run.c.queued.is_(true()))
     .values(ready_at=bindparam("next_at"))
 )
-_PROGRESS = Statement(
+_progress = (
     update(_run)
     .where(
         _run.c.id == bindparam("held"),
@@ -82,6 +78,13 @@ _PROGRESS = Statement(
         ended_at=bindparam("new_end"),
         queued=false(),
     )
+)
+_PROGRESS = Statement(_progress)
+_PROGRESS_OF_LANE = Statement(_progress.values(item=bindparam("new_item"), item_since=bindparam("new_since")))
+_STAY = Statement(
+    update(_run)
+    .where(_run.c.id == bindparam("held"), _run.c.rev == bindparam("seen_rev"), _run.c.cancel.is_(None))
+    .values(rev=_run.c.rev + _ONE, ready_at=bindparam("now"))
 )
 _RENEW = Statement(
     update(_run)
@@ -131,24 +134,6 @@ DUE = (
     .limit(bindparam("limit"))
 )
 """Selects runs that are ready; `engine.store.due_work` reads it."""
-_FIRST_VISITS = Statement(insert(_visit))
-_SAVE_VISIT = Statement(
-    Upsert(
-        _visit,
-        key=("run", "step", "visit"),
-        replaces=(
-            "status",
-            "attempt",
-            "params",
-            "digest",
-            "output",
-            "error",
-            "wakes_at",
-            "started_at",
-            "ended_at",
-        ),
-    )
-)
 
 
 class RunOwner(Struct, frozen=True, kw_only=True):
@@ -179,6 +164,8 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     """Whether it begins when the earlier runs of its trigger have ended."""
     parent: str | None = None
     """The run whose step started it."""
+    lane: LaneRow | None = None
+    """Where it is, if it works on the items of a foreach."""
 
     @property
     def run_owner(self) -> RunOwner:
@@ -198,9 +185,9 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
     if row is None:
         return None
     pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
-    visits: dict[str, Visit] = {}
-    for visit_row in sorted(_VISITS.all(connection, {"run": run}), key=attrgetter("position", "visit")):
-        visits[visit_row.step] = _read_visit(visit_row)
+    lane = None if row.lane is None else visit_rows.load_lane(connection, run, row.parent)
+    visits = visit_rows.load_visits(connection, run, lane)
+    children = _children(connection, run, row.cursor, visits)
     return LoadedRun(
         state=RunState(
             id=run,
@@ -211,7 +198,8 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
             started_at=row.started_at,
             visits=visits,
             review=_answer(connection, run, row.cursor, visits),
-            children=_children(connection, run, row.cursor, visits),
+            children=children,
+            items=_items(connection, run, row.cursor, visits, children),
             cancelled=row.cancel is not None,
         ),
         workspace=row.workspace,
@@ -228,7 +216,20 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
         trigger=row.trigger,
         queued=row.queued,
         parent=row.parent,
+        lane=lane,
     )
+
+
+def _items(
+    connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit], children: Sequence[ChildRun]
+) -> ItemList | None:
+    """Return the items of the foreach that the run is at: how far they are written down, or what became of all."""
+    for visit in visits.values():
+        if visit.index == cursor and visit.status is StepStatus.PREPARING:
+            return item_rows.load_prepared(connection, ForeachVisit(run, visit.step, visit.visit))
+        if visit.index == cursor and children and all(child.status.ended for child in children):
+            return item_rows.load_results(connection, ForeachVisit(run, visit.step, visit.visit))
+    return None
 
 
 def _children(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> tuple[ChildRun, ...]:
@@ -243,23 +244,6 @@ def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, 
         if visit.index == cursor and (at := _REVIEWED.get(visit.status)):
             return request_model.load_answer(connection, run=run, step=visit.step, visit=visit.visit, at=at)
     return None
-
-
-def _read_visit(row: Any) -> Visit:
-    return Visit(
-        step=row.step,
-        index=row.position,
-        visit=row.visit,
-        status=_STEP_STATUSES[row.status],
-        attempt=row.attempt,
-        params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
-        digest=row.digest,
-        output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
-        error=row.error,
-        wakes_at=row.wakes_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-    )
 
 
 def read_origin(text: str) -> Origin:
@@ -285,9 +269,19 @@ def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | N
 
 
 def insert_run(
-    tx: Tx, run: LoadedRun, progress: Progress, *, key: str | None, inputs: str, order: RunOrder | None = None
+    tx: Tx,
+    run: LoadedRun,
+    progress: Progress,
+    *,
+    key: str | None,
+    inputs: str,
+    order: RunOrder | LanesOrder | None = None,
+    lane: int | None = None,
 ) -> None:
-    """Write a new run with its first progress. `inputs`: as JSON. `order`: of its parent, if a step started it."""
+    """Write a new run with its first progress. `inputs`: as JSON. `order`: of its parent, if a step started it.
+
+    `lane`: its number, if it is a lane.
+    """
     tx.write(
         _NEW,
         {
@@ -306,10 +300,11 @@ def insert_run(
             "parent": run.parent,
             "parent_step": order.step if order is not None else None,
             "parent_visit": order.visit if order is not None else None,
+            "lane": lane,
             **_progress_columns(tx, progress),
         },
     )
-    _FIRST_VISITS.write_all(tx.connection, [_visit_row(run.state.id, visit) for visit in progress.visits])
+    visit_rows.insert_visits(tx, run.state.id, progress.visits)
 
 
 def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
@@ -318,26 +313,33 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
     Return False if another process has the run: then drop the result.
     """
     columns = _progress_columns(tx, progress)
-    won = tx.write(
-        _PROGRESS,
-        {
-            "held": run.state.id,
-            "seen_rev": run.rev,
-            "seen_wakes": run.wakes,
-            "knows_cancel": run.state.cancelled,
-            "now": tx.now,
-            "new_status": columns["status"],
-            "new_cursor": columns["cursor"],
-            "new_error": columns["error"],
-            "new_output": columns["output"],
-            "next_at": columns["ready_at"],
-            "new_lease": columns["lease_until"],
-            "new_end": columns["ended_at"],
-        },
-    )
+    params = {
+        "held": run.state.id,
+        "seen_rev": run.rev,
+        "seen_wakes": run.wakes,
+        "knows_cancel": run.state.cancelled,
+        "now": tx.now,
+        "new_status": columns["status"],
+        "new_cursor": columns["cursor"],
+        "new_error": columns["error"],
+        "new_output": columns["output"],
+        "next_at": columns["ready_at"],
+        "new_lease": columns["lease_until"],
+        "new_end": columns["ended_at"],
+    }
+    if progress.lane is None:
+        won = tx.write(_PROGRESS, params)
+    else:
+        place = {"new_item": progress.lane.item, "new_since": progress.lane.since}
+        won = tx.write(_PROGRESS_OF_LANE, {**params, **place})
     if won:
-        _SAVE_VISIT.write_all(tx.connection, [_visit_row(run.state.id, visit) for visit in progress.visits])
+        visit_rows.save_visits(tx, run.state.id, progress.visits)
     return bool(won)
+
+
+def try_stay(tx: Tx, run: LoadedRun) -> bool:
+    """Let a run be advanced again at once, where it is. Return False if it has moved, or was asked to end."""
+    return bool(tx.write(_STAY, {"held": run.state.id, "seen_rev": run.rev, "now": tx.now}))
 
 
 def _progress_columns(tx: Tx, progress: Progress) -> dict[str, Any]:
@@ -350,26 +352,6 @@ def _progress_columns(tx: Tx, progress: Progress) -> dict[str, Any]:
         "ready_at": tx.now if has_effect else progress.ready_at,
         "lease_until": tx.now + LEASE if has_effect else None,
         "ended_at": tx.now if progress.status.ended else None,
-    }
-
-
-def _visit_row(run: str, visit: Visit) -> dict[str, Any]:
-    # An inline step ends in the transaction that begins it: its parameters are not needed again.
-    keeps_params = visit.params is not None and visit.keeps_params
-    return {
-        "run": run,
-        "step": visit.step,
-        "visit": visit.visit,
-        "position": visit.index,
-        "status": visit.status,
-        "attempt": visit.attempt,
-        "params": json_values.dumps(visit.params.as_value()) if keeps_params and visit.params else None,
-        "digest": visit.digest if keeps_params else None,
-        "output": None if visit.output is None else json_values.dumps(visit.output),
-        "error": visit.error,
-        "wakes_at": visit.wakes_at,
-        "started_at": visit.started_at,
-        "ended_at": visit.ended_at,
     }
 
 

@@ -126,12 +126,19 @@ class RunRow(SQLModel, table=True):
     parent_visit: int | None = None
     output: str | None = text_column()
     """What it returned when it succeeded, as JSON, if its workflow declares that."""
+    lane: int | None = None
+    """The number of the lane, if the run works on the items of a foreach of its parent."""
+    item: int | None = None
+    """The item that a lane works on."""
+    item_since: int | None = None
+    """The number from which the visits of a lane belong to that item."""
 
 
 class StepRunRow(SQLModel, table=True):
-    """One visit of a run to a step."""
+    """One visit of a run to a step. `item`: the item that it belongs to, in a lane of a foreach."""
 
     __tablename__ = "step_run"
+    __table_args__ = (Index("step_run_item", "run", "item", sqlite_where=text("item IS NOT NULL")),)
     run: str = Field(primary_key=True, foreign_key="run.id")
     step: str = Field(primary_key=True)
     visit: int = Field(primary_key=True)
@@ -145,6 +152,7 @@ class StepRunRow(SQLModel, table=True):
     wakes_at: datetime | None = utc()
     started_at: datetime | None = utc()
     ended_at: datetime | None = utc()
+    item: int | None = None
 
 
 class StepAnswerRow(SQLModel, table=True):

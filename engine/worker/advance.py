@@ -24,12 +24,13 @@ from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
-from engine.runs import ChildRun, Effect, NotStarted, Outcome, Progress, RunState, Visit
+from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState, Visit
 from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
-from engine.worker import child_runs, drafting_models, run_cancellation
+from engine.worker import child_runs, drafting_models, foreach, run_cancellation
+from engine.worker.lane_states import LaneStates
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
@@ -73,6 +74,7 @@ class Advancer:
             lambda source: workflowfile.load(source, kinds=kinds, registered=True)
         )
         self._versions: dict[tuple[str, int], Workflow] = {}
+        self._lanes = LaneStates()
 
     def workflow(self, tx: Tx, workflow: str, number: int) -> Workflow:
         """Return this version of a workflow. A run keeps the version that it started with."""
@@ -102,6 +104,9 @@ class Advancer:
         if _waits_for_earlier(tx, run):
             run_rows.wait_longer(tx, run)
             return None
+        if foreach.is_unwritten(run):
+            foreach.write_items(tx, run, *self._pinned(tx, run))
+            return None
         return self._save(tx, run, self._proceed(tx, run, resolved), resolved)
 
     def _proceed(self, tx: Tx, run: LoadedRun, resolved: Resolved) -> Progress:
@@ -114,7 +119,11 @@ class Advancer:
             order = progress.order
             if order is None:
                 return progress
-            started[order.step, order.visit] = child_runs.start(tx, run, order, recipients, self.workflow)
+            started[order.step, order.visit] = (
+                foreach.start_lanes(tx, run, order)
+                if isinstance(order, LanesOrder)
+                else child_runs.start(tx, run, order, recipients, self.workflow)
+            )
 
     def record(
         self, tx: Tx, claimed: ClaimedEffect, outcome: Outcome, resolved: Resolved, *, may_open_requests: bool = True
@@ -140,7 +149,7 @@ class Advancer:
             state = replace(state, revisions=request_model.load_revisions(tx.connection, state.id))
         if workflow.reads_decisions:
             state = replace(state, decisions=request_model.load_decisions(tx.connection, state.id))
-        return state
+        return state if run.lane is None else self._lanes.informed(tx, run, workflow, state, self.informed)
 
     def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
         self.foresee(tx, run, progress, resolved)
@@ -193,7 +202,7 @@ class Advancer:
             run_rows.wake_queued(tx, run.trigger)
         if progress.status.ended and run.parent is not None:
             wake(tx, run.parent)
-        for visit in progress.visits:
+        for visit in progress.visits if not self._is_reviewed_together(tx, run) else ():
             approval = self._follow_approval(tx, run, visit)
             # If a person stopped the run, the alert about the unknown outcome already shows that.
             if approval is None or stopped_by is not None:
@@ -203,6 +212,12 @@ class Advancer:
             informed = {run.owner if alert is not None else None, run.requester if notified else None}
             self._alert_approvers(tx, run, visit, request, [one for one in approvers if one not in informed])
 
+    def _is_reviewed_together(self, tx: Tx, run: LoadedRun) -> bool:
+        """Return whether the run is a lane whose items were reviewed together, so that it has no requests."""
+        if run.lane is None:
+            return False
+        return self.workflow(tx, run.workflow, run.version).step(run.lane.of.step).gate is not None
+
     def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, list[str]] | None:
         """Update the copies of a request when the outcome of the step that it approved is known.
 
@@ -211,7 +226,7 @@ class Advancer:
         Return the request and its approvers if the step failed: they have to be alerted.
         """
         failed = visit.status in _WENT_WRONG
-        if visit.visit > 1 and visit.status is StepStatus.SUCCEEDED:
+        if visit.visit > (run.lane.since if run.lane is not None else 1) and visit.status is StepStatus.SUCCEEDED:
             for request in request_model.load_earlier_approvals(tx.connection, run=run.state.id, visit=visit):
                 deliveries.mark_outdated(tx, run.state.id, request)
         if not failed and not _is_over(run.state.visits.get(visit.step), visit):

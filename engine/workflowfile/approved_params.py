@@ -19,6 +19,8 @@ NATURES: Final = frozenset({Nature.EFFECT, Nature.RUNS})
 
 def keeps(step: Step) -> bool:
     """Return whether the step leaves what it was called with: a call that people review before it runs."""
+    if step.body is not None:
+        return False
     return step.gate is not None and step.gate.at is ReviewPoint.BEFORE and step.kind.nature in NATURES
 
 

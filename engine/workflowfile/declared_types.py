@@ -54,6 +54,7 @@ def _requester_mismatch(value: Value) -> str | None:
     return "has small letters in an email address" if has_capitals else None
 
 
+INDEX_TYPE: Final = StaticType(frozenset({"number"}), "a number")
 RUN_TYPES: Final[Mapping[str, StaticType]] = {
     "id": StaticType(_TEXT, "text", is_date=False),
     "workflow": StaticType(_TEXT, "text", is_date=False),

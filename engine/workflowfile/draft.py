@@ -46,6 +46,10 @@ class StepDraft:
     """The fields of a form that could be read."""
     paths: Sequence[PathDraft] = ()
     """The paths of a branch that could be read."""
+    body: range | None = None
+    """The indexes of the steps that a foreach repeats, those inside other steps included."""
+    frame: int | None = None
+    """The index of the foreach that repeats this step."""
     following: int = 0
     """The index of the step that comes after this one, or the number of all steps."""
 

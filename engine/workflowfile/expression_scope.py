@@ -25,6 +25,10 @@ from engine.workflowfile.scalars import SECRET_NAME
 
 RUN_KEYS: Final = ("id", "workflow", "requester", "started_at")
 ROOTS: Final = ("inputs", "steps", "run", "review", "secret")
+ITEM: Final = "item"
+INDEX: Final = "index"
+ITEM_ROOTS: Final = (ITEM, INDEX)
+"""Names in the steps that a foreach repeats: the item, and its number, from 1."""
 TRIGGER: Final = "trigger"
 
 _TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {
@@ -81,6 +85,11 @@ class ExpressionNames:
     """The steps that run again when changes are asked for, which may read `review`."""
     secret_users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Kinds of steps that may use secrets, each with the parameters in which a secret may stand."""
+
+    has_item: bool = False
+    """Whether the place belongs to a step that a foreach repeats, which may read `item` and `index`."""
+    framed: Mapping[str, str] = field(default_factory=dict)
+    """The steps that a foreach repeats and that this place cannot read, each with the id of the foreach."""
 
     trigger: Mapping[str, StaticType | None] | None = None
     """What `trigger` holds. Where a trigger gives inputs, it is the only name; elsewhere there is none, and this is
@@ -184,6 +193,8 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
     match reference:
         case ("inputs", name, *rest):
             return declared_types.type_of_field_part((names.inputs or {}).get(str(name)), rest)
+        case ("index",) if names.has_item:
+            return declared_types.INDEX_TYPE
         case ("run", str(name)):
             return declared_types.RUN_TYPES.get(name)
         case ("trigger", str(name)):
@@ -224,6 +235,8 @@ def _check_reference(
     root, *rest = reference
     if root == TRIGGER or names.trigger is not None:
         _check_trigger(report, at, reference, names.trigger)
+    elif root in ITEM_ROOTS:
+        _check_item(report, at, root, rest, names)
     elif root not in ROOTS:
         _report_unknown_root(report, at, str(root), names)
     elif is_optional or not rest:
@@ -237,6 +250,15 @@ def _check_reference(
         review_names.check_reference(report, at, [*map(str, rest)], is_repeated=is_repeated)
     elif root == "run" and rest[0] not in RUN_KEYS:
         report.add(at, f"`run` has no `{cite(rest[0])}`.", _suggest(str(rest[0]), RUN_KEYS, "It has"))
+
+
+def _check_item(
+    report: ProblemReport, at: Path, root: str, rest: Path | list[str | int], names: ExpressionNames
+) -> None:
+    if not names.has_item:
+        report.add(at, f"There is no `{root}` here.", "It is known only in the steps that a `foreach` repeats.")
+    elif root == INDEX and rest:
+        report.add(at, f"`index` has no `{cite(str(rest[0]))}`; it is the number of the item, from 1.")
 
 
 def _check_trigger(
@@ -321,6 +343,12 @@ def _explain_absent_step(name: str, names: ExpressionNames) -> tuple[str, str]:
     if name == names.current_step:
         hint = "A gate with `at: after` may use it."
         return f"The step `{cite(name)}` is this step itself; its output is not there yet.", hint
+    if name in names.framed:
+        foreach = names.framed[name]
+        if foreach == name:
+            return f"The step `{cite(name)}` repeats this one; it has no output before its last item is done.", ""
+        hint = f"Read `steps.{cite(foreach)}.outputs`: it has the output of the last step of each item."
+        return f"The step `{cite(name)}` runs for each item of `{cite(foreach)}`.", hint
     if name in names.alternatives:
         hint = "Give the value in a step before the branch, or read it after the branch."
         return f"The step `{cite(name)}` is on another path: where this step runs, that one did not.", hint

@@ -265,6 +265,12 @@ class BranchStepFile(StepFile):
         return raw
 
 
+class ForeachStepFile(StepFile):
+    """A foreach. `steps` stays raw: `step_reader` reads each of them by itself."""
+
+    steps: Annotated[list[Any], Key(min_length=1)]
+
+
 # -- the workflow -------------------------------------------------------------------------------------------
 
 

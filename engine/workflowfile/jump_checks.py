@@ -47,14 +47,17 @@ def check_on_reject(report: ProblemReport, step: StepDraft, gate: GateFile, step
 def _reachable(step: StepDraft, others: Sequence[StepDraft]) -> list[str]:
     """Return the steps that a run can go on with from `step`: not those inside other steps, before which something
     has to be decided."""
-    return [other.id for other in others if other.id is not None and step_lists.is_within(other.list_at, step.list_at)]
+    around = [other for other in others if step_lists.is_within(other.list_at, step.list_at)]
+    return [other.id for other in around if other.id is not None and other.frame == step.frame]
 
 
 def _is_out_of_reach(report: ProblemReport, at: Path, name: str, others: Sequence[StepDraft]) -> bool:
     """Report a step that lies inside another one. Return whether it does: only then it is among the `others`."""
     if all(other.id != name for other in others):
         return False
-    message = f"The step `{cite(name)}` lies inside another step, and a run cannot go on in the middle of that."
+    message = (
+        f"A run cannot go on at the step `{cite(name)}`: it lies inside another step, or outside of this `foreach`."
+    )
     report.add(at, message, "Name a step of the same list, or of a list around it.")
     return True
 

@@ -23,6 +23,7 @@ from engine.workflowfile import (
     declared_types,
     edit_checks,
     example_compiler,
+    foreach_checks,
     jump_checks,
     output_compiler,
     review_names,
@@ -123,7 +124,9 @@ class _StepCompiler:
     @property
     def names(self) -> ExpressionNames:
         """The names that expressions may use after the steps that were compiled."""
-        return self._names
+        framed = step_lists.framed(None, self._drafts)
+        steps = {name: outputs for name, outputs in self._earlier.items() if name not in framed}
+        return replace(self._names, steps=steps, framed=framed)
 
     def compile(self) -> list[Step]:
         """Return the steps, as far as they are right. Problems are reported."""
@@ -140,8 +143,17 @@ class _StepCompiler:
     def _names_at(self, draft: StepDraft) -> ExpressionNames:
         """Return the names that a step may use: those of earlier steps, unless they lie on another path."""
         alternatives = step_lists.alternatives(draft, self._drafts)
-        earlier = {name: outputs for name, outputs in self._earlier.items() if name not in alternatives}
-        return replace(self._names, current_step=draft.id, steps=earlier, alternatives=alternatives)
+        framed = step_lists.framed(draft.frame, self._drafts)
+        hidden = {*alternatives, *framed}
+        earlier = {name: outputs for name, outputs in self._earlier.items() if name not in hidden}
+        return replace(
+            self._names,
+            current_step=draft.id,
+            steps=earlier,
+            alternatives=alternatives,
+            framed=framed,
+            has_item=draft.frame is not None,
+        )
 
     def _compile_step(self, draft: StepDraft, file: StepFile) -> tuple[Step | None, StepOutputs]:
         kind = self._find_kind(draft)
@@ -168,10 +180,11 @@ class _StepCompiler:
         if kind is not None:
             checks.check_sleep(self._report, draft, kind)
             checks.check_runs(self._report, draft, kind)
+            foreach_checks.check_foreach(self._report, draft, self._drafts)
         if kind is None or params is None:
             return None, outputs
         step = _build_step(draft, file, kind=kind, params=params, when=when, gate=gate)
-        return replace(step, paths=paths), outputs
+        return replace(step, paths=paths, body=draft.body), outputs
 
     def _compile_path(self, path: PathDraft, names: ExpressionNames) -> BranchPath:
         when = compile_condition(self._report, path.when, (*path.at, "when"), names)
@@ -283,6 +296,7 @@ def _describe_outputs(
     leaves_approved = (
         kind is not None
         and kind.nature in approved_params.NATURES
+        and draft.body is None
         and draft.gate is not None
         and draft.gate.at == "before"
     )

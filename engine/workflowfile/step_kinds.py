@@ -24,6 +24,8 @@ BRANCH: Final = "branch"
 """The name of the kind that chooses one of its paths, which have steps of their own."""
 AI: Final = "ai"
 """The name of the kind that asks a language model."""
+FOREACH: Final = "foreach"
+"""The name of the kind that repeats its own steps for each item of a list."""
 RUN: Final = "run"
 """The name of the kind that runs another workflow."""
 

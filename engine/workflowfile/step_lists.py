@@ -9,6 +9,22 @@ from typing import Protocol
 from engine.json_values import Path
 
 
+class FramedStep(Protocol):
+    """A step, and the foreach that repeats it."""
+
+    @property
+    def index(self) -> int:
+        """Its index."""
+
+    @property
+    def id(self) -> str | None:
+        """Its id, if it could be read."""
+
+    @property
+    def frame(self) -> int | None:
+        """The index of the foreach that repeats it."""
+
+
 class PlacedStep(Protocol):
     """A step, and the path of the list that has it."""
 
@@ -61,3 +77,16 @@ def following(index: int, ends: Sequence[int], parents: Sequence[tuple[int, int]
     while parent is not None and parent[1] == ends[index]:
         index, parent = parent[0], parents[parent[0]]
     return ends[index]
+
+
+def framed(frame: int | None, drafts: Sequence[FramedStep]) -> dict[str, str]:
+    """Return the steps that run for each item of a foreach, and that a step in `frame` cannot read, with that foreach.
+
+    The foreach that repeats a step is one of them: it has no output before its last item is done.
+    """
+    others = [draft for draft in drafts if draft.frame is not None and draft.frame != frame]
+    found = {
+        draft.id: drafts[draft.frame].id or "" for draft in others if draft.id is not None and draft.frame is not None
+    }
+    own = drafts[frame].id if frame is not None else None
+    return found if own is None else {**found, own: own}

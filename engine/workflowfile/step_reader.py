@@ -14,6 +14,7 @@ from engine.workflowfile.grammar import (
     MAX_STEPS,
     OTHERWISE,
     BranchStepFile,
+    ForeachStepFile,
     FormStepFile,
     GateFile,
     PathFile,
@@ -23,7 +24,7 @@ from engine.workflowfile.part_reader import missing_space, read_field, read_fiel
 from engine.workflowfile.phrases import cite, write_path
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.schema_errors import SchemaContext, keys_of
-from engine.workflowfile.step_kinds import BRANCH, FORM
+from engine.workflowfile.step_kinds import BRANCH, FOREACH, FORM
 from engine.workflowfile.step_lists import PathDraft
 from engine.workflowfile.unsupported import AVAILABLE_VALUES
 
@@ -34,11 +35,18 @@ _STEP_HINTS: Final = {
         ("fields", "Only a `form` has fields."),
         ("paths", "Only a `branch` has paths."),
         ("otherwise", "Only a `branch` has this."),
+        ("steps", "Only a `foreach` has steps."),
         ("needs", "Steps run in the order of the file."),
     )
     if key not in keys_of(StepFile)
 }
 _PLACEHOLDERS: Final[Mapping[str, object]] = {"id": "unnamed", "uses": "unnamed"}
+_MODELS: Final[Mapping[str, tuple[type[StepFile], str]]] = {
+    BRANCH: (BranchStepFile, "a branch"),
+    FOREACH: (ForeachStepFile, "a foreach"),
+}
+"""The grammar of steps that have others inside them, and what they are called."""
+_INNER: Final[Mapping[str, Mapping[str, object]]] = {BRANCH: {"paths": {"_": None}}, FOREACH: {"steps": [None]}}
 _GATE_ONLY: Final = tuple(set(AVAILABLE_VALUES["gate"]) - unsupported.unsupported_keys(("gate",)))
 """Keys of a gate with some supported values. On a step such a key is reported as misplaced, not as unsupported."""
 _QUORUM_HINT: Final = "Write policy: {quorum: 2}."
@@ -88,6 +96,8 @@ class _StepReader:
         self._drafts: list[StepDraft] = []
         self._ends: list[int] = []
         self._parents: list[tuple[int, int] | None] = []
+        self._frame: int | None = None
+        """The index of the foreach that is being read."""
 
     def read(self, raw: list[Value], at: Path) -> list[StepDraft]:
         """Return the steps of the list `raw`, each followed by those inside it."""
@@ -107,9 +117,12 @@ class _StepReader:
 
     def _read_one(self, value: Value, at: Path, *, depth: int) -> None:
         draft = _read_step(self._report, value, len(self._drafts), at)
+        draft.frame = self._frame
         self._drafts.append(draft)
         self._ends.append(draft.index + 1)
         self._parents.append(None)
+        if draft.uses == FOREACH and isinstance(value, dict):
+            self._read_body(draft, value, depth=depth)
         if draft.uses == BRANCH and isinstance(value, dict):
             if depth == MAX_DEPTH:
                 self._report.add(at, f"Branches lie at most {MAX_DEPTH} deep inside each other.")
@@ -119,8 +132,21 @@ class _StepReader:
             for path in draft.paths:
                 self._set_parent(draft.index, path)
 
+    def _read_body(self, draft: StepDraft, value: dict[str, Value], *, depth: int) -> None:
+        """Read the steps that a foreach repeats. The last of them has no step after it: the next item follows."""
+        if self._frame is not None:
+            hint = "Write the inner one in a workflow of its own, and `run` that."
+            self._report.add(draft.at, "A foreach cannot lie inside another one.", hint)
+            return
+        steps = value.get("steps")
+        self._frame = draft.index
+        draft.body = self._read_list(steps if isinstance(steps, list) else [], (*draft.at, "steps"), depth=depth + 1)
+        self._frame = None
+        self._ends[draft.index] = len(self._drafts)
+
     def _set_parent(self, index: int, path: PathDraft) -> None:
-        for inner in path.steps:
+        frame = self._drafts[index].frame
+        for inner in (step for step in path.steps if self._drafts[step].frame == frame):
             self._parents[inner] = self._parents[inner] or (index, path.steps.stop)
 
     def _read_paths(self, value: dict[str, Value], at: Path, *, depth: int) -> Iterator[PathDraft]:
@@ -187,13 +213,12 @@ def _read_form_step(report: ProblemReport, draft: StepDraft, value: dict[str, Va
 
 def _read_other_step(report: ProblemReport, draft: StepDraft, value: dict[str, Value]) -> None:
     """Read a step that is no form into `draft`."""
-    model = BranchStepFile if draft.uses == BRANCH else StepFile
-    name = "a branch" if draft.uses == BRANCH else "a step"
+    model, name = _MODELS.get(draft.uses or "", (StepFile, "a step"))
     context = SchemaContext(base=draft.at, model=model, name=name, hints=_STEP_HINTS)
     # Unless the step asks people on an error, `approvers` on it means the approvers of its gate.
     misplaced = () if value.get("on_error") == "ask" else ("approvers",)
     parts = {"step": misplaced, "gate": _GATE_ONLY}
-    placeholders = {**_PLACEHOLDERS, "paths": {"_": None}} if draft.uses == BRANCH else _PLACEHOLDERS
+    placeholders = {**_PLACEHOLDERS, **_INNER.get(draft.uses or "", {})}
     draft.file = read_part(report, model, value, context=context, parts=parts, placeholders=placeholders)
     draft.gate_at = (*draft.at, "gate")
     draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)

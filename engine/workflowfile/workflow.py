@@ -213,10 +213,14 @@ class Step:
     """The index of the step that comes after this one, or the number of all steps."""
     paths: tuple[BranchPath, ...] = ()
     """The paths of a branch, in the order in which their conditions are asked."""
+    body: range | None = None
+    """The indexes of the steps that a foreach repeats, those inside other steps included."""
 
     @property
     def inner(self) -> range:
         """The indexes of the steps inside this one."""
+        if self.body is not None:
+            return self.body
         return range(self.index + 1, self.paths[-1].steps.stop if self.paths else self.index + 1)
 
     @property

@@ -402,7 +402,17 @@ async def test_a_run_that_names_an_erased_person_can_be_erased_as_a_whole(env: E
 # -- what is looked at --------------------------------------------------------------------------------------
 
 NAMELESS = {
-    *("asked_code", "channel_rest", "kept_turn", "pace", "reminder", "retention", "search_progress", "workspace"),
+    *(
+        "asked_code",
+        "channel_rest",
+        "item_list",
+        "kept_turn",
+        "pace",
+        "reminder",
+        "retention",
+        "search_progress",
+        "workspace",
+    ),
     # Its words are deleted with the texts of its request.
     "search_word",
     # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.

@@ -31,6 +31,7 @@ _STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     StepStatus.STARTED: Tone.WAITING,
     StepStatus.RETRYING: Tone.ATTENTION,
     StepStatus.SLEEPING: Tone.WAITING,
+    StepStatus.PREPARING: Tone.WAITING,
     StepStatus.IN_RUNS: Tone.WAITING,
     StepStatus.OUTPUT_IN_REVIEW: Tone.WAITING,
     StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
