@@ -95,6 +95,8 @@ class StepType(ABC, Generic[ParamsT]):
     """Top-level parameters in which `{{ secret.NAME }}` may stand."""
     literal_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters in which expressions do not work, such as declarations of fields."""
+    response_params: ClassVar[frozenset[str]] = frozenset()
+    """Top-level parameters whose expressions the step itself evaluates, over its answer under the name `response`."""
     address_params: ClassVar[frozenset[str]] = frozenset()
     """Top-level parameters that are a web address: values are escaped for the place in it where they stand."""
 

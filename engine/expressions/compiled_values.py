@@ -87,15 +87,21 @@ def _iter_strings(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def compile_value(
-    value: Value, *, addresses: Collection[str] = (), type_of: TypeLookup = unknown_type
+    value: Value,
+    *,
+    addresses: Collection[str] = (),
+    unevaluated: Collection[str] = (),
+    type_of: TypeLookup = unknown_type,
 ) -> CompiledValue:
     """Compile every text in `value`. Raises `ExpressionError` with the path of the first text that cannot be compiled.
 
-    `addresses`: keys of `value` that hold a web address, whose expressions must not change the server. `type_of`: the
-    types of references, as far as they are known.
+    `addresses`: keys of `value` that hold a web address, whose expressions must not change the server.
+    `unevaluated`: keys whose texts stay as they are. `type_of`: the types of references, as far as they are known.
     """
     templates: dict[Path, Template] = {}
     for path, text in iter_strings(value):
+        if path and path[0] in unevaluated:
+            continue
         try:
             template = compile_template(text, type_of)
         except ExpressionError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from multidict import CIMultiDict
@@ -16,7 +16,7 @@ from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.ports import Resolve, StepContext, StepServices, StepType, Traceparent
-from engine.steps import http_bodies, http_params, http_response, url_guard
+from engine.steps import http_bodies, http_pages, http_params, http_response, url_guard
 from engine.steps.http_auth import CallSignIn, CallSignIns
 from engine.steps.http_client import HttpCall, HttpClient
 from engine.steps.http_params import SAFE, HttpParams, scalar_text
@@ -42,12 +42,15 @@ class HttpStep(StepType[HttpParams]):
     nature: ClassVar[Nature] = Nature.EFFECT
     secret_params: ClassVar[frozenset[str]] = frozenset({"auth", "headers", "json", "form", "multipart", "body"})
     address_params: ClassVar[frozenset[str]] = frozenset({"url"})
-    fixed_params: ClassVar[frozenset[str]] = frozenset({"auth"})
-    technical_names: ClassVar[frozenset[str]] = frozenset({"method", "url", "auth", "headers", "expect"})
+    fixed_params: ClassVar[frozenset[str]] = frozenset({"auth", "pages"})
+    response_params: ClassVar[frozenset[str]] = frozenset({"pages"})
+    technical_names: ClassVar[frozenset[str]] = frozenset({"method", "url", "auth", "headers", "expect", "pages"})
     output_types: ClassVar[Mapping[str, FieldType]] = {
         "status": FieldType.INTEGER,
         "headers": FieldType.JSON,
         "body": FieldType.JSON,
+        "items": FieldType.JSON,
+        "pages": FieldType.INTEGER,
     }
 
     def __init__(
@@ -70,8 +73,8 @@ class HttpStep(StepType[HttpParams]):
         resolve = services.resolve or url_guard.system_resolve
         return cls(allow=services.http_allow, resolve=resolve, traceparent=services.traceparent)
 
-    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
-        return frozenset({"status", "headers", "body"})
+    def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:
+        return frozenset({"items", "pages"} if "pages" in params else {"status", "headers", "body"})
 
     def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         """Return the body as editable, never the URL."""
@@ -86,46 +89,21 @@ class HttpStep(StepType[HttpParams]):
         return http_params.find_problems(params)
 
     async def run(self, params: HttpParams, context: StepContext) -> Mapping[str, object]:
-        target = self._client.guard.check(params.method, params.url)
-        left = _clock(context)
-        sign_in = await self._sign_ins.get(params.auth, target, left(), context.redact)
-        output = await self._call(params, context, target, sign_in, left(), renews=sign_in.token is not None)
-        if output is None:
-            # A call that is answered 401 did nothing, so it can be made again with a new token.
-            sign_in = await self._sign_ins.get(params.auth, target, left(), context.redact, refused=sign_in.token)
-            output = await self._call(params, context, target, sign_in, left(), renews=False)
-        assert output is not None
-        return output
-
-    async def _call(
-        self,
-        params: HttpParams,
-        context: StepContext,
-        target: url_guard.CallTarget,
-        sign_in: CallSignIn,
-        seconds: float,
-        *,
-        renews: bool,
-    ) -> dict[str, Value] | None:
-        """Return the output of one call. `renews`: return None if the server does not take the access token."""
-        body, content_type = http_bodies.build(params)
-        headers = self._headers(params, context, content_type)
-        sign_in.add_to(headers)
-        redact = sign_in.hide(context.redact)
-        url = _url(target, params)
-        call = HttpCall(
-            method=params.method,
-            target=target,
-            url=url,
-            headers=headers,
-            body=body,
-            accepts=params.accepts,
-            redact=redact,
-        )
-        async with self._client.open(call, seconds) as answer:
-            if renews and answer.status == _UNAUTHORIZED and not params.accepts(_UNAUTHORIZED):
-                return None
-            return _output(call, answer, await self._client.read(call, answer))
+        attempt = _AttemptCalls(self._client, self._sign_ins, self._headers, context)
+        first = str(_url(self._client.guard.check(params.method, params.url), params))
+        if params.pages is None:
+            return attempt.hide((await attempt.call(params, first)).output)
+        collector = http_pages.PageCollector(params.pages, first)
+        address: str | None = first
+        while address is not None:
+            # Only the server of the first page gets what signs in, and headers, which may have secrets too.
+            own = params if collector.is_home(address) else params.model_copy(update={"auth": None, "headers": {}})
+            page = await attempt.call(own, address)
+            try:
+                address = collector.add(address, page.response)
+            except InvalidValue as error:
+                raise StepError(f"{page.done} {attempt.redact(str(error))}") from None
+        return attempt.hide(collector.output)
 
     def _headers(self, params: HttpParams, context: StepContext, content_type: str) -> CIMultiDict[str]:
         """Return the headers of a call; those of the workflow are never replaced."""
@@ -139,22 +117,98 @@ class HttpStep(StepType[HttpParams]):
         return headers
 
 
-def _clock(context: StepContext) -> Callable[[], float]:
-    """Return the function that tells how many seconds of the step's time are left."""
-    until = time.monotonic() + context.timeout.total_seconds()
-    return lambda: until - time.monotonic()
+class _AttemptCalls:
+    """The calls of one attempt of a step: they share its time, and hide what each of them signed in with."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        sign_ins: CallSignIns,
+        headers: Callable[[HttpParams, StepContext, str], CIMultiDict[str]],
+        context: StepContext,
+    ) -> None:
+        self._client, self._sign_ins, self._headers, self._context = client, sign_ins, headers, context
+        self._until = time.monotonic() + context.timeout.total_seconds()
+        self.redact: Callable[[str], str] = context.redact
+        self._hidden = frozenset[str]()
+
+    def hide(self, output: dict[str, Value]) -> dict[str, Value]:
+        """Return an output without what the calls signed in with: some servers repeat it."""
+        hidden = json_values.map_texts(output, self.redact)
+        assert isinstance(hidden, dict)
+        return hidden
+
+    async def call(self, params: HttpParams, address: str) -> _PageAnswer:
+        """Return the answer of the server at this address, which has the query of the call in it."""
+        target = self._client.guard.check(params.method, address)
+        sign_in = await self._sign_in(params, target)
+        answer = await self._send(params, target, address, sign_in, renews=sign_in.token is not None)
+        if answer is None:
+            # A call that is answered 401 did nothing, so it can be made again with a new token.
+            sign_in = await self._sign_in(params, target, refused=sign_in.token)
+            answer = await self._send(params, target, address, sign_in, renews=False)
+        assert answer is not None
+        return answer
+
+    @property
+    def _left(self) -> float:
+        return self._until - time.monotonic()
+
+    async def _sign_in(
+        self, params: HttpParams, target: url_guard.CallTarget, refused: str | None = None
+    ) -> CallSignIn:
+        sign_in = await self._sign_ins.get(params.auth, target, self._left, self._context.redact, refused=refused)
+        if not self._hidden.issuperset(sign_in.hidden):
+            self._hidden |= {*sign_in.hidden}
+            self.redact = sign_in.hide(self.redact)
+        return sign_in
+
+    async def _send(
+        self, params: HttpParams, target: url_guard.CallTarget, address: str, sign_in: CallSignIn, *, renews: bool
+    ) -> _PageAnswer | None:
+        """Return the answer of one call. `renews`: return None if the server does not take the access token."""
+        body, content_type = http_bodies.build(params)
+        headers = self._headers(params, self._context, content_type)
+        sign_in.add_to(headers)
+        call = HttpCall(
+            method=params.method,
+            target=target,
+            url=URL(address, encoded=True),
+            headers=headers,
+            body=body,
+            accepts=params.accepts,
+            redact=self.redact,
+        )
+        async with self._client.open(call, self._left) as answer:
+            if renews and answer.status == _UNAUTHORIZED and not params.accepts(_UNAUTHORIZED):
+                return None
+            return _read(call, answer, await self._client.read(call, answer))
 
 
-def _output(call: HttpCall, answer: http_response.Answer, body: bytes) -> dict[str, Value]:
-    """Return the output for an answer, without what the call signed in with: some servers repeat it."""
+@dataclass(frozen=True, slots=True)
+class _PageAnswer:
+    """The output for an answer, and the addresses in its `Link` header. `done`: the beginning of an error about it."""
+
+    output: dict[str, Value]
+    links: dict[str, Value]
+    done: str
+
+    @property
+    def response(self) -> dict[str, Value]:
+        """The answer as `pages` reads it."""
+        return {**self.output, "links": self.links}
+
+
+def _read(call: HttpCall, answer: http_response.Answer, body: bytes) -> _PageAnswer:
+    done = http_response.done(call.target.call, answer)
     names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
     try:
         headers: Value = {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
         parsed = http_response.parse(answer, body)
     except InvalidValue as error:
-        raise StepError(f"{http_response.done(call.target.call, answer)} its answer cannot be used: {error}") from None
-    hide = partial(json_values.map_texts, change=call.redact)
-    return {"status": answer.status, "headers": hide(headers), "body": hide(parsed)}
+        raise StepError(f"{done} its answer cannot be used: {error}") from None
+    output: dict[str, Value] = {"status": answer.status, "headers": headers, "body": parsed}
+    return _PageAnswer(output, http_response.links(answer), done)
 
 
 def _url(target: url_guard.CallTarget, params: HttpParams) -> URL:

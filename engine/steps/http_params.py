@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -98,6 +98,26 @@ class Auth(_Part):
         return self
 
 
+class Pages(_Part):
+    """An answer that comes in pages. `next`, `items`: expressions over `response`, the answer of each page.
+
+    `origins`: servers beside that of the first page which may have the next ones.
+    """
+
+    next: str = pydantic.Field(min_length=1, max_length=2000)
+    items: str = pydantic.Field(default="{{ response.body }}", min_length=1, max_length=2000)
+    limit: StrictInt = pydantic.Field(default=50, ge=1, le=1000)
+    origins: tuple[str, ...] = pydantic.Field(default=(), max_length=20)
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for text in origins:
+            if not text.startswith(("https://", "http://")) or urlsplit(text).path not in ("", "/"):
+                raise InvalidValue("an origin is a server, such as https://api.example.com")
+        return origins
+
+
 class HttpParams(BaseModel):
     """The call, as the builder writes it. Validation errors never quote a value: it may hold a secret."""
 
@@ -113,6 +133,7 @@ class HttpParams(BaseModel):
     form: dict[str, Scalar | list[Scalar] | None] | None = None
     multipart: dict[str, Scalar | list[Scalar] | None] | None = None
     body: str | None = None
+    pages: Pages | None = None
     expect: tuple[int | str, ...] = pydantic.Field(default=("200-299",), min_length=1)
     """Statuses that mean success: numbers, or ranges like `200-299`."""
     idempotency_header: str = "Idempotency-Key"
@@ -161,6 +182,8 @@ class HttpParams(BaseModel):
         given = [name for name in BODIES if self._is_given(name)]
         if len(given) > 1:
             raise InvalidValue(f"give '{given[0]}' or '{given[1]}', not both")
+        if self.pages is not None and (self.method != "GET" or given):
+            raise InvalidValue("only a GET without a body has pages")
         return self
 
     def _is_given(self, name: str) -> bool:
@@ -204,6 +227,32 @@ def find_problems(params: Mapping[str, Value]) -> Iterator[ParamProblem]:
         yield ParamProblem(("headers", names["content-type"]), message, "Delete the header.")
     if isinstance(auth, dict):
         yield from _find_auth_problems(auth, params.get("url"), names)
+    if isinstance(pages := params.get("pages"), dict):
+        yield from _find_page_problems(pages, params, given)
+
+
+def _find_page_problems(
+    pages: Mapping[str, Value], params: Mapping[str, Value], bodies: Sequence[str]
+) -> Iterator[ParamProblem]:
+    method = params.get("method", "GET")
+    if isinstance(method, str) and method.upper() != "GET":
+        yield ParamProblem(("pages",), f"Only GET has pages: each {method.upper()} would do its work again.")
+    if bodies:
+        yield ParamProblem(("pages",), f"A call with pages has no `{bodies[0]}`.")
+    for key in ("next", "items"):
+        text = pages.get(key)
+        if isinstance(text, str) and not _is_whole(text):
+            hint = 'Write it like "{{ response.body.next }}".'
+            yield ParamProblem(("pages", key), f"`{key}` is one whole expression over `response`.", hint)
+    if "{{" in str(pages.get("origins")):
+        yield ParamProblem(("pages", "origins"), "The file itself names the servers that may be called.")
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        return compile_template(text).is_whole
+    except ExpressionError:
+        return True  # it is reported as an expression
 
 
 def _find_auth_problems(auth: Mapping[str, Value], url: Value, headers: Mapping[str, str]) -> Iterator[ParamProblem]:

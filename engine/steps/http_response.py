@@ -91,6 +91,15 @@ def _printable(text: str, length: int) -> str:
     return words if len(words) <= length else f"{words[:length]}…"
 
 
+def links(answer: Answer) -> dict[str, Value]:
+    """Return the addresses in the header `Link` (RFC 8288) by their relation; `next` is None if there is none."""
+    try:
+        found = {str(relation): str(link["url"]) for relation, link in answer.links.items()}
+    except (ValueError, KeyError):
+        found = {}
+    return {"next": None, **{relation: json_values.clean(address) for relation, address in found.items()}}
+
+
 def done(call: str, answer: Answer) -> str:
     """Return the beginning of the error for an answer that cannot be used."""
     return f"{call} was carried out (status {answer.status}), but"

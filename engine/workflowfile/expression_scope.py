@@ -30,6 +30,9 @@ INDEX: Final = "index"
 ITEM_ROOTS: Final = (ITEM, INDEX)
 """Names in the steps that a foreach repeats: the item, and its number, from 1."""
 TRIGGER: Final = "trigger"
+RESPONSE: Final = "response"
+"""The name of an answer, in the parameters that a step evaluates itself."""
+RESPONSE_KEYS: Final = ("status", "headers", "body", "links")
 
 _TYPES_WITHOUT_PARTS: Final = frozenset(FieldType) - {
     FieldType.MONEY,
@@ -94,6 +97,9 @@ class ExpressionNames:
     trigger: Mapping[str, StaticType | None] | None = None
     """What `trigger` holds. Where a trigger gives inputs, it is the only name; elsewhere there is none, and this is
     None."""
+
+    is_over_response: bool = False
+    """Whether the step itself evaluates the place, over `response` alone."""
 
     def explain_secrets(self) -> str:
         """Return the error message for a secret at a place that does not allow one."""
@@ -233,7 +239,9 @@ def _check_reference(
     report: ProblemReport, at: Path, reference: Path, names: ExpressionNames, *, is_optional: bool
 ) -> None:
     root, *rest = reference
-    if root == TRIGGER or names.trigger is not None:
+    if names.is_over_response:
+        _check_response(report, at, reference)
+    elif root == TRIGGER or names.trigger is not None:
         _check_trigger(report, at, reference, names.trigger)
     elif root in ITEM_ROOTS:
         _check_item(report, at, root, rest, names)
@@ -259,6 +267,16 @@ def _check_item(
         report.add(at, f"There is no `{root}` here.", "It is known only in the steps that a `foreach` repeats.")
     elif root == INDEX and rest:
         report.add(at, f"`index` has no `{cite(str(rest[0]))}`; it is the number of the item, from 1.")
+
+
+def _check_response(report: ProblemReport, at: Path, reference: Path) -> None:
+    root, *rest = reference
+    if root != RESPONSE:
+        hint = _suggest("", [f"{RESPONSE}.{name}" for name in RESPONSE_KEYS], "It can name")
+        report.add(at, f"`{cite(str(root))}` is not known here: this is evaluated for each answer.", hint)
+    elif rest and str(rest[0]) not in RESPONSE_KEYS:
+        hint = _suggest(str(rest[0]), RESPONSE_KEYS, "It has")
+        report.add(at, f"`{RESPONSE}` has no `{cite(str(rest[0]))}`.", hint)
 
 
 def _check_trigger(

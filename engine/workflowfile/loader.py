@@ -225,7 +225,12 @@ class _StepCompiler:
         addresses = kind.address_params if kind is not None else frozenset[str]()
         is_valid = checks.check_keys(self._report, params, at)
         literal = kind.literal_params if kind is not None else frozenset[str]()
+        response = kind.response_params if kind is not None else frozenset[str]()
         for path, text in iter_strings(params):
+            if path[0] in response:
+                over = ExpressionNames(inputs=None, is_over_response=True)
+                is_valid = compile_text(self._report, text, at + path, over) is not None and is_valid
+                continue
             if path[0] in literal:
                 is_valid = checks.check_literal(self._report, text, at + path) and is_valid
                 continue
@@ -238,7 +243,10 @@ class _StepCompiler:
         if not is_valid:
             return None
         return compile_value(
-            _canonicalize_addresses(file.with_, addresses), addresses=addresses, type_of=build_type_lookup(names)
+            _canonicalize_addresses(file.with_, addresses),
+            addresses=addresses,
+            unevaluated=response,
+            type_of=build_type_lookup(names),
         )
 
     def _declarations_of_params(self, draft: StepDraft, params: CompiledValue | None) -> Declarations:

@@ -79,6 +79,10 @@ class StepKind(Protocol):
         """Names of the top-level parameters in which expressions do not work. Almost every kind has none."""
 
     @property
+    def response_params(self) -> frozenset[str]:
+        """Names of the top-level parameters whose expressions the step itself evaluates, over `response` alone."""
+
+    @property
     def address_params(self) -> frozenset[str]:
         """Names of the top-level parameters that are a web address to call. Almost every kind has none."""
 

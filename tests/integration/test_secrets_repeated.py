@@ -15,11 +15,12 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
-from engine.domain import Verdict
+from engine.domain import RunStatus, Verdict
 from engine.ports import StepType
 from engine.steps.http import HttpStep
 from engine.steps.set import SetStep
 from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.http_calls import serving
 
 SECRET = 'kQ7"x\\w/9+&zT<p4\nVb2mR8sLd0'
 PIECES = ("kQ7", "zT<p4", "zT&lt;p4", "Vb2mR8", "zT%3Cp4", base64.b64encode(SECRET.encode())[4:16].decode())
@@ -108,6 +109,53 @@ async def test_a_secret_that_an_answer_repeats_is_readable_nowhere(
     assert [piece for piece in PIECES if piece in readable] == []
     if "cut" not in name:
         assert "(secret BANK)" in readable
+
+
+SIGNED = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: act
+    uses: http
+    with:
+      url: "URL"
+      auth: {oauth2: {token_url: "URLtoken", client_id: me, client_secret: "{{ secret.BANK }}", client_auth: body}}
+      pages: {next: "{{ response.body.next }}", items: "{{ response.body.items }}"}
+    gate: {approvers: [lee@example.com]}
+  - {id: keep, uses: set, with: {all: "{{ steps.act.items }}"}, gate: {approvers: [lee@example.com]}}
+"""
+
+
+async def test_a_sign_in_that_an_answer_repeats_is_readable_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = "an-access-token-of-the-server"
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.json_response({"access_token": token, "sent": dict(await request.post())})
+        said = [request.headers["Authorization"], quote(SECRET)]
+        return web.json_response({"items": said, "next": None if "n" in request.query else "/?n=2"})
+
+    steps: dict[str, StepType[Any]] = {"set": SetStep(), "http": HttpStep(allow=["127.0.0.1"])}
+    with caplog.at_level(logging.DEBUG):
+        async with (
+            serving(answer) as url,
+            open_engine(tmp_path / "signoff.db", secrets={"BANK": SECRET}, steps=steps) as env,
+        ):
+            await env.register(SIGNED.replace("URL", f"{url}/"))
+            run = await env.start()
+            for _ in range(2):
+                await env.settle()
+                await env.decide(run, Verdict.APPROVE)
+            await env.settle()
+            view, stored = await env.view(run), await everything(env)
+    assert view.status is RunStatus.SUCCEEDED
+    assert view.steps[0].output is not None
+    assert view.steps[0].output["pages"] == 2
+    readable = f"{stored}\n{view!r}\n{caplog.text}"
+    assert [piece for piece in (*PIECES, token) if piece in readable] == []
+    assert "Signs in as me with an access token from" in readable
 
 
 async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path: Path) -> None:
