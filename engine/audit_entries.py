@@ -30,6 +30,7 @@ class EntryKind(StrEnum):
     REQUEST_APPROVED = "request.approved"
     REQUEST_REJECTED = "request.rejected"
     REQUEST_CHANGES_REQUESTED = "request.changes_requested"
+    REQUEST_SKIPPED = "request.skipped"
     REQUEST_EXPIRED = "request.expired"
     REQUEST_FELL_BACK = "request.fell_back"
     REQUEST_CLOCKS_STARTED = "request.clocks_started"

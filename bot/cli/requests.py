@@ -13,7 +13,17 @@ import click
 from bot.cli import attachments, client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
-from bot.presentation import dates, expiry, question_notes, questions, ratings, request_card, states, summary
+from bot.presentation import (
+    dates,
+    expiry,
+    question_notes,
+    questions,
+    ratings,
+    request_card,
+    states,
+    summary,
+    verdict_words,
+)
 from bot.presentation.characters import visible
 from bot.terminal import next_commands
 from bot.terminal.output import (
@@ -107,7 +117,7 @@ def _state(view: RequestView, now: datetime) -> str:
         phrase = expiry.of_deadlines(model.deadlines)
         deadline = dates.written(phrase, lambda at: short_time(at, now))
         return f"{icon} Waiting. {deadline}" if deadline else f"{icon} Waiting"
-    words = states.request_words(model.state, is_form=model.subject.is_form).capitalize()
+    words = states.request_words(model.state, model.subject).capitalize()
     return f"{icon} {words} {short_time(model.closed_at, now) if model.closed_at else ''}"
 
 
@@ -144,7 +154,7 @@ def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
 
 @click.command()
 @click.argument("request_id", metavar="ID")
-@click.argument("verdict", type=click.Choice(["approve", "reject", "edit", "revise"]))
+@click.argument("verdict", type=click.Choice(verdict_words.WORDS))
 @click.argument("edits", nargs=-1, metavar="[FIELD=VALUE]...")
 @click.option("--reason", help="Your reason. The requester will read it.")
 @click.option("--rating", type=click.IntRange(1, HIGHEST), help="Rate it, from 1 to 5, if the workflow asks for that.")
@@ -163,19 +173,19 @@ def decide(
     confirmed: bool,
     as_json: bool,
 ) -> None:
-    """Approve, edit or reject the request ID, or ask for changes.
+    """Approve, edit or reject the request ID, or ask for changes. Of a step that failed: retry, skip or stop.
 
     You decide as the person in SIGNOFF_OPERATOR, which is your email address. `edit` changes fields and approves.
-    `revise` sends it back: --reason says what should change.
+    `revise` sends it back: --reason says what should change. `retry` may change fields as well.
     """
-    if verdict != "revise" and (verdict == "edit") != bool(edits):
+    if verdict not in ("revise", "retry") and (verdict == "edit") != bool(edits):
         requirement = "Name what to change" if verdict == "edit" else "To change a value, use edit"
         raise click.UsageError(f"{requirement}: signoff decide ID edit FIELD=VALUE")
     if comment is not None and rating is None:
         raise click.UsageError("A comment goes with a rating. Give it from 1 to 5: --rating 4")
     arguments: dict[str, Value] = {
         "request": request_id,
-        "verdict": "approve" if verdict == "edit" else verdict,
+        "verdict": verdict,
         "edits": dict[str, Value](attachments.with_edits(request_id, client.parse_pairs(edits, noun="an edit"))),
         "reason": reason,
         "rating": rating,
@@ -191,17 +201,18 @@ def decide(
     if as_json:
         click.echo(render_json(facts))
         return
-    print_sentence(_decided(facts, edits, rating))
+    print_sentence(_decided(facts, edits, rating, about_failure=verdict in verdict_words.AFTER_FAILURE))
     next_steps.print_next(str(facts["run"]))
 
 
-def _decided(facts: Mapping[str, Value], edits: Collection[str], rating: int | None) -> str:
+def _decided(facts: Mapping[str, Value], edits: Collection[str], rating: int | None, *, about_failure: bool) -> str:
     """Return what became of a decision, and of the rating that came with it."""
     rated = f" {ratings.saved(rating)}" if rating is not None else ""
     if facts["state"] == RequestState.PENDING:
         return f"{facts.get('saved', 'Your decision was saved. Others have to approve as well.')}{rated}"
     edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
-    return f"You {states.closed(RequestState(str(facts['state'])), 'this')}{edited}.{rated}"
+    closed = states.closed(RequestState(str(facts["state"])), "this", about_failure=about_failure)
+    return f"You {closed}{edited}.{rated}"
 
 
 @click.command()

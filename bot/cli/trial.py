@@ -351,7 +351,9 @@ class Trial:
     def _next_answer(self, request: RequestView) -> TypedDecision | PromptedQuestion | None:
         answers = self.options.answers
         if answers:
-            index = 0 if len(answers) == 1 else self._answers_used
+            # `retry` answers once: a step that fails each time would be tried without end.
+            is_for_all = len(answers) == 1 and not answers[0].startswith("retry")
+            index = 0 if is_for_all else self._answers_used
             self._answers_used += 1
             if index >= len(answers):
                 return None

@@ -18,7 +18,7 @@ from bot.cli.context import read_workflow_argument
     "answers",
     multiple=True,
     metavar="approve|reject[:REASON]|edit:FIELD=VALUE|revise:COMMENT",
-    help="Answer without being asked. One answer is for every request. Several answer one request each.",
+    help="Answer without being asked. One answer is for every request, but retry. Several answer one request each.",
 )
 @click.option("--as", "person", metavar="EMAIL", help="Answer as this person, instead of the first approver.")
 @click.option("--db", "database", type=click.Path(path_type=Path), help="Keep the run in this file, or continue it.")

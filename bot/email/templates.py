@@ -22,6 +22,7 @@ _TINTS: Final = {
     Tone.APPROVED: "good",
     Tone.REJECTED: "bad",
     Tone.SENT_BACK: "warn",
+    Tone.SKIPPED: "warn",
     Tone.EXPIRED: "warn",
     Tone.CANCELLED: "calm",
     Tone.DONE: "good",

@@ -13,7 +13,7 @@ from bot.local import absence_commands, erase_commands, preference_commands, que
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
-from bot.presentation import dates, progress, refusals
+from bot.presentation import dates, progress, refusals, verdict_words
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
@@ -185,8 +185,11 @@ class OperatorCommands:
         request = await self._engine.request(request_id)
         if request is None:
             return self._refused(NotFound(what="request", name=request_id))
+        verdict = verdict_words.verdict(read_text(arguments, "verdict"), request.model.subject)
+        if verdict is None:
+            return CommandReply(verdict_words.mismatch(request.model.subject), {"refusal": "NotAllowed"})
         needs_confirmation = request.confirm is not None and request.model.state is RequestState.PENDING
-        if needs_confirmation and arguments.get("verdict") == "approve" and arguments.get("confirmed") is not True:
+        if needs_confirmation and verdict is Verdict.APPROVE and arguments.get("confirmed") is not True:
             return CommandReply(request.confirm, {"refusal": NEEDS_CONFIRMATION})
         edits = requests.read_text_edits(request.model, texts)
         if isinstance(edits, InvalidEdits):
@@ -194,7 +197,7 @@ class OperatorCommands:
         result = await self._engine.decide(
             Decide(
                 request=request.id,
-                verdict=Verdict(read_text(arguments, "verdict")),
+                verdict=verdict,
                 actor=self._actor,
                 # The default is the content that the listing shows now; the digest pins it until the write.
                 content_version=optional_number(arguments, "content_version") or request.model.content_version,

@@ -10,6 +10,7 @@ from engine import runs
 from engine.domain import ResumeAnswer, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
+from engine.requests import MAY_HAVE_HAPPENED
 from engine.steps import http_failures
 
 _DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
@@ -18,7 +19,6 @@ _READS: Final = frozenset({"GET", "HEAD"})
 
 
 TRY_AGAIN: Final = "Fix the cause, then try the run again. It goes on from the step that failed."
-_MAYBE: Final = "This step may have happened. Find out first, because trying again could do it twice."
 Call = tuple[str, int, int]
 """A step, its visit, and the call in it."""
 
@@ -52,7 +52,7 @@ def before_trying_again(run: RunView) -> str:
 
 def confirmation_of_retry(run: RunView) -> str:
     """Return the question before the step is repeated at which a run failed; empty if it certainly did not happen."""
-    return _MAYBE if before_trying_again(run) else ""
+    return MAY_HAVE_HAPPENED if before_trying_again(run) else ""
 
 
 def after_failure(run: RunView) -> str:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from bot.presentation import answers, changes
 from bot.presentation.characters import line, visible
 from engine.domain import Assurance, Card, CardFact, CardField, Decide, DeliveryKind, Resume, Verdict
 from engine.read_models import CodeDelivery, RunView
+from engine.requests import Subject
+
+_AFTER_FAILURE: Final = {
+    Verdict.APPROVE: "try the step again",
+    Verdict.SKIP: "skip the step",
+    Verdict.REJECT: "stop the run",
+}
+"""What a code does about a step that failed."""
 
 
 def code_card(copy: CodeDelivery) -> Card:
@@ -19,7 +29,7 @@ def code_card(copy: CodeDelivery) -> Card:
         return Card(kind=DeliveryKind.CODE, title="Your code to sign in", details=browser, until=copy.until)
     return Card(
         kind=DeliveryKind.CODE,
-        title=f"Your code to {_verb(decision, is_form=request.model.subject.is_form)}",
+        title=f"Your code to {_verb(decision, request.model.subject)}",
         lead=((line(request.title),),),
         values=tuple(changes.proposed(request, decision.edits)),
         notes=(CardFact(label="Reason", text=(visible(decision.reason),)),) if decision.reason else (),
@@ -30,13 +40,15 @@ def code_card(copy: CodeDelivery) -> Card:
     )
 
 
-def _verb(decision: Decide, *, is_form: bool) -> str:
+def _verb(decision: Decide, subject: Subject) -> str:
     """Return what the code does, in the words that the closed request uses."""
+    if subject.is_failure and decision.verdict in _AFTER_FAILURE:
+        return _AFTER_FAILURE[decision.verdict] + (" with edits" if decision.edits else "")
     if decision.verdict is Verdict.REJECT:
         return "reject"
     if decision.verdict is Verdict.REVISE:
         return "ask for changes"
-    if is_form:
+    if subject.is_form:
         return "fill in the form"
     return "approve with edits" if decision.edits else "approve"
 

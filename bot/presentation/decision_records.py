@@ -12,7 +12,7 @@ from engine import json_values
 from engine.domain import Params, Person, RequestState
 from engine.json_values import Value
 from engine.read_models import ExportedDecision, RequestView
-from engine.requests import Question, Rating, Vote
+from engine.requests import Question, Rating, Request, Vote
 
 _FORMULA: Final = (*"=+-@\t\r\n", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20)))
 """How a text begins that a spreadsheet takes for a formula: also with the wide forms of the signs."""
@@ -66,7 +66,7 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "title": view.title,
         "requested_by": _person(view.requester),
         **_times(view),
-        "verdict": request.state.value,
+        "verdict": _verdict(request),
         "button": view.decision.verdict,
         "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
         "assurance": view.decision.assurance,
@@ -80,6 +80,18 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "outcome": _outcome(view),
         "erased": decision.is_erased,
     }
+
+
+def _verdict(request: Request) -> str:
+    """Return the state that the decision led to. To try a step again approves nothing, and is not counted as that."""
+    return _AFTER_FAILURE.get(request.state, "") if request.subject.is_failure else request.state.value
+
+
+_AFTER_FAILURE: Final = {
+    RequestState.APPROVED: "tried_again",
+    RequestState.SKIPPED: "skipped",
+    RequestState.REJECTED: "stopped",
+}
 
 
 def _person(person: Person) -> dict[str, Value]:

@@ -42,9 +42,10 @@ def asked_by_email(address: str) -> str:
 
 
 def asks(request: RequestView) -> str:
-    """Return who asks, as a sentence."""
+    """Return who asks, as a sentence. What to do about a failure is asked by no person, so it says who started it."""
     starts = request.requester.automation
-    return f"{line(request.requester.label)} asks." if starts is None else f"Started by its {starts}."
+    does = "started this run" if request.model.subject.is_failure else "asks"
+    return f"{line(request.requester.label)} {does}." if starts is None else f"Started by its {starts}."
 
 
 def reads_reason(request: RequestView) -> str:

@@ -23,6 +23,7 @@ from engine.domain import (
     CannotAsk,
     CannotRate,
     CannotRevise,
+    CannotSkip,
     CannotTakeOver,
     Changed,
     Contested,
@@ -139,7 +140,20 @@ def _cannot_revise(refusal: CannotRevise) -> Phrase:
     return (f"Changes were asked for {times} already. {more}",)
 
 
+@phrase.register
+def _cannot_skip(_: CannotSkip) -> Phrase:
+    return ("Only a step that failed can be skipped, and this one has not run. Approve it, edit it, or reject it.",)
+
+
 # -- decisions ----------------------------------------------------------------------------------------------
+
+
+_ANSWERED: Final = {
+    RequestState.APPROVED: "this step",
+    RequestState.SKIPPED: "this step",
+    RequestState.REJECTED: "the run",
+}
+"""What a person did something to, who answered what to do about a failure: “skipped this step”."""
 
 
 @phrase.register
@@ -147,8 +161,10 @@ def _already_decided(refusal: AlreadyDecided) -> Phrase:
     if refusal.by is None and not refusal.by_you:
         return f"This request {expiry.REJECTED}, ", refusal.at, ". You can no longer decide it."
     who = "You" if refusal.by_you or refusal.by is None else line(refusal.by.label)
+    noun = _ANSWERED.get(refusal.state, "this") if refusal.about_failure else "this request"
+    what = states.closed(refusal.state, noun, about_failure=refusal.about_failure)
     return (
-        f"{who} already {states.closed(refusal.state, 'this request')}, ",
+        f"{who} already {what}, ",
         refusal.at,
         ". No other decision is needed.",
     )
@@ -192,6 +208,7 @@ ALONE: Final[Mapping[AloneReason, str]] = {
     AloneReason.SECOND_PERSON: "more than one person has to approve it",
     AloneReason.CONFIRMATION: "each decision on it is confirmed with a code or a sign-in",
     AloneReason.FORM: "it is a form to fill in",
+    AloneReason.FAILURE: "it asks what to do about a step that failed",
 }
 """Why a request is not decided together with others, after a colon."""
 
@@ -315,7 +332,8 @@ def _already_answered(refusal: AlreadyAnswered) -> Phrase:
 
 @phrase.register
 def _no_answer_needed(refusal: NoAnswerNeeded) -> Phrase:
-    ending = "expired" if refusal.state is RequestState.EXPIRED else f"was {states.REQUESTS[refusal.state]}"
+    words = "answered" if refusal.about_failure else states.REQUESTS[refusal.state]
+    ending = "expired" if refusal.state is RequestState.EXPIRED else f"was {words}"
     by = f" by {line(refusal.by)}" if refusal.by else ""
     return f"This request {ending}{by}, ", refusal.at, ". Your answer is no longer needed and was not saved."
 

@@ -33,6 +33,7 @@ from engine.domain import (
 )
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, by_name, clip
+from engine.workflowfile.workflow import SKIP
 
 LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
@@ -118,7 +119,8 @@ def _sentence(text: str) -> str:
 def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
-        yield CardFact(label="Why it was asked", text=(visible(request.reason),))
+        label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
+        yield CardFact(label=label, text=(visible(request.reason),))
     yield from _asked_before(request)
     yield from _context(request)
     yield from _changes(request)
@@ -181,7 +183,9 @@ def _details(request: RequestView) -> Iterator[CardFact]:
         yield CardFact(label="Passed on", text=("; ".join(passed_on),))
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
-    if not subject.is_form:
+    if subject.is_failure:
+        yield CardFact(label="What failed", text=(step,))
+    elif not subject.is_form:
         runs = "Approving runs" if "impact" in request.model.content.context else "If approved"
         label = runs if request.at is ReviewPoint.BEFORE else "Result of"
         yield CardFact(label=label, text=(step,))
@@ -219,10 +223,12 @@ def _all_actions(request: RequestView) -> tuple[CardAction, ...]:
     revise = (CardAction(verdict="revise", label=ASK_FOR_CHANGES),) if offer is not None and offer.left else ()
     if request.model.subject.is_form:
         return CardAction(verdict="edit", label="Fill in", primary=True), *revise, reject
+    skip = (CardAction(verdict="skip", label=SKIP),) if request.model.subject.is_failure else ()
     edit = (CardAction(verdict="edit", label="Edit"),) if request.model.editable else ()
     return (
         CardAction(verdict="approve", label=line(request.approve_label), confirm=confirm, primary=True),
         *edit,
         *revise,
+        *skip,
         reject,
     )

@@ -17,6 +17,13 @@ _NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
 """States of a step right after the decision, before anything became of it."""
 
 
+_AFTER_FAILURE: Final = {
+    RequestState.SKIPPED: "The run goes on without this step.",
+    RequestState.REJECTED: "The run failed.",
+}
+"""What follows from an answer to a failure, but for another try."""
+
+
 def with_reason(request: RequestView) -> Phrase:
     """Return the sentence about the end of a closed request, with the first line of the reason."""
     reason = request.decision.reason if request.decision else None
@@ -95,10 +102,14 @@ def effect(request: RequestView) -> str | None:
     """Return what became of the approved step, or None before anything did."""
     if request.model.state is RequestState.CHANGES_REQUESTED:
         return "The new version comes as a request of its own."
+    if request.model.subject.is_failure and request.model.state in _AFTER_FAILURE:
+        return _AFTER_FAILURE[request.model.state]
     if request.effect is None:
         return None
     status, error = request.effect.status, request.effect.error
     step = line(labels.in_words(request.step_label or request.model.subject.step))
+    if status is StepStatus.FAILURE_IN_REVIEW:
+        return f"{step}: failed. {visible(error or '')} People are asked what to do."
     if status is StepStatus.OUTCOME_UNKNOWN:
         return f"{step}: it is not clear whether this happened. The owner was asked."
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
@@ -139,7 +150,7 @@ def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
     model, edits = request.model, request.edits
     edited = bool(edits) and not model.subject.is_form and model.state is RequestState.APPROVED
-    words = states.request_words(model.state, is_form=model.subject.is_form)
+    words = states.request_words(model.state, model.subject)
     return f"{words.capitalize()} with edits" if edited else words.capitalize()
 
 

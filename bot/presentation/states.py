@@ -8,12 +8,14 @@ from typing import Final
 from bot.presentation import expiry
 from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus, Tone
 from engine.read_models import RunView
+from engine.requests import Subject
 
 ICONS: Final[Mapping[Tone, str]] = {
     Tone.WAITING: "●",
     Tone.APPROVED: "✓",
     Tone.REJECTED: "✕",
     Tone.SENT_BACK: "↺",
+    Tone.SKIPPED: "↷",
     Tone.EXPIRED: "◷",
     Tone.CANCELLED: "⊘",
     Tone.DONE: "✓",
@@ -29,12 +31,14 @@ REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
     RequestState.APPROVED: Tone.APPROVED,
     RequestState.REJECTED: Tone.REJECTED,
     RequestState.CHANGES_REQUESTED: Tone.SENT_BACK,
+    RequestState.SKIPPED: Tone.SKIPPED,
     RequestState.EXPIRED: Tone.EXPIRED,
     RequestState.CANCELLED: Tone.CANCELLED,
 }
 STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     StepStatus.SUCCEEDED: Tone.DONE,
     StepStatus.FAILED: Tone.FAILED,
+    StepStatus.FAILURE_IN_REVIEW: Tone.FAILED,
     StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
 }
 """Tones of what became of a step; one that is not at its end has none."""
@@ -88,6 +92,7 @@ STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.PREPARING: "preparing its items",
     StepStatus.IN_RUNS: "waiting for what it started",
     StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
+    StepStatus.FAILURE_IN_REVIEW: "failed, waiting for an answer",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",
     StepStatus.SKIPPED: "skipped",
@@ -99,9 +104,16 @@ REQUESTS: Final[Mapping[RequestState, str]] = {
     RequestState.APPROVED: "approved",
     RequestState.REJECTED: "rejected",
     RequestState.CHANGES_REQUESTED: "sent back for changes",
+    RequestState.SKIPPED: "skipped",
     RequestState.EXPIRED: "expired",
     RequestState.CANCELLED: "cancelled",
 }
+FAILURES: Final[Mapping[RequestState, str]] = {
+    **REQUESTS,
+    RequestState.APPROVED: "tried again",
+    RequestState.REJECTED: "stopped",
+}
+"""Words for the state of a request that asks what to do about a step that failed."""
 DELIVERIES: Final[Mapping[DeliveryState, str]] = {
     DeliveryState.DUE: "on its way",
     DeliveryState.SHOWN: "delivered",
@@ -115,12 +127,14 @@ def run_end(status: RunStatus) -> str:
     return expiry.WITHOUT_DECISION if status is RunStatus.EXPIRED else RUNS[status]
 
 
-def closed(state: RequestState, what: str) -> str:
+def closed(state: RequestState, what: str, *, about_failure: bool = False) -> str:
     """Return what a person did to `what` when they closed it: "rejected this request"."""
-    verb, *more = REQUESTS[state].split(" ", 1)
+    verb, *more = (FAILURES if about_failure else REQUESTS)[state].split(" ", 1)
     return " ".join([verb, what, *more])
 
 
-def request_words(state: RequestState, *, is_form: bool) -> str:
+def request_words(state: RequestState, subject: Subject) -> str:
     """Return the words for the state of a request; a form is filled in, and not approved."""
-    return "filled in" if is_form and state is RequestState.APPROVED else REQUESTS[state]
+    if subject.is_failure:
+        return FAILURES[state]
+    return "filled in" if subject.is_form and state is RequestState.APPROVED else REQUESTS[state]

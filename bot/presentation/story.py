@@ -274,6 +274,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.refused_requester": lambda *_: "tried to decide this. The person who started it may not.",
     "request.rejected": _rejected_sentence,
     "request.changes_requested": _decided_sentence,
+    "request.skipped": _decided_sentence,
     "request.expired": lambda *_: f"The request {expiry.WITHOUT_DECISION}.",
     "request.fell_back": lambda _, content, __: (
         f"No one has answered yet, so it asks by {_channel_names(content)} too."

@@ -89,6 +89,12 @@ class ActionHandlers:
         await ack()
         self._open_for(click, lambda request, metadata: request_modals.revise(request, metadata=metadata))
 
+    async def skip(self, ack: Any, body: Any) -> None:
+        """Open the form to go on without a step that failed."""
+        click = Click.of(body)
+        await ack()
+        self._open_for(click, lambda request, metadata: request_modals.skip(request, metadata=metadata))
+
     async def reject(self, ack: Any, body: Any) -> None:
         """Open the form for the reason of a rejection."""
         click = Click.of(body)

@@ -23,7 +23,7 @@ async def look_up(directory: Directory, workflow: Workflow) -> dict[str, str]:
 
     Approvers who cannot be looked up in time, and those that only a run knows, are left out.
     """
-    texts = {template.source for step in workflow.steps if step.gate for template in _literals(step.gate)}
+    texts = {template.source for step in workflow.steps for gate in step.gates for template in _literals(gate)}
     references = {text: reference for text in texts if (reference := parse(text)) is not None}
     asked = sorted((reference for reference in references.values() if directory.asks(reference)), key=str)
     try:

@@ -104,6 +104,7 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
         ids.APPROVE: actions.approve,
         ids.EDIT: actions.edit,
         ids.REVISE: actions.revise,
+        ids.SKIP: actions.skip,
         ids.REJECT: actions.reject,
         ids.DETAILS: actions.details,
         ids.RUN_DETAILS: actions.run_details,
@@ -141,6 +142,7 @@ def _views(app: AsyncApp, views: SubmissionHandlers) -> None:
     for name, handler in {
         ids.EDIT_MODAL: views.edited,
         ids.REVISE_MODAL: views.asked_for_changes,
+        ids.SKIP_MODAL: views.skipped,
         ids.REJECT_MODAL: views.rejected,
         ids.APPROVE_MODAL: views.approved,
         ids.CONFIRM_MODAL: views.confirmed,

@@ -7,8 +7,9 @@ from typing import Final
 from bot.slack import form_blocks, ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element, View
 from engine import durations
-from engine.domain import CODE_LIFETIME, CodeSent, Decide, Verdict
+from engine.domain import CODE_LIFETIME, CodeSent, Decide
 from engine.read_models import RequestView
+from engine.requests import label_of_verdict
 
 _TITLE: Final = "Confirm your decision"
 _LABEL: Final = "Code from the email"
@@ -68,6 +69,6 @@ def sign_in(request: RequestView, decision: Decide, url: str, *, metadata: ids.M
 
 def _decision(request: RequestView, decision: Decide) -> str:
     """Return what is confirmed, in the words of the button: “Approve with edits: Refund 120 EUR?”."""
-    label = request.approve_label if decision.verdict is Verdict.APPROVE else request.reject_label
+    label = label_of_verdict(decision.verdict, request.approve_label, request.reject_label)
     with_edits = " with edits" if decision.edits and not request.model.subject.is_form else ""
     return f"{text_objects.line(label)}{with_edits}: {text_objects.line(request.title)}"

@@ -70,7 +70,7 @@ def _decide_buttons(view: RequestView, reader: Person) -> Iterator[Element]:
     for action in card.actions:
         if action.verdict == "approve" and _cannot_be_undone(view):
             continue
-        if action.verdict in ("approve", "reject") or action.primary:
+        if action.verdict in ("approve", "skip", "reject") or action.primary:
             yield message_view.list_button(action, ids.encode(_ref(view)), about=questions.of_request(view))
 
 

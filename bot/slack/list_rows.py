@@ -105,7 +105,9 @@ def _asked(request: RequestView) -> list[Element]:
 
 
 def _asks(request: RequestView) -> str:
-    return people.asks(request) if request.requester.automation else f"{_name(request.requester.label)} asks."
+    if request.requester.automation or request.model.subject.is_failure:
+        return people.asks(request)
+    return f"{_name(request.requester.label)} asks."
 
 
 def _starter(run: RunView) -> str:

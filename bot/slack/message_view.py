@@ -19,6 +19,7 @@ from bot.slack import closed_view, ids, mentions, notification_text, rich_text, 
 from bot.slack.sentences import Sentence
 from bot.slack.text_objects import Block, Element
 from engine.domain import DIGEST, Card, CardAction, CardOutcome, DeliveryKind, Phrase, ResumeAnswer
+from engine.workflowfile.workflow import TRY_AGAIN
 
 NEEDS_ATTENTION: Final = "needs_attention"
 SHOW_EVERYTHING: Final = "Show everything"
@@ -313,8 +314,9 @@ def _action(action: CardAction, value: str) -> Element:
             return text_objects.button(
                 action.label, action=ids.APPROVE, value=value, style="primary", confirm=confirmation
             )
-        case "revise":
-            return text_objects.button(action.label, action=ids.REVISE, value=value)
+        case "revise" | "skip":
+            name = ids.REVISE if action.verdict == "revise" else ids.SKIP
+            return text_objects.button(action.label, action=name, value=value)
         case "reject":
             return text_objects.button(
                 action.label, action=ids.REJECT, value=value, style="danger", confirm=confirmation
@@ -331,7 +333,6 @@ def list_button(action: CardAction, value: str, *, about: str) -> Element:
     return {**plain_button, "accessibility_label": spoken}
 
 
-TRY_AGAIN: Final = "Try again"
 _RUN_BUTTONS: Final = (
     (ResumeAnswer.DONE, ids.RUN_DONE, None),
     (ResumeAnswer.REPEAT, ids.RUN_REPEAT, None),

@@ -18,15 +18,17 @@ from engine.domain import ReasonRequired
 from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, Editable
+from engine.workflowfile.workflow import SKIP
 
 _OWN_BLOCKS: Final = 7
 """Blocks of an edit form besides its fields: question, confirmation, reason, and the notes about missing fields."""
 _FILL_IN: Final = "Fill in"
 _EDIT: Final = "Edit, then approve"
 """Title of the edit form: the words of Approve alone would read as if it were done already."""
+_EDIT_FAILED: Final = "Edit, then try again"
 _WITH_EDITS: Final = " with edits"
 _TOO_LARGE: Final = "This form is too large for Slack. There is no room for:"
-DECIDE: Final = frozenset({ids.EDIT_MODAL, ids.REVISE_MODAL, ids.REJECT_MODAL, ids.APPROVE_MODAL})
+DECIDE: Final = frozenset({ids.EDIT_MODAL, ids.REVISE_MODAL, ids.SKIP_MODAL, ids.REJECT_MODAL, ids.APPROVE_MODAL})
 """The forms that decide a request."""
 _DIFFERENCES: Final = 6_000
 """Characters of the differences that are shown above a form."""
@@ -77,7 +79,7 @@ def edit(
     blocks += _rating(request, rating)
     return form_blocks.view(
         callback=ids.EDIT_MODAL,
-        title=_FILL_IN if filling else _EDIT,
+        title=_FILL_IN if filling else _EDIT_FAILED if model.subject.is_failure else _EDIT,
         blocks=blocks,
         metadata=metadata,
         submit=submit_label(request.approve_label, edited=bool(form.blocks) and not filling),
@@ -162,6 +164,20 @@ def reject(
     return _answer_form(ids.REJECT_MODAL, request.reject_label, request.reject_label, blocks, metadata)
 
 
+def skip(
+    request: RequestView,
+    *,
+    metadata: ids.ModalRef,
+    reason: str = "",
+    notice: Sequence[Block] = (),
+    rating: EnteredRating = NO_RATING,
+) -> View:
+    """Return the form to go on without a step that failed. `reason`, `notice`, `rating`: as in `reject`."""
+    inputs = [_reason(request, required=False, text=reason), *_rating(request, rating)]
+    blocks = _below_question(request, notice, inputs)
+    return _answer_form(ids.SKIP_MODAL, SKIP, SKIP, blocks, metadata)
+
+
 def revise(
     request: RequestView,
     *,
@@ -219,7 +235,7 @@ def newer(request: RequestView, callback: str, entered: Entered, *, version: int
             notice=notice,
             rating=entered.rating,
         )
-    form = {ids.REJECT_MODAL: reject, ids.REVISE_MODAL: revise}.get(callback, approve)
+    form = {ids.REJECT_MODAL: reject, ids.REVISE_MODAL: revise, ids.SKIP_MODAL: skip}.get(callback, approve)
     return form(request, metadata=metadata, reason=entered.reason, notice=notice, rating=entered.rating)
 
 

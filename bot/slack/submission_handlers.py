@@ -96,6 +96,10 @@ class SubmissionHandlers:
         """Send it back with what should change."""
         await self._verdict(ack, Submission.of(body), Verdict.REVISE)
 
+    async def skipped(self, ack: Any, body: Any) -> None:
+        """Go on without the step that failed."""
+        await self._verdict(ack, Submission.of(body), Verdict.SKIP)
+
     async def approved(self, ack: Any, body: Any) -> None:
         """Approve with the reason."""
         await self._verdict(ack, Submission.of(body), Verdict.APPROVE)

@@ -61,10 +61,14 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
         yield from rich_text.words(". ")
     if step.paths:
         yield from _paths(step)
-    elif step.gate is None:
+    elif not step.gates:
         yield from rich_text.words("No one is asked.")
-    else:
+    if step.gate is not None:
         yield from _gate(step, step.gate, approvers)
+    if step.failure_gate is not None:
+        yield from rich_text.words(f"{' ' if step.gate is not None or step.paths else ''}If it fails, ")
+        yield from _people(step.failure_gate.approvers, approvers, "or")
+        yield from rich_text.words(" can try it again, skip it, or stop the run.")
 
 
 def _paths(step: Step) -> Iterator[Element]:

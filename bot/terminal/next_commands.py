@@ -9,6 +9,7 @@ from typing import Final
 from bot.presentation import answers
 from bot.presentation.characters import line
 from engine.domain import Card, ResumeAnswer
+from engine.workflowfile.workflow import TRY_AGAIN
 
 _MOST_EDITS: Final = 3
 """Fields that the command for an edit names."""
@@ -22,6 +23,9 @@ def decide(card: Card, *, details: bool = True) -> str:
 
 def _decisions(card: Card) -> Iterator[tuple[str, str]]:
     command = f"signoff decide {card.request}"
+    if any(action.verdict == "skip" for action in card.actions):
+        yield from _about_failure(card, command)
+        return
     for action in card.actions:
         match action.verdict:
             case "approve":
@@ -32,6 +36,17 @@ def _decisions(card: Card) -> Iterator[tuple[str, str]]:
                 yield "Send it back", f'{command} revise --reason "…"'
             case "reject":
                 yield "Reject it", f'{command} reject --reason "…"'
+    if card.may_ask:
+        yield "Ask first", f'signoff ask {card.request} "…"'
+
+
+def _about_failure(card: Card, command: str) -> Iterator[tuple[str, str]]:
+    edits = any(action.verdict == "edit" for action in card.actions)
+    yield TRY_AGAIN, f"{command} retry"
+    if edits:
+        yield "With changes", f"{command} retry {_edits(card)}"
+    yield "Skip the step", f"{command} skip"
+    yield "Stop the run", f"{command} stop"
     if card.may_ask:
         yield "Ask first", f'signoff ask {card.request} "…"'
 

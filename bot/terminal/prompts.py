@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from bot.presentation import changes, characters, labels, refusals, request_content
+from bot.presentation import changes, characters, labels, refusals, request_content, verdict_words
 from bot.terminal import input_hints
 from bot.terminal.attached_files import Attach, attach_all, attached, not_here
 from bot.terminal.output import local_time, print_sentence
@@ -22,7 +22,10 @@ from engine.fields import Field, FieldType, forms
 from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, Question
+from engine.workflowfile.workflow import SKIP
 
+_WITHOUT_EDITS = {"s": Verdict.SKIP, "r": Verdict.REJECT}
+"""The letters of the answers that ignore what was changed."""
 _EMAIL = Field(type=FieldType.EMAIL)
 
 
@@ -73,8 +76,8 @@ def ask_decision(
             _print_edits(console, request, edits)
         elif choice == "c":
             return TypedDecision(Verdict.REVISE, _ask_required_reason(Verdict.REVISE), edits)
-        elif choice == "r":
-            return TypedDecision(Verdict.REJECT, _ask_reason(request, Verdict.REJECT))
+        elif (verdict := _WITHOUT_EDITS.get(choice)) is not None:
+            return TypedDecision(verdict, _ask_reason(request, verdict))
         elif missing := _missing(request, edits):
             _print_refusal(console, missing)
             edits = _ask_edits(console, request, edits, attach)
@@ -103,14 +106,15 @@ def _print_refusal(console: Console, refusal: InvalidEdits) -> None:
 
 def _ask_choice(card: Card, request: RequestView, *, edited: bool) -> str:
     """Ask what to do, and return its letter."""
-    is_form = request.model.subject.is_form
+    is_form, is_failure = request.model.subject.is_form, request.model.subject.is_failure
     suffix = " with your changes" if edited and not is_form else ""
     can_revise = any(action.verdict == "revise" for action in card.actions)
     edit = ("Fill in", "edit") if is_form else ("Edit",)
     options: dict[str, tuple[str, ...]] = {
-        "a": (characters.visible(request.approve_label), "approve"),
+        "a": (characters.visible(request.approve_label), "retry" if is_failure else "approve"),
         **({"e": edit} if request.model.editable else {}),
         **({"c": (ASK_FOR_CHANGES, "changes")} if can_revise else {}),
+        **({"s": (SKIP,)} if is_failure else {}),
         "r": (characters.visible(request.reject_label), "reject"),
         **({"q": ("Ask",)} if card.may_ask else {}),
         "d": ("Details",),
@@ -172,7 +176,7 @@ def _ask_reason(request: RequestView, verdict: Verdict) -> str | None:
     rule = request.model.reason_required
     if rule is ReasonRequired.ALWAYS or (rule is ReasonRequired.REJECT and verdict is Verdict.REJECT):
         return _ask_required_reason(verdict)
-    if verdict is Verdict.REJECT:
+    if verdict is not Verdict.APPROVE:
         return click.prompt("Reason (Enter for none)", default="", show_default=False) or None
     return None
 
@@ -256,29 +260,36 @@ def _print_edits(console: Console, request: RequestView, edits: Mapping[str, Val
 def check_answer(text: str) -> None:
     """Raise `click.UsageError` with a sentence if the text is no answer. It is called before anything is done."""
     word, _, rest = text.partition(":")
-    if word not in ("approve", "reject", "edit", "revise"):
-        known = "approve, reject:reason, edit:field=value or revise:comment"
+    if word not in verdict_words.WORDS:
+        known = "approve, reject:reason, edit:field=value or revise:comment; of a step that failed retry, skip or stop"
         raise click.UsageError(f"{text!r} is not an answer. Write {known}.")
-    if word == "edit" and "=" not in rest and not rest.lstrip().startswith("{"):
-        raise click.UsageError(f"{text!r} changes nothing. Write edit:field=value.")
+    changes_something = word == "edit" or (word == "retry" and rest.strip())
+    if changes_something and "=" not in rest and not rest.lstrip().startswith("{"):
+        raise click.UsageError(f"{text!r} changes nothing. Write {word}:field=value.")
 
 
 def parse_answer(text: str, request: RequestView, *, attach: Attach = not_here) -> TypedDecision:
     """Return the decision of `approve`, `reject`, `reject:reason`, `edit:field=value` or `revise:comment`.
 
-    Several fields are edited by a JSON object after `edit:`.
+    Of a failure: `retry`, `retry:field=value`, `skip` or `stop`. Several fields are edited by a JSON object after
+    `edit:` or `retry:`.
 
     Raises `click.UsageError` with a sentence.
     """
     check_answer(text)
     word, _, rest = text.partition(":")
+    verdict = verdict_words.verdict(word, request.model.subject)
+    if verdict is None:
+        raise click.UsageError(f"{text!r} is not an answer here. {verdict_words.mismatch(request.model.subject)}")
     match word:
         case "approve":
             return TypedDecision(Verdict.APPROVE, rest.strip() or None)
         case "reject":
             return TypedDecision(Verdict.REJECT, rest.strip() or "Rejected on the command line")
-        case "revise":
-            return TypedDecision(Verdict.REVISE, rest.strip() or None)
+        case "revise" | "skip" | "stop":
+            return TypedDecision(verdict, rest.strip() or None)
+        case "retry" if not rest.strip():
+            return TypedDecision(verdict)
         case _:
             return TypedDecision(Verdict.APPROVE, None, read_edits(rest, request, attach=attach))
 

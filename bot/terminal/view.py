@@ -28,6 +28,7 @@ _TONE_STYLES: Final = {
     Tone.REJECTED: "red",
     Tone.FAILED: "red",
     Tone.SENT_BACK: "yellow",
+    Tone.SKIPPED: "yellow",
     Tone.ATTENTION: "yellow",
 }
 

@@ -196,9 +196,13 @@ def listed(request: RequestView, reader: Reader, part: InboxPart, at: SiteUrls) 
 
 
 def can_decide(request: RequestView, reader: Reader) -> bool:
-    """Return whether a waiting request can be decided from its row: a form has to be filled in first."""
+    """Return whether a waiting request can be decided from its row.
+
+    A form has to be filled in first, and about a failure there are more answers than a row has buttons.
+    """
     model = request.model
-    is_waiting = model.state is RequestState.PENDING and not model.subject.is_form
+    is_plain = not model.subject.is_form and not model.subject.is_failure
+    is_waiting = model.state is RequestState.PENDING and is_plain
     return is_waiting and progress.is_asked(request, reader.person)
 
 

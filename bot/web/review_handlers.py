@@ -61,7 +61,7 @@ _STALE: Final = (
     "What you typed is still here. Press the button again."
 )
 _CHOOSE: Final = "Nothing was decided yet. Press one of the buttons."
-_VERDICTS: Final = {"approve": Verdict.APPROVE, "revise": Verdict.REVISE, "reject": Verdict.REJECT}
+_VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 
 
 def about(request: str) -> str:
@@ -169,7 +169,7 @@ class ReviewHandlers:
         view = sent.visit.request
         if view.model.state is not RequestState.PENDING:
             return None
-        if sent.verdict is Verdict.REJECT:
+        if sent.verdict in (Verdict.SKIP, Verdict.REJECT):
             return await self._ask_reason(request, sent)
         if sent.wrong:
             return await self._again(request, sent.visit, typed_in(sent.form, wrong=sent.wrong))

@@ -127,6 +127,8 @@ class Review:
         """The headline above the values."""
         if self.request.model.subject.is_form:
             return "What is needed"
+        if self.request.model.subject.is_failure:
+            return "What was tried"
         return "What will be done" if self.request.at is ReviewPoint.BEFORE else "The result"
 
     @property

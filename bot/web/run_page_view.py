@@ -213,7 +213,7 @@ def _step(
         status=states.STEPS[step.status],
         moments=tuple(_moments(step)),
         before=tuple(each for at, each in gates if at is ReviewPoint.BEFORE),
-        after=tuple(each for at, each in gates if at is ReviewPoint.AFTER),
+        after=tuple(each for at, each in gates if at is not ReviewPoint.BEFORE),
         given=tuple(shortened(run_history.given(step, named))),
         output=tuple(shortened(run_history.output(step, named))),
         error=characters.visible(step.error) if step.error else None,
@@ -289,7 +289,7 @@ def gate(request: RequestView, *, is_seen: bool) -> TimelineGate:
         request=request.id if is_seen else None,
         title=questions.of_request(request) if is_seen else "A request that you were not asked about",
         tone=states.REQUEST_TONES[state],
-        status=states.request_words(state, is_form=request.model.subject.is_form).capitalize(),
+        status=states.request_words(state, request.model.subject).capitalize(),
         line=_gate_line(request) if is_seen else (),
     )
 

@@ -125,6 +125,7 @@ class ReviewService:
 _KINDS: Final[Mapping[Verdict, frozenset[str]]] = {
     Verdict.APPROVE: frozenset({EntryKind.REQUEST_APPROVED, EntryKind.REQUEST_VOTED, EntryKind.REQUEST_CHANGED}),
     Verdict.REVISE: frozenset({EntryKind.REQUEST_CHANGES_REQUESTED}),
+    Verdict.SKIP: frozenset({EntryKind.REQUEST_SKIPPED}),
     Verdict.REJECT: frozenset({EntryKind.REQUEST_REJECTED}),
 }
 """The entries of the audit log that a decision with a verdict leaves."""
@@ -167,7 +168,7 @@ def decision(
         digest=digest,
         origin=Origin(surface="web", place={"form": form}),
         assurance=Assurance.LINK,
-        edits={} if verdict is Verdict.REJECT else edits,
+        edits={} if verdict in (Verdict.SKIP, Verdict.REJECT) else edits,
         reason=reason or None,
         link=visit.token,
         browser=visit.browser,

@@ -72,7 +72,9 @@ def is_as_sent(request: RequestView, sent: SubmittedReview) -> bool:
         return False
     if (request.model.state is RequestState.CHANGES_REQUESTED) is not (sent.verdict is Verdict.REVISE):
         return False
-    if request.decision is None or sent.verdict is Verdict.REJECT:
+    if (request.model.state is RequestState.SKIPPED) is not (sent.verdict is Verdict.SKIP):
+        return False
+    if request.decision is None or sent.verdict in (Verdict.SKIP, Verdict.REJECT):
         return True
     after = {json_values.show_path(edit.path): edit.after for edit in request.decision.edits}
     content = request.model.content.value

@@ -214,6 +214,8 @@ def _add_step(
         if gate is not None and gate.at is ReviewPoint.BEFORE:
             graph.add(_gate(_asks("Approval", gate), gate, visit, requests[ReviewPoint.BEFORE]))
         graph.add(_box(label, visit))
+        if (failure := requests[ReviewPoint.FAILED]) is not None:
+            graph.add(_asked("What to do about the failure", failure))
         if gate is not None and gate.at is ReviewPoint.AFTER:
             graph.add(_gate(_asks("Approval of the result", gate), gate, visit, requests[ReviewPoint.AFTER]))
     if condition is not None:
@@ -242,10 +244,14 @@ def _box(label: str, visit: StepView | None) -> Element:
 
 def _gate(label: str, gate: Gate, visit: StepView | None, request: RequestView | None) -> Element:
     if request is not None:
-        state = request.model.state
-        words = states.request_words(state, is_form=request.model.subject.is_form)
-        return Element(kind="gate", label=label, status=words, tone=states.REQUEST_TONES[state])
+        return _asked(label, request)
     return Element(kind="gate", label=label, status=_unasked(gate, visit))
+
+
+def _asked(label: str, request: RequestView) -> Element:
+    state = request.model.state
+    words = states.request_words(state, request.model.subject)
+    return Element(kind="gate", label=label, status=words, tone=states.REQUEST_TONES[state])
 
 
 def _unasked(gate: Gate, visit: StepView | None) -> str:

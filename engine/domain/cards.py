@@ -22,6 +22,7 @@ class Tone(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     SENT_BACK = "sent-back"
+    SKIPPED = "skipped"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     DONE = "done"
@@ -47,7 +48,7 @@ class CardField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardAction:
-    verdict: Literal["approve", "edit", "revise", "reject"]
+    verdict: Literal["approve", "edit", "revise", "skip", "reject"]
     label: str
     confirm: str | None = None
     primary: bool = False

@@ -204,6 +204,8 @@ class AlreadyDecided(Refusal, frozen=True, kw_only=True):
     by: Person | None
     at: datetime
     by_you: bool = False
+    about_failure: bool = False
+    """Whether it asked what to do about a step that failed."""
 
 
 class CannotRate(Refusal, frozen=True, kw_only=True):
@@ -216,6 +218,10 @@ class CannotRevise(Refusal, frozen=True, kw_only=True):
     """Changes cannot be asked for. `rounds`: how often it was done before, or 0 if the gate does not offer it."""
 
     rounds: int = 0
+
+
+class CannotSkip(Refusal, frozen=True, kw_only=True):
+    """Only a step that failed can be skipped, and the request is not about a failure."""
 
 
 class AlreadyVoted(Refusal, frozen=True, kw_only=True):
@@ -297,6 +303,7 @@ class NoAnswerNeeded(Refusal, frozen=True, kw_only=True):
     state: RequestState
     by: str | None
     at: datetime
+    about_failure: bool = False
 
 
 class CannotTakeOver(Refusal, frozen=True, kw_only=True):

@@ -50,6 +50,8 @@ class StepStatus(StrEnum):
     """The step started runs of its own and waits for their ends."""
     OUTPUT_IN_REVIEW = "output_in_review"
     """The step has its output, and a request about that output is open."""
+    FAILURE_IN_REVIEW = "failure_in_review"
+    """The step failed, and people are asked what to do: try again, skip the step, or stop the run."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """The owner has to say whether the effect happened."""
     SUCCEEDED = "succeeded"
@@ -79,6 +81,8 @@ class RequestState(StrEnum):
     REJECTED = "rejected"
     CHANGES_REQUESTED = "changes_requested"
     """An approver asked for changes. An earlier step runs again, and a new request shows what it made."""
+    SKIPPED = "skipped"
+    """A step failed, and a person lets the run go on without it."""
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 
@@ -87,14 +91,17 @@ class Verdict(StrEnum):
     APPROVE = "approve"
     REVISE = "revise"
     """Ask for changes: the reason goes to an earlier step, which runs again."""
+    SKIP = "skip"
+    """Go on without a step that failed. To try it again is to approve, and to stop the run is to reject."""
     REJECT = "reject"
 
 
 class ReviewPoint(StrEnum):
-    """`gate.at`: approvers review the parameters before the step runs, or its output after."""
+    """What people are asked about: the parameters before the step runs, its output after, or its failure."""
 
     BEFORE = "before"
     AFTER = "after"
+    FAILED = "failed"
 
 
 class PolicyKind(StrEnum):
@@ -138,11 +145,14 @@ class AloneReason(StrEnum):
     """Each decision is confirmed with a fresh code or sign-in."""
     FORM = "form"
     """It is a form, which is filled in."""
+    FAILURE = "failure"
+    """It asks what to do about a step that failed."""
 
 
 class OnError(StrEnum):
     STOP = "stop"
     CONTINUE = "continue"
+    ASK = "ask"
 
 
 class EmailPolicy(StrEnum):

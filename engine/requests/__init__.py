@@ -25,6 +25,7 @@ from engine.requests.edits import (
     missing,
     read_text_edits,
 )
+from engine.requests.failure_request import MAY_HAVE_HAPPENED, open_failure
 from engine.requests.identification import ASK_FOR_CHANGES, label_of_verdict, meaning
 from engine.requests.mentions import by_name, is_account, mentioned
 from engine.requests.model import (
@@ -88,6 +89,7 @@ __all__ = [
     "MAX_EDITED",
     "MAX_NOTES",
     "MAX_OPEN",
+    "MAY_HAVE_HAPPENED",
     "NOTE_LENGTH",
     "OWNER_INSTEAD",
     "QUESTION_LENGTH",
@@ -143,6 +145,7 @@ __all__ = [
     "names_of",
     "newcomer",
     "obstacle",
+    "open_failure",
     "open_places",
     "open_request",
     "places_of",

@@ -17,6 +17,7 @@ from engine.domain import (
     Approver,
     Cancelled,
     CannotRevise,
+    CannotSkip,
     Changed,
     Decide,
     DecideAlone,
@@ -84,6 +85,7 @@ def decide(
         or _check_turn(request, approver, command)
         or _check_together(request, command)
         or _check_revise(request, command)
+        or _check_skip(request, command)
         or _check_reason(request, command)
         or check_with_decision(request, command)
     )
@@ -98,6 +100,8 @@ def decide(
             return needs_code
         # A rejection ignores any edits that came with it.
         return Ruling(state=RequestState.REJECTED, approver=approver, reason=reason or None)
+    if command.verdict is Verdict.SKIP:
+        return needs_code or Ruling(state=RequestState.SKIPPED, approver=approver, reason=reason or None)
     # Edited content gets a digest of its own, so the content before the edits is checked here.
     request.subject.check(request.content, request.digest)
     applied = apply_edits(request, command.edits, kind=kind)
@@ -204,9 +208,15 @@ def check_open(request: Request, person: Person, now: datetime) -> Refusal | Non
         return Expired(at=expires_at) if expires_at is not None and request.deadlines.is_past_due(now) else None
     assert request.closed_at is not None
     match request.state:
-        case RequestState.APPROVED | RequestState.REJECTED | RequestState.CHANGES_REQUESTED:
+        case RequestState.APPROVED | RequestState.REJECTED | RequestState.CHANGES_REQUESTED | RequestState.SKIPPED:
             by_you = request.closed_by is not None and request.closed_by.id == person.id
-            return AlreadyDecided(state=request.state, by=request.closed_by, at=request.closed_at, by_you=by_you)
+            return AlreadyDecided(
+                state=request.state,
+                by=request.closed_by,
+                at=request.closed_at,
+                by_you=by_you,
+                about_failure=request.subject.is_failure,
+            )
         case RequestState.EXPIRED:
             return Expired(at=request.closed_at)
         case RequestState.CANCELLED:
@@ -254,6 +264,10 @@ def _check_revise(request: Request, command: Decide) -> Refusal | None:
     if command.verdict is not Verdict.REVISE or (request.revision is not None and request.revision.left > 0):
         return None
     return CannotRevise(rounds=request.revision.rounds if request.revision is not None else 0)
+
+
+def _check_skip(request: Request, command: Decide) -> Refusal | None:
+    return CannotSkip() if command.verdict is Verdict.SKIP and not request.subject.is_failure else None
 
 
 def _check_reason(request: Request, command: Decide) -> Refusal | None:

@@ -64,7 +64,7 @@ def apply_edits(
             for editable in missing(request, approved)
             if not _is_null(editable, values.get(path := json_values.show_path(editable.path), ""))
         }
-    elif edits and request.subject.at is ReviewPoint.BEFORE:
+    elif edits and _shows_params(request):
         errors = invalid_params(kind, approved)
     return _invalid_edits(errors, by_path) if errors else (tuple(edits), approved)
 
@@ -98,7 +98,12 @@ def _read_edits(
 
 def _is_address(request: Request, editable: Editable, kind: StepKind) -> bool:
     """Return whether the place holds a web address that the step is about to call."""
-    return request.subject.at is ReviewPoint.BEFORE and editable.path[0] in kind.address_params
+    return _shows_params(request) and editable.path[0] in kind.address_params
+
+
+def _shows_params(request: Request) -> bool:
+    """Return whether the content is what the step is called with, and not what it made."""
+    return request.subject.at is not ReviewPoint.AFTER
 
 
 def _read_edit(editable: Editable, raw: Value, before: Value, *, is_address: bool) -> list[Edit]:

@@ -19,6 +19,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.requests.model import Request
+from engine.workflowfile.workflow import SKIP, STOP, TRY_AGAIN
 
 Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion | GiveRating
 """A command that says who gives it, and how sure that is."""
@@ -80,7 +81,8 @@ def _sign_in_for(command: Identified) -> Refusal:
 
 def label_of_verdict(verdict: Verdict, approve: str, reject: str) -> str:
     """Return the words on the button of a verdict. `approve`, `reject`: the labels of a request."""
-    return {Verdict.APPROVE: approve, Verdict.REJECT: reject}.get(verdict, ASK_FOR_CHANGES)
+    labels = {Verdict.APPROVE: approve, Verdict.REVISE: ASK_FOR_CHANGES, Verdict.SKIP: SKIP, Verdict.REJECT: reject}
+    return labels[verdict]
 
 
 def meaning(label: str, title: str) -> str:
@@ -92,6 +94,9 @@ ASK_FOR_CHANGES: Final = "Ask for changes"
 """The words on the button of the verdict `revise`."""
 _SAID: Final = {
     ASK_FOR_CHANGES: "Asked for changes",
+    TRY_AGAIN: "Tried again",
+    SKIP: "Skipped",
+    STOP: "Stopped",
     "Approve": "Approved",
     "Reject": "Rejected",
     "Submit": "Submitted",

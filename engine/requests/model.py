@@ -57,6 +57,11 @@ class Subject(Struct, frozen=True, kw_only=True):
         """Whether approvers fill in the content, instead of approving it."""
         return self.uses == FORM
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether people are asked what to do about a failure of the step."""
+        return self.at is ReviewPoint.FAILED
+
     def digest(self, content: Params) -> str:
         """Return the SHA-256 of subject and content, which ties decision and effect to the content that was shown."""
         return json_values.digest(
@@ -210,6 +215,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """Whether those who decide are asked for a rating and a comment."""
     revision: RevisionOffer | None = None
     """Whether changes can be asked for, and how often they were, if the gate offers it."""
+    edited_before: tuple[str, ...] = ()
+    """The ids of the people who changed the content before the request opened, after an earlier call failed."""
     ratings: tuple[Rating, ...] = ()
     """The ratings so far, the oldest first."""
     question_rule: QuestionRule = QUESTIONS
@@ -239,7 +246,7 @@ class Request(Struct, frozen=True, kw_only=True):
         if not self.separation.editor:
             return frozenset()
         asked = self.revision.authors if self.revision is not None else ()
-        return frozenset([*(change.person.id for change in self.changes), *asked])
+        return frozenset([*(change.person.id for change in self.changes), *asked, *self.edited_before])
 
     @property
     def tally(self) -> Tally:

@@ -92,6 +92,10 @@ class Opening(Struct, frozen=True, kw_only=True):
     questions: QuestionRule = QUESTIONS
     feedback: bool = False
     revision: RevisionOffer | None = None
+    edited_before: tuple[str, ...] = ()
+    """The ids of the people who changed the content before, after an earlier call failed."""
+    attempt: int = 0
+    """The call about whose failure it asks."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -359,7 +363,7 @@ def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iter
 
 def _content_of(gate: Gate, step: Step, content: Params) -> Mapping[str, Field | None]:
     """Return the values that people may edit if the gate does not say: those that the step marks as content."""
-    if gate.at is ReviewPoint.BEFORE:
+    if gate.at is not ReviewPoint.AFTER:
         return step.kind.content(content.value)
     params = step.params.value
     declared = step.kind.output_fields(params) if isinstance(params, dict) else {}

@@ -153,7 +153,9 @@ def _check_needed(request: Request, now: datetime) -> Refusal | None:
     if request.state is not RequestState.PENDING:
         assert request.closed_at is not None
         by = request.closed_by.label if request.closed_by is not None else None
-        return NoAnswerNeeded(state=request.state, by=by, at=request.closed_at)
+        return NoAnswerNeeded(
+            state=request.state, by=by, at=request.closed_at, about_failure=request.subject.is_failure
+        )
     expires_at = request.deadlines.expires_at
     if expires_at is not None and request.deadlines.is_past_due(now):
         return NoAnswerNeeded(state=RequestState.EXPIRED, by=None, at=expires_at)

@@ -79,14 +79,19 @@ def circle(
 
 
 def without_authors(
-    named: Sequence[Approver], authors: Collection[str]
+    named: Sequence[Approver], authors: Collection[str], editors: Collection[str] = ()
 ) -> tuple[tuple[Approver, ...], tuple[str, ...]]:
-    """Return the approvers who did not ask for the changes in what is shown now, and a note about each of the others.
+    """Return the approvers whose wording is not in what is shown now, and a note about each of the others.
 
-    `authors`: the ids of the people who asked, where the gate excludes editors.
+    `authors`: the ids of the people who asked for changes, and `editors`: of those who changed it after a failure,
+    where the gate excludes editors.
     """
-    own = [approver for approver in named if approver.person.id in authors]
-    notes = (f"{approver.person.label} asked for these changes, so others decide." for approver in own)
+    own = [approver for approver in named if approver.person.id in {*authors, *editors}]
+    notes = (
+        f"{approver.person.label} {'changed this' if approver.person.id in editors else 'asked for these changes'}, "
+        "so others decide."
+        for approver in own
+    )
     return tuple(approver for approver in named if approver not in own), tuple(notes)
 
 

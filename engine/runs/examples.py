@@ -20,7 +20,19 @@ from engine.json_values import Value
 from engine.requests import Opening, Request, Revision
 from engine.runs.items import Lane
 from engine.runs.listed_items import ListedItems
-from engine.runs.state import ChildRun, LanePlace, LanesOrder, Progress, ReviewResult, RunOrder, RunState, StepOutput
+from engine.runs.state import (
+    ChildRun,
+    Effect,
+    LanePlace,
+    LanesOrder,
+    Outcome,
+    Progress,
+    ReviewResult,
+    RunOrder,
+    RunState,
+    StepFailure,
+    StepOutput,
+)
 from engine.runs.state_machine import proceed, record
 from engine.workflowfile import Workflow
 from engine.workflowfile.workflow import Example, ExampleAnswer
@@ -38,7 +50,10 @@ class _WrongExample(Exception):
 
 @dataclass(slots=True)
 class _PlayedRun:
-    """One run of an example. `asked`: who was asked, by step; `called`: the steps that called something, in order."""
+    """One run of an example. `asked`: who was asked, by step; `called`: the steps that called something, in order.
+
+    `failures`: the steps about whose failure people were asked, in order; `failed`: the call of each visit that it was.
+    """
 
     workflow: Workflow
     example: Example
@@ -46,6 +61,8 @@ class _PlayedRun:
     now: datetime
     asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
     called: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    failed: dict[tuple[str, int], int] = field(default_factory=dict)
     error: str | None = None
     items: ListedItems | None = None
 
@@ -62,10 +79,7 @@ class _PlayedRun:
                 self._answer(progress.opening)
                 progress = self._proceed()
             elif progress.effect is not None:
-                step = progress.effect.step.id
-                self.called.append(step)
-                output = StepOutput(dict(self.example.outputs.get(step, {})))
-                progress = record(self.workflow, self.state, output, now=self.now)
+                progress = record(self.workflow, self.state, self._call(progress.effect), now=self.now)
             elif progress.ready_at is not None:
                 self.now = max(self.now, progress.ready_at)
                 progress = self._proceed()
@@ -76,9 +90,12 @@ class _PlayedRun:
 
     def _run_below(self, order: RunOrder) -> Progress:
         """Let a step run another workflow, which returns what the example says."""
+        earlier = self.called.count(order.step)
         self.called.append(order.step)
-        output = dict(self.example.outputs.get(order.step, {}))
-        child = ChildRun(run=order.step, title=order.workflow, status=RunStatus.SUCCEEDED, output=output)
+        output, errors = dict(self.example.outputs.get(order.step, {})), self.example.failures.get(order.step, ())
+        status = RunStatus.FAILED if earlier < len(errors) else RunStatus.SUCCEEDED
+        error = errors[earlier] if earlier < len(errors) else None
+        child = ChildRun(run=order.step, title=order.workflow, status=status, output=output, error=error)
         self.state = replace(self.state, started={**self.state.started, (order.step, order.visit): child})
         return self._proceed()
 
@@ -104,6 +121,17 @@ class _PlayedRun:
     def _proceed(self) -> Progress:
         return proceed(self.workflow, self.state, now=self.now, may_start_runs=True)
 
+    def _call(self, effect: Effect) -> Outcome:
+        """Return what this call of a step returns in the example, or how it fails."""
+        step = effect.step.id
+        earlier = self.called.count(step)
+        self.called.append(step)
+        self.state = replace(self.state, asked_attempt=self.failed.get((step, effect.visit), 0))
+        errors = self.example.failures.get(step, ())
+        if earlier < len(errors):
+            return StepFailure(message=errors[earlier])
+        return StepOutput(dict(self.example.outputs.get(step, {})))
+
     def _apply(self, progress: Progress) -> None:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
         self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
@@ -126,12 +154,13 @@ class _PlayedRun:
     def _answer(self, opening: Opening) -> None:
         """Put the answer of the example to a request into the state, as a decision would."""
         step = opening.subject.step
-        self.asked[step] = tuple(reference.rule for reference in opening.references)
-        answer = self._given(step)
+        named = (*self.asked.get(step, ()), *(reference.rule for reference in opening.references))
+        self.asked[step] = tuple(dict.fromkeys(named))
+        answer = self._failure_answer(opening) if opening.subject.is_failure else self._given(step)
         content, edited = self._edited(opening, answer)
         self.state = replace(
             self.state,
-            review=_review(opening, answer, content),
+            review=_review(opening, answer, content, edited=edited),
             decisions={**self.state.decisions, **self._decided(opening, answer, edited=edited)},
             revisions=(*self.state.revisions, *self._revision(opening, answer, content)),
         )
@@ -139,13 +168,26 @@ class _PlayedRun:
     def _decided(self, opening: Opening, answer: ExampleAnswer, *, edited: bool) -> dict[str, tuple[int, Value]]:
         """Return the decision by its step, with the visit that it is about; nothing for an answer that is none."""
         decision = _decision(answer, self.now, edited=edited)
-        return {} if decision is None else {opening.subject.step: (opening.subject.visit, decision)}
+        return (
+            {}
+            if decision is None or opening.subject.is_failure
+            else {opening.subject.step: (opening.subject.visit, decision)}
+        )
 
     def _given(self, step: str) -> ExampleAnswer:
         """Return the answer of the example in this round."""
-        answers = self.example.answers.get(step, (ExampleAnswer(),))
+        answers = [answer for answer in self.example.answers.get(step, ()) if not answer.about_failure]
         rounds = sum(revision.step == step for revision in self.state.revisions)
-        return answers[min(rounds, len(answers) - 1)]
+        return answers[min(rounds, len(answers) - 1)] if answers else ExampleAnswer()
+
+    def _failure_answer(self, opening: Opening) -> ExampleAnswer:
+        """Return the answer of the example to this failure of a step; if it has none left, the run stops."""
+        step = opening.subject.step
+        earlier = self.failures.count(step)
+        self.failures.append(step)
+        self.failed[step, opening.subject.visit] = opening.attempt
+        answers = [answer for answer in self.example.answers.get(step, ()) if answer.about_failure]
+        return answers[earlier] if earlier < len(answers) else ExampleAnswer(state=RequestState.REJECTED)
 
     def _revision(self, opening: Opening, answer: ExampleAnswer, content: Params) -> Iterator[Revision]:
         if answer.state is not RequestState.CHANGES_REQUESTED:
@@ -187,9 +229,14 @@ def _request(opening: Opening, now: datetime) -> Request:
     )
 
 
-def _review(opening: Opening, answer: ExampleAnswer, content: Params) -> ReviewResult:
-    digest = opening.subject.digest(content)
-    return ReviewResult(state=answer.state, content=content, digest=digest, on_expiry=opening.on_expiry)
+def _review(opening: Opening, answer: ExampleAnswer, content: Params, *, edited: bool) -> ReviewResult:
+    return ReviewResult(
+        state=answer.state,
+        content=content,
+        digest=opening.subject.digest(content),
+        on_expiry=opening.on_expiry,
+        edited_by=(_APPROVER, _APPROVER) if edited and opening.subject.is_failure else None,
+    )
 
 
 def _decision(answer: ExampleAnswer, now: datetime, *, edited: bool) -> dict[str, Value] | None:

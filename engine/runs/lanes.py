@@ -135,13 +135,13 @@ class LaneTransition(Transition):
 
     # -- what belongs to the item --
 
-    def _enter(self, step: Step) -> None:
+    def enter(self, step: Step) -> None:
         item = self.item
         if item is None or item.params is None:
-            super()._enter(step)
+            super().enter(step)
         else:
             # Exactly what was reviewed. Its conditions were evaluated then as well.
-            self._begin(step, self.new_visit(step, self.visits.get(step.id)), item.params, item.digest)
+            self.begin(step, self.new_visit(step, self.visits.get(step.id)), item.params, item.digest)
 
     def new_visit(self, step: Step, previous: Visit | None) -> Visit:
         visit = super().new_visit(step, previous)

@@ -121,12 +121,17 @@ class RunChanges:
         self.end(RunStatus.FAILED, why)
 
     def fail(self, step: Step, visit: Visit, message: str) -> None:
+        """Fail a step: the run goes on or ends, as the file says. One that asks people calls `fail_or_ask` instead."""
         visit = replace(visit, status=StepStatus.FAILED, error=message, ended_at=self.now, wakes_at=None)
         self.put(visit, EntryKind.STEP_FAILED, error=message)
         if step.on_error is OnError.CONTINUE:
             self.pass_over(step)
         else:
-            self.end(RunStatus.FAILED, f"Step “{step.label}” failed: {message}")
+            self.end_failed(step, message)
+
+    def end_failed(self, step: Step, message: str) -> None:
+        """End the run at a step that failed."""
+        self.end(RunStatus.FAILED, f"Step “{step.label}” failed: {message}")
 
     def park(self, visit: Visit, message: str) -> None:
         """Stop the run until its owner says what became of the effect."""

@@ -21,7 +21,9 @@ MAX_OUTPUT: Final = 1_500_000
 """Maximum size of the output of one step, in characters of JSON. Larger data belongs in a file store."""
 
 
-_WITH_PARAMS: Final = frozenset({StepStatus.READY, StepStatus.SLEEPING, StepStatus.IN_RUNS})
+_WITH_PARAMS: Final = frozenset(
+    {StepStatus.READY, StepStatus.SLEEPING, StepStatus.IN_RUNS, StepStatus.FAILURE_IN_REVIEW}
+)
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -58,6 +60,8 @@ class ReviewResult(Struct, frozen=True, kw_only=True):
     on_expiry: OnExpiry = OnExpiry.STOP
     as_asked: Params | None = None
     """The content when the request opened, if approvers changed it and too few of them approved that."""
+    edited_by: tuple[str, str] | None = None
+    """The id and the name of the person who edited the content with an answer to a failure."""
 
 
 class ChildRun(Struct, frozen=True, kw_only=True):
@@ -123,6 +127,8 @@ class RunState(Struct, frozen=True, kw_only=True):
     """Whose items the run works on, if it is a lane."""
     started: Mapping[tuple[str, int], ChildRun | NotStarted] = field(default_factory=dict)
     """The runs that this unit of work started, or could not start, by the step and visit of their orders."""
+    asked_attempt: int = 0
+    """The call in the current visit about whose failure people were asked last. Loaded only where they can be asked."""
     cancelled: bool = False
 
 

@@ -17,7 +17,7 @@ from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
 from engine.runs import child_runs, items
-from engine.runs.run_changes import RunChanges
+from engine.runs.failure_reviews import FailureReviews
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
 from engine.workflowfile.grammar import OTHERWISE
@@ -30,12 +30,15 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 # Module names, because they are read at each step, and reading a member of an enum class takes longer.
 _EFFECT, _SLEEP, _RUNS = Nature.EFFECT, Nature.SLEEP, Nature.RUNS
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
+_ASKED: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.FAILURE_IN_REVIEW})
 _ENDS: Final = {RequestState.REJECTED: RunStatus.REJECTED, RequestState.EXPIRED: RunStatus.EXPIRED}
 """How a run ends whose request was not approved. In any other state, the run is cancelled."""
+_CANCELLED: Final = {StepStatus.FAILURE_IN_REVIEW: StepStatus.FAILED}
+"""Statuses of a step in a run that is cancelled, where it is not simply stopped."""
 _AfterReview = Callable[[Step, Visit, ReviewResult], None]
 
 
-class Transition(RunChanges):
+class Transition(FailureReviews):
     """Moves a run forward in memory. Each private method makes one transition of the current visit."""
 
     # -- from step to step --
@@ -63,11 +66,9 @@ class Transition(RunChanges):
     def _advance(self, step: Step, visit: Visit | None) -> None:
         if visit is None or visit.status in _OVER:
             # The run came back to the step, or jumped to it again.
-            self._enter(step)
-        elif visit.status is StepStatus.IN_REVIEW:
-            self._after_review(step, visit, self._begin_reviewed)
-        elif visit.status is StepStatus.OUTPUT_IN_REVIEW:
-            self._after_review(step, visit, self._accept_output)
+            self.enter(step)
+        elif visit.status in _ASKED:
+            self._after_request(step, visit)
         elif visit.status is StepStatus.READY:
             self._go(step, visit)
         elif visit.status is StepStatus.PREPARING:
@@ -77,7 +78,7 @@ class Transition(RunChanges):
         elif visit.status is StepStatus.STARTED:
             self._recover(step, visit)
         elif visit.status is StepStatus.RETRYING:
-            self._when_awake(visit, lambda: self._call(step, visit))
+            self._when_awake(visit, lambda: self.call(step, visit))
         elif visit.status is StepStatus.SLEEPING:
             self._when_awake(visit, lambda: self._produce(step, visit))
         else:
@@ -86,7 +87,7 @@ class Transition(RunChanges):
 
     # -- entering a step, and its gate --
 
-    def _enter(self, step: Step) -> None:
+    def enter(self, step: Step) -> None:
         visit = self.new_visit(step, self.visits.get(step.id))
         names = self.scope.names(self.visits, self.cursor)
         try:
@@ -99,17 +100,16 @@ class Transition(RunChanges):
                 return
             params = resolve_params(step.params, names)
         except ExpressionError as error:
-            self.fail(step, visit, str(error))
+            self.fail_or_ask(step, visit, str(error))
             return
         problems = requests.invalid_params(step.kind, params)
         if problems:
-            self.fail(
-                step, visit, " ".join(about(f"“{end_in_words(path)}”", problem) for path, problem in problems.items())
-            )
+            wrong = (about(f"“{end_in_words(path)}”", problem) for path, problem in problems.items())
+            self.fail_or_ask(step, replace(visit, params=params), " ".join(wrong))
         elif step.body is not None:
             self._prepare(step, visit)
         elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
-            self._begin(step, visit, params, None)
+            self.begin(step, visit, params, None)
 
     def _prepare(self, step: Step, visit: Visit) -> None:
         """Let the items of a foreach be written down, part by part, before anything is asked or done."""
@@ -130,7 +130,7 @@ class Transition(RunChanges):
         content = items.reviewed_content(listed) if step.gate is not None else Params({})
         names = self.scope.names(self.visits, self.cursor)
         if not listed.waiting or not self._try_open(step, visit, ReviewPoint.BEFORE, content, names):
-            self._begin(step, visit, content, None)
+            self.begin(step, visit, content, None)
 
     def _branch(self, step: Step, visit: Visit, names: dict[str, Value]) -> None:
         """Go on with the first path whose condition is true, or after the branch if there is none."""
@@ -172,7 +172,28 @@ class Transition(RunChanges):
         self.put(replace(visit, status=status))
         self.wait(RunStatus.WAITING, None)
 
+    def open_edited(self, gate: Gate, step: Step, visit: Visit, review: ReviewResult) -> None:
+        """Open the gate of a step for what a person changed after a failure, whatever its condition says.
+
+        The condition was about the values before the change, and a change is another proposal.
+        """
+        assert review.edited_by is not None
+        person, name = review.edited_by
+        names = self.scope.names(self.visits, self.cursor)
+        content = replace(review.content, context={})
+        self._open(gate, step, visit, content, names, f"{name} changed this after the step had failed.")
+        if self.opening is not None:
+            self.opening = replace(self.opening, edited_before=(person,))
+
     # -- after a request --
+
+    def _after_request(self, step: Step, visit: Visit) -> None:
+        if visit.status is StepStatus.FAILURE_IN_REVIEW:
+            self.after_failure(step, visit)
+        elif visit.status is StepStatus.IN_REVIEW:
+            self._after_review(step, visit, self._begin_reviewed)
+        else:
+            self._after_review(step, visit, self._accept_output)
 
     def _after_review(self, step: Step, visit: Visit, after: _AfterReview) -> None:
         review = self.review
@@ -212,7 +233,7 @@ class Transition(RunChanges):
         return replace(review, content=review.as_asked, digest=subject.digest(review.as_asked))
 
     def _begin_reviewed(self, step: Step, visit: Visit, review: ReviewResult) -> None:
-        self._begin(step, visit, review.content, review.digest)
+        self.begin(step, visit, review.content, review.digest)
 
     def _accept_output(self, step: Step, visit: Visit, review: ReviewResult) -> None:
         try:
@@ -224,11 +245,11 @@ class Transition(RunChanges):
 
     # -- running a step --
 
-    def _begin(self, step: Step, visit: Visit, params: Params, digest: str | None) -> None:
+    def begin(self, step: Step, visit: Visit, params: Params, digest: str | None) -> None:
         visit = replace(visit, params=params, digest=digest, started_at=self.now)
         nature = step.kind.nature
         if nature is _EFFECT:
-            self._call(step, visit)
+            self.call(step, visit)
             return
         try:
             if digest is not None:
@@ -241,21 +262,21 @@ class Transition(RunChanges):
             else:
                 self._produce(step, visit)
         except (Tampered, InvalidValue) as error:
-            self.fail(step, visit, str(error))
+            self.fail_or_ask(step, visit, str(error))
 
     def _go(self, step: Step, visit: Visit) -> None:
         """Go on with a visit about which nothing is left to ask."""
         if step.kind.nature is _RUNS:
             assert visit.params is not None
-            self._begin(step, visit, visit.params, visit.digest)
+            self.begin(step, visit, visit.params, visit.digest)
         else:
-            self._call(step, visit)
+            self.call(step, visit)
 
     def _start_run(self, step: Step, visit: Visit) -> None:
         """Let the step start its run, or say that it has, or why it cannot."""
         started = self.state.started.get((step.id, visit.visit))
         if isinstance(started, NotStarted):
-            self.fail(step, visit, started.message)
+            self.fail_or_ask(step, visit, started.message)
         elif started is not None:
             visit = replace(visit, status=StepStatus.IN_RUNS, attempt=visit.attempt + 1)
             self.put(visit, EntryKind.STEP_STARTED, attempt=visit.attempt, child=started.run)
@@ -278,7 +299,7 @@ class Transition(RunChanges):
         elif child.status is RunStatus.SUCCEEDED:
             self._complete(step, visit, child_runs.output_of(child))
         else:
-            self.fail(step, visit, child_runs.failure_of(child))
+            self.fail_or_ask(step, visit, child_runs.failure_of(child))
 
     def _after_items(self, step: Step, visit: Visit) -> None:
         assert self.state.items is not None
@@ -288,7 +309,7 @@ class Transition(RunChanges):
         else:
             self._complete(step, visit, items.output_of(self.state.items))
 
-    def _call(self, step: Step, visit: Visit) -> None:
+    def call(self, step: Step, visit: Visit) -> None:
         params = visit.params
         assert params is not None
         if not self.may_run_effects:
@@ -321,7 +342,7 @@ class Transition(RunChanges):
     def _recover(self, step: Step, visit: Visit) -> None:
         """Handle a visit that was started and has no lease: the process died between the call and its record."""
         if self.is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:
-            self._call(step, visit)
+            self.call(step, visit)
         else:
             self.park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")
 
@@ -338,9 +359,10 @@ class Transition(RunChanges):
         if failure.unknown and not self.is_repeatable(step, visit):
             self.park(visit, failure.message)
             return
-        delay = None if failure.final else step.retry.delay(visit.attempt)
+        # A person who said to try again begins the attempts anew.
+        delay = None if failure.final else step.retry.delay(visit.attempt - self.state.asked_attempt)
         if delay is None:
-            self.fail(step, visit, failure.message)
+            self.fail_or_ask(step, visit, failure.message)
             return
         wakes_at = self.now + max(delay, min(failure.retry_after or delay, MAX_RETRY_AFTER))
         visit = replace(visit, status=StepStatus.RETRYING, wakes_at=wakes_at, error=failure.message)
@@ -352,14 +374,14 @@ class Transition(RunChanges):
         if answer is ResumeAnswer.DONE:
             self._complete(step, visit, output)
         elif answer is ResumeAnswer.REPEAT:
-            self._call(step, replace(visit, error=None))
+            self.call(step, replace(visit, error=None))
         else:
             self.stop_unknown(step, visit)
 
     def try_again(self) -> None:
         """Visit the step again at which the run failed: with a new key for its effect, and its gate opens anew."""
         step, _ = self.current()
-        self._enter(step)
+        self.enter(step)
 
     def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
@@ -377,7 +399,7 @@ class Transition(RunChanges):
         error = None
         if step is not None and visit is not None and visit.ended_at is None:
             is_unknown = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
-            status = StepStatus.OUTCOME_UNKNOWN if is_unknown else StepStatus.STOPPED
+            status = StepStatus.OUTCOME_UNKNOWN if is_unknown else _CANCELLED.get(visit.status, StepStatus.STOPPED)
             if is_unknown:
                 error = f"The run was cancelled before it was clear whether “{step.label}” happened."
             self.put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)

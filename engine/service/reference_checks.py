@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from engine import references
 from engine.delivery.recipients import Recipients
+from engine.domain import ReviewPoint
 from engine.expressions import Template, find_value_sources
 from engine.name_lists import join_names
 from engine.ports import Resolution
 from engine.references import Reference
-from engine.workflowfile import Gate, Workflow
+from engine.workflowfile import Gate, Step, Workflow
 
 _NO_ACCOUNT: Final = (
     "{} has no Slack account, and people sign in with Slack to decide here. "
@@ -82,16 +83,22 @@ def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:
 
 def _references_of_gates(workflow: Workflow) -> Iterator[NamedReference]:
     for step in workflow.steps:
-        for template in step.gate.people if step.gate is not None else ():
-            for text in _literals(template):
-                reference = references.parse(text)
-                if reference is not None:
-                    signs_in = step.gate is not None and step.gate.needs_account
-                    yield NamedReference(f"The gate of step {step.id}", reference, signs_in=signs_in)
-        if step.gate is not None and (owner := _signing_owner(workflow, step.gate)) is not None:
-            yield NamedReference(f"The gate of step {step.id}", owner, signs_in=True)
-        if step.gate is not None and (place := step.gate.ways.post_to) is not None:
-            yield NamedReference(f"The gate of step {step.id}", Reference(references.PLACE, place, place))
+        for gate in step.gates:
+            yield from _references_of(workflow, step, gate)
+
+
+def _references_of(workflow: Workflow, step: Step, gate: Gate) -> Iterator[NamedReference]:
+    is_failure = gate.at is ReviewPoint.FAILED
+    subject = f"{'`approvers`' if is_failure else 'The gate'} of step {step.id}"
+    for template in gate.people:
+        for text in _literals(template):
+            reference = references.parse(text)
+            if reference is not None:
+                yield NamedReference(subject, reference, signs_in=gate.needs_account)
+    if (owner := _signing_owner(workflow, gate)) is not None:
+        yield NamedReference(subject, owner, signs_in=True)
+    if (place := gate.ways.post_to) is not None:
+        yield NamedReference(subject, Reference(references.PLACE, place, place))
 
 
 def _signing_owner(workflow: Workflow, gate: Gate) -> Reference | None:

@@ -13,7 +13,7 @@ from engine.domain import Person, RequestState
 from engine.identifiers import end_in_words
 from engine.read_models import DecisionView, Signature
 from engine.requests import Edit, Request, merged_edits
-from engine.store import request_model
+from engine.store import edit_columns
 
 
 def closing(row: Row[Any], decisions: Sequence[Row[Any]]) -> Row[Any] | None:
@@ -81,5 +81,5 @@ def _edits(text: str, request: Request) -> list[Edit]:
             json_values.look(request.content.value, path),
             after,
         )
-        for path, after in request_model.read_edits(text).items()
+        for path, after in edit_columns.read(text).items()
     ]

@@ -44,6 +44,7 @@ _DECIDED: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.APPROVED.value: ("request.approved", "request.voted", _CHANGED),
     RequestState.REJECTED.value: ("request.rejected",),
     RequestState.CHANGES_REQUESTED.value: ("request.changes_requested",),
+    RequestState.SKIPPED.value: ("request.skipped",),
 }
 """The entries that tell of a decision, by its verdict. A change tells of one unless its person may not approve it."""
 _ENDED: Final = frozenset(f"run.{status.value}" for status in RunStatus if status.ended)
@@ -51,6 +52,7 @@ _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.APPROVED.value: ("request.approved", "request.expired"),
     RequestState.REJECTED.value: ("request.rejected", "request.expired"),
     RequestState.CHANGES_REQUESTED.value: ("request.changes_requested",),
+    RequestState.SKIPPED.value: ("request.skipped",),
     RequestState.CANCELLED.value: ("request.withdrawn",),
 }
 """The entries that close a request, by its state; all other closed states come from its expiry."""

@@ -25,10 +25,21 @@ from engine.domain import (
 )
 from engine.domain.statuses import by_value
 from engine.fields import Field
-from engine.json_values import Path, Value
+from engine.json_values import Value
 from engine.requests import Editable, Request, Revision, Subject
 from engine.runs import ReviewResult, Visit
-from engine.store import asked_ways, deadline_columns, people, questions, ratings, revisions, votes, workflows
+from engine.store import (
+    asked_ways,
+    deadline_columns,
+    edit_columns,
+    failure_requests,
+    people,
+    questions,
+    ratings,
+    revisions,
+    votes,
+    workflows,
+)
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -140,8 +151,12 @@ _DECISIONS = Statement(
             (_decision.c.request == _request.c.id) & (_decision.c.content_version == _request.c.content_version),
         )
     )
-    # Approvals that others did not join are no decision.
-    .where(_request.c.run == bindparam("run"), _request.c.state == _decision.c.verdict)
+    # Approvals that others did not join are no decision, and an answer to a failure is none about the proposal.
+    .where(
+        _request.c.run == bindparam("run"),
+        _request.c.state == _decision.c.verdict,
+        _request.c.at != ReviewPoint.FAILED.value,
+    )
     # Of several approvals the one that closed it comes last. Their times do not say which: they may be the same, and
     # a clock may have been set back between them.
     .order_by(_request.c.visit, _decision.c.person == _request.c.closed_by, _decision.c.decided_at, _decision.c.id)
@@ -238,6 +253,7 @@ def read_request(
         question_rule=questions.read_rule(details),
         feedback=details.get(ratings.ASKED, False),
         revision=revisions.read(details),
+        edited_before=failure_requests.read_editors(details),
     )
 
 
@@ -295,7 +311,7 @@ def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: 
         before = votes.load_values_before(connection, row.id)
         as_asked = replace(content, value=json_values.replace_all(content.value, before))
     if row.edits is not None:
-        content = replace(content, value=_edited(content.value, row.edits))
+        content = replace(content, value=edit_columns.edited(content.value, row.edits))
     return ReviewResult(
         state=_STATES[row.state],
         content=content,
@@ -337,7 +353,7 @@ def load_revision(connection: Connection, request: Request) -> Revision | None:
 def _revision(connection: Connection, row: Any) -> Revision:
     record = cast("dict[str, Any]", json_values.loads(row.record))
     edits = votes.load_new_values(connection, row.id) if row.content_version > 1 else {}
-    edits |= read_edits(row.edits) if row.edits is not None else {}
+    edits |= edit_columns.read(row.edits) if row.edits is not None else {}
     content = Params.from_value(json_values.loads(row.content))
     return Revision(
         step=row.step,
@@ -371,12 +387,3 @@ def _decision_value(row: Any) -> dict[str, Value]:
 def _address(addresses: list[str], acted_as: str) -> str:
     """Return the person's email address, or else the account that decided."""
     return next((address for address in addresses if ":" not in address), acted_as.removeprefix("slack:"))
-
-
-def _edited(value: dict[str, Value], edits: str) -> dict[str, Value]:
-    return cast("dict[str, Value]", json_values.replace_all(value, read_edits(edits)))
-
-
-def read_edits(text: str) -> dict[Path, Value]:
-    """Return the new values of a decision by path; the old ones are in the request."""
-    return {tuple(edit["path"]): edit["after"] for edit in cast("list[Any]", json_values.loads(text))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, cast
 
 from msgspec import structs
@@ -15,7 +16,7 @@ from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestSt
 from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
-from engine.store import decision_views, people, questions, ratings, request_model, run_queries, votes
+from engine.store import decision_views, failure_requests, people, questions, ratings, request_model, run_queries, votes
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.people_tables import PersonRow
@@ -75,7 +76,10 @@ _ASKING = Statement(
     .order_by(_request.c.id)
     .limit(bindparam("most"))
 )
-_TELLING = frozenset({StepStatus.FAILED, StepStatus.SLEEPING, StepStatus.STOPPED, StepStatus.OUTCOME_UNKNOWN})
+_TELLING = frozenset(
+    {StepStatus.FAILED, StepStatus.FAILURE_IN_REVIEW, StepStatus.SLEEPING}
+    | {StepStatus.STOPPED, StepStatus.OUTCOME_UNKNOWN}
+)
 """Statuses that say something of an approved step that was not called. Of one that only passes values on, the decision
 says all."""
 _other = _delivery.alias("other")
@@ -131,14 +135,14 @@ class _RelatedStatements:
         )
         self.effects = Statement(
             select(
-                *(_request.c.id, _request.c.visit.label("approved")),
+                *(_request.c.id, _request.c.visit.label("approved"), _request.c.at),
                 *(_visit.c.visit, _visit.c.status, _visit.c.attempt, _visit.c.error, _visit.c.ended_at),
             )
             .select_from(_request.join(_visit, of_visit))
             .where(
                 _request.c.id.in_(ids),
                 _request.c.state == RequestState.APPROVED.value,
-                _request.c.at == ReviewPoint.BEFORE.value,
+                _request.c.at != ReviewPoint.AFTER.value,
             )
         )
 
@@ -241,7 +245,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     if unposted:
         views = [replace(view, unposted=unposted.get(view.id)) for view in views]
     if any(row.state == RequestState.APPROVED.value for row in rows):
-        effects = _effects(around.effects.all(connection, params))
+        effects = _effects(around.effects.all(connection, params), details)
         views = [replace(view, effect=effects.get(view.id)) for view in views]
     return _by_name(connection, views)
 
@@ -269,8 +273,24 @@ def _joined(
     return asked, {**persons, **{person: persons[into] for person, into in joined.items()}}
 
 
-def _effects(rows: Sequence[Any]) -> dict[str, StepEffect]:
+def _effects(rows: Sequence[Any], details: Mapping[str, Mapping[str, Any]]) -> dict[str, StepEffect]:
     """Return what became of steps that were called, or will not be, by the request that approved them."""
+    of_failures = [row for row in rows if row.at == ReviewPoint.FAILED.value]
+    approved = [row for row in rows if row.at != ReviewPoint.FAILED.value]
+    return {**_approved_effects(approved), **_repeated_effects(of_failures, details)}
+
+
+def _repeated_effects(rows: Sequence[Any], details: Mapping[str, Mapping[str, Any]]) -> dict[str, StepEffect]:
+    """Return what became of steps that people said to try again, once they were."""
+    newest = {row.id: row for row in sorted(rows, key=attrgetter("visit"))}
+    return {
+        row.id: StepEffect(StepStatus(row.status), row.error, row.ended_at, None)
+        for row in newest.values()
+        if row.visit > row.approved or row.attempt > failure_requests.read_attempt(details[row.id])
+    }
+
+
+def _approved_effects(rows: Sequence[Any]) -> dict[str, StepEffect]:
     later = {
         row.id: row.ended_at for row in rows if row.visit > row.approved and row.status == StepStatus.SUCCEEDED.value
     }

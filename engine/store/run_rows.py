@@ -15,7 +15,7 @@ from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import ChildRun, ItemList, LanesOrder, Progress, RunOrder, RunState, Visit
-from engine.store import child_rows, item_rows, request_model, visit_rows, workflows
+from engine.store import child_rows, failure_requests, item_rows, request_model, visit_rows, workflows
 from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.item_rows import ForeachVisit
@@ -241,6 +241,8 @@ def _children(connection: Connection, run: str, cursor: int, visits: Mapping[str
 
 def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, Visit]) -> Any:
     for visit in visits.values():
+        if visit.index == cursor and visit.status is StepStatus.FAILURE_IN_REVIEW:
+            return failure_requests.load_answer(connection, run, visit)
         if visit.index == cursor and (at := _REVIEWED.get(visit.status)):
             return request_model.load_answer(connection, run=run, step=visit.step, visit=visit.visit, at=at)
     return None

@@ -205,6 +205,7 @@ class RequestRow(SQLModel, table=True):
         ),
         Index("request_rejected", "workspace", "id", sqlite_where=text("state = 'rejected'")),
         Index("request_changes_requested", "workspace", "id", sqlite_where=text("state = 'changes_requested'")),
+        Index("request_skipped", "workspace", "id", sqlite_where=text("state = 'skipped'")),
         Index("request_expired", "workspace", "id", sqlite_where=text("state = 'expired'")),
         Index("request_cancelled", "workspace", "id", sqlite_where=text("state = 'cancelled'")),
         Index(

@@ -18,28 +18,24 @@ from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import absentees, account_holders, backups, digests, routing
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, StepStatus, Work
+from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
-from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState, Visit
-from engine.store import deliveries, people, request_model, request_rows, run_rows, workflows
+from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState
+from engine.store import deliveries, failure_requests, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
-from engine.worker import child_runs, drafting_models, foreach, run_cancellation
+from engine.worker import child_runs, drafting_models, foreach, repeat_question, run_cancellation, step_outcomes
 from engine.worker.lane_states import LaneStates
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
 _ALERTED: Final = frozenset({RunStatus.FAILED, RunStatus.NEEDS_ATTENTION, RunStatus.EXPIRED})
 """Statuses of a run that its owner is alerted about."""
-_WENT_WRONG: Final = {StepStatus.FAILED: "approved_failed", StepStatus.OUTCOME_UNKNOWN: "approved_unknown"}
-"""Statuses of an approved step that its approver is alerted about, with the topic of the alert."""
-_OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.STOPPED})
-"""Statuses that end an approved step without an alert."""
 _OWNER_DECIDES: Final = "No approver can be asked, so the owner of the workflow decides."
 _OWNER_JOINS: Final = "Too few approvers can be asked, so the owner of the workflow decides as well."
 _COMPILED: Final = 256
@@ -149,6 +145,8 @@ class Advancer:
             state = replace(state, revisions=request_model.load_revisions(tx.connection, state.id))
         if workflow.reads_decisions:
             state = replace(state, decisions=request_model.load_decisions(tx.connection, state.id))
+        if workflow.asks_about_failures:
+            state = replace(state, asked_attempt=_asked_attempt(tx, workflow, state))
         return state if run.lane is None else self._lanes.informed(tx, run, workflow, state, self.informed)
 
     def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
@@ -192,8 +190,9 @@ class Advancer:
             )
         if progress.opening is not None:
             self._open(tx, run, progress.opening, resolved)
+        asked = step_outcomes.asked_about_failure(tx, run, progress)
         alert = None
-        if stopped_by == run.owner:
+        if run.owner == stopped_by or run.owner in asked:
             pass
         elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, run.run_owner, topic=progress.status.value)
@@ -202,48 +201,18 @@ class Advancer:
             run_rows.wake_queued(tx, run.trigger)
         if progress.status.ended and run.parent is not None:
             wake(tx, run.parent)
-        for visit in progress.visits if not self._is_reviewed_together(tx, run) else ():
-            approval = self._follow_approval(tx, run, visit)
-            # If a person stopped the run, the alert about the unknown outcome already shows that.
-            if approval is None or stopped_by is not None:
-                continue
-            request, approvers = approval
-            # The owner gets an alert of their own, unless the run goes on without the step.
-            informed = {run.owner if alert is not None else None, run.requester if notified else None}
-            self._alert_approvers(tx, run, visit, request, [one for one in approvers if one not in informed])
+        # The owner gets an alert of their own, unless the run goes on without the step.
+        informed = {*asked, *([run.owner] if alert is not None else []), *([run.requester] if notified else [])}
+        # If a person stopped the run, the alert about the unknown outcome already shows that.
+        may_alert = stopped_by is None
+        if not self._is_reviewed_together(tx, run):
+            step_outcomes.follow(tx, run, progress, self.directory, informed=informed, may_alert=may_alert)
 
     def _is_reviewed_together(self, tx: Tx, run: LoadedRun) -> bool:
         """Return whether the run is a lane whose items were reviewed together, so that it has no requests."""
         if run.lane is None:
             return False
         return self.workflow(tx, run.workflow, run.version).step(run.lane.of.step).gate is not None
-
-    def _follow_approval(self, tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, list[str]] | None:
-        """Update the copies of a request when the outcome of the step that it approved is known.
-
-        If a later try worked, the copies and alerts of the requests that approved the earlier ones say so.
-
-        Return the request and its approvers if the step failed: they have to be alerted.
-        """
-        failed = visit.status in _WENT_WRONG
-        if visit.visit > (run.lane.since if run.lane is not None else 1) and visit.status is StepStatus.SUCCEEDED:
-            for request in request_model.load_earlier_approvals(tx.connection, run=run.state.id, visit=visit):
-                deliveries.mark_outdated(tx, run.state.id, request)
-        if not failed and not _is_over(run.state.visits.get(visit.step), visit):
-            return None
-        approval = request_model.load_approval(tx.connection, run=run.state.id, step=visit.step, visit=visit.visit)
-        if approval is None:
-            return None
-        deliveries.mark_outdated(tx, run.state.id, approval[0])
-        return approval if failed else None
-
-    def _alert_approvers(self, tx: Tx, run: LoadedRun, visit: Visit, request: str, approvers: Sequence[str]) -> None:
-        topic = _WENT_WRONG[visit.status]
-        persons = people.load_people_cached(tx, approvers)
-        # Two who turned out to be one person are alerted once.
-        for person in {persons[approver].id: persons[approver] for approver in approvers}.values():
-            alert = routing.alert(self.directory, run.state.id, person, topic=topic, request=request)
-            deliveries.insert_deliveries(tx, run.workspace, [alert])
 
     def _notify_requester(self, tx: Tx, run: LoadedRun, alert: NewDelivery | None) -> bool:
         """Notify the requester of the end of the run, where they started it. Return whether they are notified.
@@ -273,8 +242,9 @@ class Advancer:
             self.alert(tx, run_owner, topic=topic, request=request)
 
     def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
+        opening = repeat_question.with_question(opening, workflow := self.workflow(tx, run.workflow, run.version))
         request_id, notes = tx.new_id(), [*opening.notes, *self._missing_secrets(opening)]
-        models = drafting_models.load_models(tx, self.workflow(tx, run.workflow, run.version), opening.subject)
+        models = drafting_models.load_models(tx, workflow, opening.subject)
         recipients = Recipients(tx, self.directory, resolved)
         named, missing = recipients.approvers(run, opening.groups)
         notes += missing
@@ -324,8 +294,9 @@ class Advancer:
     ) -> tuple[list[Approver], list[str], Circle]:
         """Return the people who can prove who they are, notes about the others, and who is asked of them."""
         needs_account = opening.needs_account
-        authors = opening.revision.authors if opening.revision is not None and opening.separation.editor else ()
-        others, own_wording = requests.without_authors(named, authors)
+        authors = opening.revision.authors if opening.revision is not None else ()
+        own = (authors, opening.edited_before) if opening.separation.editor else ((), ())
+        others, own_wording = requests.without_authors(named, *own)
         able, notes = account_holders.with_accounts(self.directory, others, needs_account=needs_account)
         circle = requests.circle(
             able,
@@ -333,7 +304,7 @@ class Advancer:
             opening.separation,
             requester=run.requester,
             owner=owner,
-            owner_is_able=owner.id not in authors
+            owner_is_able=owner.id not in {*own[0], *own[1]}
             and account_holders.may_decide(self.directory, owner, needs_account=needs_account),
         )
         notes = [*own_wording, *notes]
@@ -362,14 +333,11 @@ def _waits_for_earlier(tx: Tx, run: LoadedRun) -> bool:
     return run_rows.find_before(tx.connection, run.trigger, run.state.id) is not None
 
 
-def _is_over(before: Visit | None, visit: Visit) -> bool:
-    """Return whether an approved step ended well, or is known to have ended, after its copies showed the decision.
-
-    A step that ends in the unit which reads the decision calls nothing: its copies have nothing to add.
-    """
-    if before is None or before.status is StepStatus.IN_REVIEW:
-        return False
-    return before.status in _WENT_WRONG or (visit.digest is not None and visit.status in _OVER)
+def _asked_attempt(tx: Tx, workflow: Workflow, state: RunState) -> int:
+    """Return the call in the current visit about whose failure people were asked last."""
+    step = workflow.steps[state.cursor].id if state.cursor < len(workflow.steps) else ""
+    visit = state.visits.get(step)
+    return failure_requests.load_asked_attempt(tx.connection, state.id, visit) if visit and visit.attempt > 1 else 0
 
 
 def _opened_entry(

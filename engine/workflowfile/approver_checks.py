@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine import references
@@ -73,6 +73,12 @@ def _check_literal(report: ProblemReport, text: str, at: Path) -> None:
             f"`{cite(text)}` is not a person.",
             f"Write an email address, {accounts.ONE}, `group:handle` or `role:name`.",
         )
+
+
+def inputs_naming_approvers(approvers: Iterable[Template], names: ExpressionNames) -> Mapping[str, tuple[str, ...]]:
+    """Return the inputs through which the requester names approvers, by the source of the expression."""
+    found = {approver.source: inputs_naming_approver(approver, names) for approver in approvers}
+    return {source: inputs for source, inputs in found.items() if inputs}
 
 
 def inputs_naming_approver(template: Template, names: ExpressionNames) -> tuple[str, ...]:

@@ -151,6 +151,9 @@ def check_runs(report: ProblemReport, step: StepDraft, kind: StepKind) -> None:
 def check_form(report: ProblemReport, step: StepDraft, file: StepFile, gate: GateFile | None) -> None:
     """Report keys that have no meaning on a form, and required fields of a form that may expire unanswered."""
     _report_meaningless(report, step, file, "with", "edit", "at", "retry", "idempotent", "timeout")
+    if file.on_error == "ask":
+        message = "A form calls nothing that could fail, so `on_error: ask` would never ask."
+        report.add((*step.at, "on_error"), message, "Delete this line.", at="key")
     required = [name for name, field in step.fields.items() if field.required and field.default is None]
     if gate is not None and gate.on_expiry == "continue" and required:
         message = f"The run could not continue without an answer: {list_names(required, 'and')} would be missing."
@@ -167,7 +170,7 @@ def _report_meaningless(report: ProblemReport, step: StepDraft, file: StepFile, 
 def check_step(report: ProblemReport, step: StepDraft, file: StepFile) -> None:
     """Report approvers that stand on the step in the place of its gate."""
     if "approvers" in file.model_fields_set and file.on_error != "ask" and step.uses != FORM:
-        message = "Outside of its gate a step has no approvers."
+        message = "Outside of its gate a step has approvers only with `on_error: ask`, for a failure."
         report.add((*step.at, "approvers"), message, "Write it under `gate`.", at="key")
 
 

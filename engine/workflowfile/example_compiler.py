@@ -17,6 +17,11 @@ _STATES: Final = {
     "reject": RequestState.REJECTED,
     "expire": RequestState.EXPIRED,
 }
+_FAILURE_STATES: Final = {
+    "retry": RequestState.APPROVED,
+    "skip": RequestState.SKIPPED,
+    "stop": RequestState.REJECTED,
+}
 
 
 def compile_examples(
@@ -33,13 +38,27 @@ def compile_examples(
 
 
 def _check_steps(report: ProblemReport, at: Path, example: ExampleFile, steps: Sequence[Step]) -> None:
-    names, gated = [step.id for step in steps], [step.id for step in steps if step.gate is not None]
+    names, gated = [step.id for step in steps], [step.id for step in steps if step.gates]
     _check_names(report, (*at, "outputs"), example.outputs, names, "There is no step")
+    _check_names(report, (*at, "failures"), example.failures, names, "There is no step")
+    _check_failure_answers(report, (*at, "answers"), example, steps)
     _check_names(report, (*at, "answers"), example.answers, gated, "There is no step with a gate")
     _check_names(report, (*at, "expect", "asks"), example.expect.asks or (), gated, "There is no step with a gate")
     for place, step in enumerate(example.expect.calls or ()):
         if step not in names:
             report.add((*at, "expect", "calls", place), f"There is no step `{cite(step)}`.", suggest(step, names))
+
+
+def _check_failure_answers(report: ProblemReport, at: Path, example: ExampleFile, steps: Sequence[Step]) -> None:
+    """Report answers to a failure of a step that asks no one about it, and others of a step without a gate."""
+    for step in (step for step in steps if step.id in example.answers and step.gates):
+        answers = [_answer(answer) for answer in example.answers[step.id]]
+        if step.failure_gate is None and any(answer.about_failure for answer in answers):
+            hint = "Add `on_error: ask` to the step."
+            report.add((*at, step.id), "This step asks no one when it fails.", hint, at="key")
+        if step.gate is None and not all(answer.about_failure for answer in answers):
+            message = "This step has no gate, and asks only when it fails."
+            report.add((*at, step.id), message, "Its answers are `retry`, `skip` and `stop`.", at="key")
 
 
 def _check_names(report: ProblemReport, at: Path, named: Iterable[str], known: Sequence[str], sentence: str) -> None:
@@ -57,6 +76,7 @@ def _compile(example: ExampleFile) -> Example:
         name=example.name,
         inputs=example.inputs,
         outputs=example.outputs,
+        failures={step: tuple(errors) for step, errors in example.failures.items()},
         answers={step: tuple(map(_answer, answers)) for step, answers in example.answers.items()},
         asks=asks,
         calls=None if expect.calls is None else tuple(expect.calls),
@@ -65,8 +85,12 @@ def _compile(example: ExampleFile) -> Example:
 
 
 def _answer(answer: str | ExampleAnswerFile) -> ExampleAnswer:
+    if isinstance(answer, str) and answer in _FAILURE_STATES:
+        return ExampleAnswer(state=_FAILURE_STATES[answer], about_failure=True)
     if isinstance(answer, str):
         return ExampleAnswer(state=_STATES[answer])
+    if answer.retry:
+        return ExampleAnswer(edits=answer.retry, about_failure=True)
     if answer.edit:
         return ExampleAnswer(edits=answer.edit)
     state = RequestState.REJECTED if answer.reject is not None else RequestState.CHANGES_REQUESTED

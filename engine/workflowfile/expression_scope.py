@@ -68,7 +68,7 @@ class StepOutputs:
     asks_feedback: bool = False
     """Whether that gate asks for a rating, so that `decision` may have one."""
     continues_on_error: bool = False
-    """Whether `on_error` is `continue`, so that a failure leaves `error`."""
+    """Whether the run can go on after a failure, which then leaves `error`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

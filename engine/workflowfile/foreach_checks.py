@@ -18,7 +18,11 @@ _NOT_REVIEWED: Final = frozenset({BRANCH, FOREACH, FORM, WAIT})
 
 def check_foreach(report: ProblemReport, step: StepDraft, drafts: Sequence[StepDraft]) -> None:
     """Report a gate for all items that cannot show what is about to run for each of them."""
-    if step.uses != FOREACH or step.gate is None or step.body is None:
+    if step.uses != FOREACH or step.body is None:
+        return
+    for asking in (step, *(drafts[index] for index in step.body)):
+        _check_failures(report, asking)
+    if step.gate is None:
         return
     _check_gate(report, step, step.gate)
     body = [drafts[index] for index in step.body]
@@ -34,6 +38,13 @@ def check_foreach(report: ProblemReport, step: StepDraft, drafts: Sequence[StepD
         elif inner.uses in _NOT_REVIEWED:
             message = f"One gate for all items cannot show what `{cite(inner.uses)}` does."
             report.add((*inner.at, "uses"), message, "Put gates on the steps inside.")
+
+
+def _check_failures(report: ProblemReport, step: StepDraft) -> None:
+    """Report a question about a failure: each item has its own outcome, and another try would repeat the others."""
+    if step.file is not None and step.file.on_error == "ask":
+        message = "A foreach asks no one about a failure: each item has an outcome of its own."
+        report.add((*step.at, "on_error"), message, "Write `continue`, and look at the outcomes after it.", at="key")
 
 
 def _check_gate(report: ProblemReport, step: StepDraft, gate: GateFile) -> None:

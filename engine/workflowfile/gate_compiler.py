@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine import references
@@ -157,19 +157,13 @@ def _with_people(
         requester_rule=approver_checks.requester_rule(gate, is_form=is_form),
         excludes_editor="editor" in (gate.exclude or ()),
     )
-    return replace(with_people, approver_inputs=_inputs_naming_approvers(with_people.people, names))
+    return replace(with_people, approver_inputs=approver_checks.inputs_naming_approvers(with_people.people, names))
 
 
 def _has_to_be_filled_in(form: Gate) -> bool:
     """Return whether a form cannot be submitted as it opens."""
     fields = (form.edit or {}).values()
     return any(field is not None and field.required and field.default is None for field in fields)
-
-
-def _inputs_naming_approvers(approvers: Sequence[Template], names: ExpressionNames) -> Mapping[str, tuple[str, ...]]:
-    """Return the inputs through which the requester names approvers, by the source of the expression."""
-    found = {approver.source: approver_checks.inputs_naming_approver(approver, names) for approver in approvers}
-    return {source: inputs for source, inputs in found.items() if inputs}
 
 
 def _build_editable_fields(step: StepDraft, declarations: Declarations) -> Mapping[str, Field | None] | None:

@@ -337,11 +337,15 @@ class ExampleAnswerFile(FilePart):
     edit: dict[str, Any] = {}
     reject: str | None = None
     revise: str | None = None
+    retry: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _check_one_key(self) -> ExampleAnswerFile:
-        if bool(self.edit) + (self.reject is not None) + (self.revise is not None) != 1:
-            raise refuse("An answer is `approve`, `reject`, `expire`, {edit: …}, {reject: why} or {revise: what}.")
+        if bool(self.edit) + bool(self.retry) + (self.reject is not None) + (self.revise is not None) != 1:
+            raise refuse(
+                "An answer is `approve`, `reject`, `expire`, {edit: …}, {reject: why} or {revise: what}; "
+                "about a failure `retry`, {retry: …}, `skip` or `stop`."
+            )
         return self
 
 
@@ -354,7 +358,8 @@ class ExpectFile(FilePart):
 
 
 ExampleAnswerValue = Annotated[
-    Annotated[Literal["approve", "reject", "expire"], Tag("word")] | Annotated[ExampleAnswerFile, Tag("mapping")],
+    Annotated[Literal["approve", "reject", "expire", "retry", "skip", "stop"], Tag("word")]
+    | Annotated[ExampleAnswerFile, Tag("mapping")],
     Discriminator(_union_tag),
 ]
 
@@ -365,16 +370,17 @@ class ExampleFile(FilePart):
     name: Label
     inputs: dict[str, Any] = {}
     outputs: dict[str, dict[str, Any]] = {}
+    failures: dict[str, list[str]] = {}
     answers: dict[str, list[ExampleAnswerValue]] = {}
     expect: ExpectFile
 
-    @field_validator("answers", mode="before")
+    @field_validator("answers", "failures", mode="before")
     @classmethod
-    def _expand_answers(cls, raw: object) -> object:
-        """Return the answers by round, also where the file has one for all rounds."""
+    def _expand_lists(cls, raw: object) -> object:
+        """Return the values by round, also where the file has one for all rounds."""
         if not isinstance(raw, dict):
             return raw
-        return {step: answer if isinstance(answer, list) else [answer] for step, answer in raw.items()}
+        return {step: value if isinstance(value, list) else [value] for step, value in raw.items()}
 
 
 class WorkflowFile(FilePart):

@@ -49,6 +49,7 @@ from engine.workflowfile.expression_scope import (
     build_type_lookup,
     compile_text,
 )
+from engine.workflowfile.failure_compiler import compile_failure_gate
 from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
@@ -183,8 +184,9 @@ class _StepCompiler:
             foreach_checks.check_foreach(self._report, draft, self._drafts)
         if kind is None or params is None:
             return None, outputs
-        step = _build_step(draft, file, kind=kind, params=params, when=when, gate=gate)
-        return replace(step, paths=paths, body=draft.body), outputs
+        failure_gate = compile_failure_gate(self._report, draft, file, names, declarations=declarations, gate=gate)
+        step = _build_step(draft, file, kind=kind, params=params, when=when)
+        return replace(step, gate=gate, failure_gate=failure_gate, paths=paths, body=draft.body), outputs
 
     def _compile_path(self, path: PathDraft, names: ExpressionNames) -> BranchPath:
         when = compile_condition(self._report, path.when, (*path.at, "when"), names)
@@ -314,7 +316,7 @@ def _describe_outputs(
         fields=fields,
         inputs=approver_checks.inputs_of_outputs(params, names) if params is not None and is_set else {},
         ambiguous=ambiguous_outputs(params, names) if params is not None and is_set else frozenset(),
-        continues_on_error=file.on_error == "continue",
+        continues_on_error=file.on_error in ("continue", "ask"),
         has_gate=draft.gate is not None,
         approved=frozenset(file.with_) if leaves_approved else None,
         asks_feedback=draft.gate is not None and draft.gate.feedback,
@@ -328,7 +330,6 @@ def _build_step(
     kind: StepKind,
     params: CompiledValue,
     when: Template | None,
-    gate: Gate | None,
 ) -> Step:
     return Step(
         id=file.id,
@@ -340,8 +341,7 @@ def _build_step(
         retry=_build_retry(file),
         timeout=file.timeout,
         idempotent=file.idempotent,
-        on_error=OnError.CONTINUE if file.on_error == "continue" else OnError.STOP,
-        gate=gate,
+        on_error=OnError(file.on_error),
         following=draft.following,
     )
 

@@ -198,7 +198,7 @@ def _read_form_step(report: ProblemReport, draft: StepDraft, value: dict[str, Va
     at = draft.at
     context = SchemaContext(base=at, model=FormStepFile, name="a form", hints=_NESTED_HINTS, examples=_GATE_EXAMPLES)
     placeholders = {**_PLACEHOLDERS, "fields": {"_": "text"}}
-    parts: dict[str, Collection[str]] = {"step": ("approvers",), "gate": ()}
+    parts: dict[str, Collection[str]] = {"step": (), "gate": ()}
     form = read_part(report, FormStepFile, value, context=context, parts=parts, placeholders=placeholders)
     draft.file, draft.gate, draft.gate_at = form, form, at
     raw = value.get("fields")
@@ -215,9 +215,7 @@ def _read_other_step(report: ProblemReport, draft: StepDraft, value: dict[str, V
     """Read a step that is no form into `draft`."""
     model, name = _MODELS.get(draft.uses or "", (StepFile, "a step"))
     context = SchemaContext(base=draft.at, model=model, name=name, hints=_STEP_HINTS)
-    # Unless the step asks people on an error, `approvers` on it means the approvers of its gate.
-    misplaced = () if value.get("on_error") == "ask" else ("approvers",)
-    parts = {"step": misplaced, "gate": _GATE_ONLY}
+    parts: dict[str, Collection[str]] = {"step": (), "gate": _GATE_ONLY}
     placeholders = {**_PLACEHOLDERS, **_INNER.get(draft.uses or "", {})}
     draft.file = read_part(report, model, value, context=context, parts=parts, placeholders=placeholders)
     draft.gate_at = (*draft.at, "gate")

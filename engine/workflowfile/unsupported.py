@@ -19,10 +19,7 @@ from engine.workflowfile.report import ProblemReport
 AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "workflow": {},
     "trigger": {},
-    "step": {
-        "on_error": ("stop", "continue"),
-        "approvers": (),
-    },
+    "step": {},
     "gate": {
         "hold": (),
     },

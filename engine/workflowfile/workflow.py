@@ -44,6 +44,12 @@ QUESTIONS: Final = QuestionRule.RUN
 """What a gate allows that does not say whether approvers may ask questions."""
 
 
+TRY_AGAIN: Final = "Try again"
+SKIP: Final = "Skip"
+STOP: Final = "Stop"
+"""The words on the buttons of a request that asks what to do about a step that failed."""
+
+
 REVISE_LIMIT: Final = 3
 """How often changes can be asked for in one run, unless the gate sets another number."""
 
@@ -209,6 +215,8 @@ class Step:
     """Whether repeating the step is harmless, or None if the file leaves that to the kind of the step."""
     on_error: OnError = OnError.STOP
     gate: Gate | None = None
+    failure_gate: Gate | None = None
+    """The gate that opens when the step has failed, if it says `on_error: ask`."""
     following: int
     """The index of the step that comes after this one, or the number of all steps."""
     paths: tuple[BranchPath, ...] = ()
@@ -229,12 +237,17 @@ class Step:
         return label_of(self.id, self.title)
 
     @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Its own gate, and the one that opens when it has failed, as far as it has them."""
+        return tuple(gate for gate in (self.gate, self.failure_gate) if gate is not None)
+
+    @property
     def templates(self) -> tuple[Template, ...]:
         """Every text of the step that is evaluated."""
         params = tuple(template for _, template in self.params.templates)
         conditions = (self.when, *(path.when for path in self.paths))
         asked = tuple(condition for condition in conditions if condition is not None)
-        return (*asked, *params, *(self.gate.templates if self.gate else ()))
+        return (*asked, *params, *(template for gate in self.gates for template in gate.templates))
 
 
 class Webhook(Struct, frozen=True):
@@ -279,16 +292,21 @@ def reaction_identity(emoji: str, channel: str = "") -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleAnswer:
-    """The answer of approvers in an example. `edits`: new values by dotted path; `reason`: also what should change."""
+    """The answer of approvers in an example. `edits`: new values by dotted path; `reason`: also what should change.
+
+    `about_failure`: it answers what to do about a step that failed.
+    """
 
     state: RequestState = RequestState.APPROVED
     edits: Mapping[str, Value] = field(default_factory=dict)
     reason: str | None = None
+    about_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A run as its author expects it. `outputs`: what steps return; `answers`: of approvers, by step and round.
+    """A run as its author expects it. `outputs`: what steps return; `failures`: the errors of their first calls;
+    `answers`: of approvers, by step and round.
 
     `asks`: who is asked, by step, each None if anyone; `calls`: the steps that call something, in order. What is None
     is not compared.
@@ -297,6 +315,7 @@ class Example:
     name: str
     inputs: Mapping[str, Value] = field(default_factory=dict)
     outputs: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, tuple[ExampleAnswer, ...]] = field(default_factory=dict)
     asks: Mapping[str, tuple[str, ...] | None] | None = None
     calls: tuple[str, ...] | None = None
@@ -328,6 +347,11 @@ class Workflow:
     """Whether one of its expressions reads what an earlier step was called with."""
     can_revise: bool = False
     """Whether an approver can ask for changes at one of its gates."""
+
+    @property
+    def asks_about_failures(self) -> bool:
+        """Whether people are asked what to do when one of its steps has failed."""
+        return any(step.failure_gate is not None for step in self.steps)
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""

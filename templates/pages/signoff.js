@@ -172,7 +172,7 @@ if (approve && cancel && why && !("always" in why.dataset)) {
   const reason = why.querySelector("textarea");
   const label = document.getElementById("reason-label");
   const plainLabel = "Reason";
-  const asking = approve.form.querySelectorAll("button[value=revise], button[value=reject]");
+  const asking = approve.form.querySelectorAll("button[value=revise], button[value=skip], button[value=reject]");
   let pressed = null;
   const show = (button) => {
     pressed = button;

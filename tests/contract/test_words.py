@@ -82,6 +82,7 @@ from engine.domain import (
     RequestState,
     Resume,
     ResumeAnswer,
+    ReviewPoint,
     RunStatus,
     StepStatus,
     Verdict,
@@ -169,13 +170,27 @@ def filled_in(**changes: Any) -> RequestView:
     return replace(view, model=replace_fields(view.model, subject=subject))
 
 
-VARIANTS: Final[Mapping[str, Callable[..., RequestView]]] = {"plain": plain, "http": http, "form": filled_in}
+def failed(**changes: Any) -> RequestView:
+    """Return a request about a call that failed."""
+    view = http(**{**changes, "reason": "The bank did not answer."})
+    subject = replace_fields(view.model.subject, at=ReviewPoint.FAILED)
+    title = "Pay refund failed. Try again, skip it, or stop the run?"
+    model = replace_fields(view.model, subject=subject)
+    return replace(view, model=model, title=title, approve_label="Try again", reject_label="Stop")
+
+
+VARIANTS: Final[Mapping[str, Callable[..., RequestView]]] = {
+    "plain": plain,
+    "http": http,
+    "form": filled_in,
+    "failed": failed,
+}
 
 
 def request_of(state: RequestState, variant: str = "plain", *, edited: bool = False, **changes: Any) -> RequestView:
     closed = {} if state is RequestState.PENDING else {"closed_at": samples.NOW}
     decision = None
-    if state in (RequestState.APPROVED, RequestState.REJECTED):
+    if state in (RequestState.APPROVED, RequestState.SKIPPED, RequestState.REJECTED):
         decision = DecisionView(
             id="05n7nzcm0decision",
             person=samples.PERSON,
@@ -319,7 +334,8 @@ def codes(purpose: Purpose) -> Iterator[CodeDelivery]:
     if purpose is Purpose.SIGN_IN:
         yield _code()
     elif purpose is Purpose.DECIDE:
-        for variant, edits in (("http", {"json.amount": 99, "json.due": "2026-03-10"}), ("plain", {}), ("form", {})):
+        edited = {"json.amount": 99, "json.due": "2026-03-10"}
+        for variant, edits in (("http", edited), ("plain", {}), ("form", {}), ("failed", edited)):
             for verdict in Verdict:
                 decision = _decide(verdict, edits if verdict is Verdict.APPROVE else {})
                 yield _code(request=PENDING[variant], decision=decision)
@@ -495,6 +511,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         yield "edit form", variant, request_modals.edit(request, metadata=ref)
         yield "reject form", variant, request_modals.reject(request, metadata=ref)
         yield "form for changes", variant, request_modals.revise(request, metadata=ref)
+        yield "form to skip", variant, request_modals.skip(request, metadata=ref)
         yield "approve form", variant, request_modals.approve(request, metadata=ref)
         yield "code form", variant, confirmation_modals.code_form(request, DECISION, CODE_SENT, metadata=ref)
         yield "sign-in", variant, confirmation_modals.sign_in(request, DECISION, "https://s.example", metadata=ref)

@@ -244,10 +244,31 @@ FAULTS: Final = (
         "tests/flow/test_export.py",
     ),
     Fault(
+        "what was changed after a failure runs without its gate",
+        "engine/runs/failure_reviews.py",
+        "        has_gate = step.gate is not None and step.gate.at is ReviewPoint.BEFORE\n",
+        "        has_gate = False\n",
+        "tests/integration/test_failure_requests.py",
+    ),
+    Fault(
+        "the gate for what was changed after a failure asks its editor",
+        "engine/runs/transition.py",
+        "            self.opening = replace(self.opening, edited_before=(person,))\n",
+        "            self.opening = replace(self.opening, edited_before=())\n",
+        "tests/integration/test_failure_requests.py",
+    ),
+    Fault(
+        "an answer to a failure counts for the next failure too",
+        "engine/store/failure_requests.py",
+        "if _attempt(row) == visit.attempt), None)",
+        "if _attempt(row) <= visit.attempt), None)",
+        "tests/integration/test_directory.py",
+    ),
+    Fault(
         "an approver never learns that another try worked",
-        "engine/worker/advance.py",
-        "        if visit.visit > 1 and visit.status is StepStatus.SUCCEEDED:",
-        "        if visit.visit > 9 and visit.status is StepStatus.SUCCEEDED:",
+        "engine/worker/step_outcomes.py",
+        "    if visit.visit > first and visit.status is StepStatus.SUCCEEDED:",
+        "    if visit.visit > 9 and visit.status is StepStatus.SUCCEEDED:",
         "tests/integration/web/test_after_approval.py",
     ),
     # -- deadlines --
@@ -521,9 +542,9 @@ FAULTS: Final = (
     ),
     Fault(
         "the approver never learns that the step failed",
-        "engine/worker/advance.py",
-        "        return approval if failed else None\n",
-        "        return None\n",
+        "engine/worker/step_outcomes.py",
+        "    return approval if failed else None\n",
+        "    return None\n",
         "tests/integration/web/test_after_approval.py",
     ),
     Fault(

@@ -40,6 +40,7 @@ from engine.domain import (
     Cancel,
     Cancelled,
     CannotRevise,
+    CannotSkip,
     Changed,
     Decide,
     Decided,
@@ -59,6 +60,7 @@ from engine.domain import (
     RequestState,
     Resume,
     ResumeAnswer,
+    ReviewPoint,
     Start,
     Started,
     Verdict,
@@ -138,9 +140,13 @@ class Record:
     comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """By run, what was asked to be changed: the step of the gate and the comment, in order."""
     stopped: set[str] = field(default_factory=set)
-    """Runs that their owner stopped after a step of unknown outcome."""
+    """Runs that were stopped after a step of unknown outcome by their owner, or after a failure that they were asked
+    about."""
+    edited: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
+    """The parameters that a person changed after a failure, by the visit that tries them."""
 
 
+_REVIEWED = {"before": "in_review", "after": "output_in_review", "failed": "failure_in_review"}
 _REQUESTS = "SELECT id FROM request WHERE coalesce(?, state) = state ORDER BY id"
 
 
@@ -234,7 +240,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(
         draws=st.data(),
         person=st.sampled_from([*PEOPLE, None, None, None, None, None, None, None, None]),
-        verdict=st.sampled_from([*[Verdict.APPROVE] * 4, Verdict.REVISE, Verdict.REVISE, Verdict.REJECT]),
+        verdict=st.sampled_from([*[Verdict.APPROVE] * 4, Verdict.REVISE, Verdict.REVISE, Verdict.SKIP, Verdict.REJECT]),
         edit=st.sampled_from(["no", "no", "same", "text", "text", "wrong", "other"]),
         stale=st.sampled_from([False, False, False, False, False, True]),
         reason=st.sampled_from(["", "too much", "too much"]),
@@ -280,6 +286,8 @@ class EngineMachine(RuleBasedStateMachine):
                 self.facts.decisions[view.id] = AcknowledgedDecision(answer, person, content)
                 if verdict is Verdict.REVISE:
                     self._note_revision(view, reason)
+                if view.at is ReviewPoint.FAILED:
+                    self._note_failure_answer(view, answer, content)
             elif isinstance(answer, AlreadyDecided):
                 self._check_already_decided(view, answer, person)
 
@@ -290,6 +298,13 @@ class EngineMachine(RuleBasedStateMachine):
         for name in self._loop(sample, step):
             self.facts.may_begin[run, name] = True
         self.facts.comments.setdefault(run, []).append((step, comment))
+
+    def _note_failure_answer(self, view: RequestView, answer: Decided, content: dict[str, Value]) -> None:
+        subject = view.model.subject
+        if answer.edited:
+            self.facts.edited[subject.run, subject.step, subject.visit + 1] = content
+        if answer.state is RequestState.REJECTED and "sam" in [name(one.person) for one in view.approvers]:
+            self.facts.stopped.add(subject.run)
 
     @staticmethod
     def _loop(sample: SampleWorkflow, gated: str) -> list[str]:
@@ -314,6 +329,8 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _edits(self, view: RequestView, edit: str) -> tuple[dict[str, Value], dict[str, Value]]:
         content = dict(view.model.content.value)
+        if "text" not in content and edit in ("same", "text"):
+            return {}, content
         match edit:
             case "text":
                 content["text"] = "as edited"
@@ -338,6 +355,7 @@ class EngineMachine(RuleBasedStateMachine):
             "approved": AlreadyDecided,
             "rejected": AlreadyDecided,
             "changes_requested": AlreadyDecided,
+            "skipped": AlreadyDecided,
             "expired": Expired,
             "cancelled": Cancelled,
         }
@@ -347,6 +365,8 @@ class EngineMachine(RuleBasedStateMachine):
             return Expired
         if stale:
             return Changed
+        if command.verdict is Verdict.SKIP:
+            return Decided if row["at"] == "failed" else CannotSkip
         if command.verdict is Verdict.REVISE:
             refused = self._refused_revision(view, command)
             if refused is not None:
@@ -481,6 +501,10 @@ class EngineMachine(RuleBasedStateMachine):
             self.facts.may_begin[at] = False
         if effect.step.id in sample.reviewed:
             self._check_approved(claimed)
+        elif (*at, effect.visit) in self.facts.edited:
+            assert effect.params.value == self.facts.edited[*at, effect.visit]
+            assert effect.digest is not None
+            effect.subject.check(effect.params, effect.digest)
         if effect.step.id in sample.commented:
             assert effect.params.value["asked"] == self._asked_of(*at), "a comment was lost"
         first_params = self.facts.params.setdefault((*at, effect.visit), effect.params.value)
@@ -492,13 +516,13 @@ class EngineMachine(RuleBasedStateMachine):
     def _check_approved(self, claimed: ClaimedEffect) -> None:
         effect = claimed.effect
         requests = self.rows(
-            "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ?", claimed.run, effect.step.id, effect.visit
+            "SELECT * FROM request WHERE run = ? AND step = ? AND visit = ? AND at = 'before'",
+            *(claimed.run, effect.step.id, effect.visit),
         )
         inputs = json_values.loads(self.rows("SELECT inputs FROM run WHERE id = ?", claimed.run)[0][0])
-        if (
-            effect.step.id in SAMPLE_WORKFLOWS[self.sample_of[claimed.run]].conditional
-            and cast(Any, inputs)["amount"] <= 100
-        ):
+        is_conditional = effect.step.id in SAMPLE_WORKFLOWS[self.sample_of[claimed.run]].conditional
+        was_edited = (claimed.run, effect.step.id, effect.visit) in self.facts.edited
+        if is_conditional and cast(Any, inputs)["amount"] <= 100 and not was_edited:
             assert not requests
             return
         (row,) = requests
@@ -661,7 +685,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert len({row["run"] for row in pending}) == len(pending), "a run asks twice at once"
         for row in pending:
             assert row["cursor"] == row["position"]
-            assert row["status"] == ("in_review" if row["at"] == "before" else "output_in_review")
+            assert row["status"] == _REVIEWED[row["at"]]
 
     @invariant()
     def what_was_acknowledged_is_what_stands(self) -> None:
@@ -702,7 +726,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_failure_has_an_alert(self) -> None:
-        """An owner who stopped a run gets no alert that it failed."""
+        """An owner who stopped a run, or was asked about the failure that ends it, gets no alert that it failed."""
         query = """
             SELECT run.id, status FROM run WHERE status IN ('failed', 'needs_attention', 'expired') AND NOT EXISTS
             (SELECT 1 FROM delivery WHERE delivery.run = run.id AND kind = 'alert' AND topic = run.status)
@@ -753,7 +777,8 @@ class EngineMachine(RuleBasedStateMachine):
         """Approve all requests and repeat all steps of unknown outcome, until every run has ended."""
         for _ in range(20):
             for view in self.views(state="pending"):
-                self._approve(view, "text")
+                # What is not there does not come with another try.
+                self._approve(view, "text", Verdict.SKIP if view.model.subject.step == "count" else Verdict.APPROVE)
             for run in self.column("SELECT id FROM run WHERE status = 'needs_attention'"):
                 self.facts.may_begin[run, self._stands_at(run)] = True
                 command = Resume(run=run, answer=ResumeAnswer.REPEAT, actor=email("sam"), origin=ORIGIN)
@@ -763,12 +788,12 @@ class EngineMachine(RuleBasedStateMachine):
                 return
         raise AssertionError("a run never ends, however often it is answered")
 
-    def _approve(self, view: RequestView, edit: str) -> None:
+    def _approve(self, view: RequestView, edit: str, verdict: Verdict = Verdict.APPROVE) -> None:
         person = name(view.approvers[-1].person)
         edits, content = self._edits(view, edit)
         command = Decide(
             request=view.id,
-            verdict=Verdict.APPROVE,
+            verdict=verdict,
             actor=email(person),
             content_version=view.model.content_version,
             digest=view.model.digest,
@@ -778,6 +803,8 @@ class EngineMachine(RuleBasedStateMachine):
         )
         answer = self.finish(self.engine.decide(command))
         assert isinstance(answer, Decided)
+        if view.at is ReviewPoint.FAILED:
+            self._note_failure_answer(view, answer, content)
         assert answer.edited == (() if content == view.model.content.value else ("text",)), answer
         self.facts.decisions[view.id] = AcknowledgedDecision(answer, person, content)
 

@@ -19,10 +19,11 @@ from engine.domain import (
     RunStatus,
     Start,
     Started,
+    StepStatus,
     Verdict,
 )
-from engine.errors import ChannelError
-from engine.ports import DirectoryPerson, Resolution, Route
+from engine.errors import ChannelError, StepError
+from engine.ports import DirectoryPerson, Resolution, Route, StepContext
 from engine.references import Reference
 from engine.retry import DIRECTORY_DOWN_WAIT
 from tests.support.databases import OpenStore
@@ -233,3 +234,32 @@ async def test_an_answer_about_an_earlier_visit_does_not_count(env: EngineEnv) -
     assert isinstance(await answer("act", 2), NotWaiting)
     assert isinstance(await answer("other", 1), NotWaiting)
     assert not isinstance(await answer("act", 1), NotWaiting)
+
+
+async def test_a_failure_is_recorded_while_the_directory_is_out_of_reach_and_asked_about_once(
+    env: EngineEnv, book: Book
+) -> None:
+    async def refuses(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        if context.attempt < 3:
+            raise StepError("no")
+        return {"text": params.text}
+
+    env.step.play = refuses
+    asks = "with: {text: hello}, on_error: ask, approvers: [lee@example.com]"
+    await env.register(ACTS.replace("with: {text: hello}", asks))
+    run = await env.start()
+    for calls in (1, 2):
+        book.down = True
+        await env.settle()
+        assert len(env.step.calls) == calls
+        assert (await env.view(run)).steps[0].status is StepStatus.FAILURE_IN_REVIEW
+        assert len(await env.engine.requests_of_run(run)) == calls - 1
+        book.down = False
+        env.pass_time(minutes=2)
+        await env.settle()
+        assert len(await env.engine.requests_of_run(run)) == calls
+        env.pass_time(seconds=1)
+        assert isinstance(await env.decide(run), Decided)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert len(env.step.calls) == 3

@@ -195,4 +195,35 @@ steps:
     commented=frozenset({"ask"}),
 )
 
-SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK, SPLIT)}
+DOUBT = SampleWorkflow(
+    "doubt",
+    """
+name: doubt
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: pay
+    uses: call
+    with: {to: bank, text: hello}
+    retry: {attempts: 2, wait: 1s}
+    gate: {when: "{{ inputs.amount > 100 }}", approvers: [lee@example.com, kim@example.com], reason_required: never}
+    on_error: ask
+    approvers: [kim@example.com, lee@example.com]
+  - id: count
+    uses: set
+    with: {text: "{{ steps.pay.text }}"}
+    on_error: ask
+  - id: tell
+    uses: call
+    with: {to: world, text: "{{ steps.pay.error | default('fine') }}"}
+    idempotent: true
+    gate: {at: after, approvers: [sam@example.com], reason_required: never}
+    on_error: ask
+""",
+    repeatable=frozenset({"tell"}),
+    conditional=frozenset({"pay"}),
+    reviewed=frozenset({"pay"}),
+)
+
+SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK, SPLIT, DOUBT)}

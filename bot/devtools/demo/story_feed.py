@@ -34,6 +34,7 @@ _STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     StepStatus.PREPARING: Tone.WAITING,
     StepStatus.IN_RUNS: Tone.WAITING,
     StepStatus.OUTPUT_IN_REVIEW: Tone.WAITING,
+    StepStatus.FAILURE_IN_REVIEW: Tone.FAILED,
     StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
     StepStatus.SUCCEEDED: Tone.DONE,
     StepStatus.SKIPPED: Tone.CANCELLED,
@@ -141,12 +142,13 @@ def _step_json(step: StepView) -> Json:
 
 
 def _request_json(request: RequestView, copies: Iterable[DeliveryView]) -> Json:
+    words = states.request_words(request.model.state, request.model.subject)
     return {
         "id": request.id,
         "run": request.run,
         "title": characters.line(request.title),
         "state": request.model.state.value,
-        **_state_json(states.REQUESTS[request.model.state], states.REQUEST_TONES[request.model.state]),
+        **_state_json(words, states.REQUEST_TONES[request.model.state]),
         "deliveries": [_copy_json(copy) for copy in copies],
     }
 

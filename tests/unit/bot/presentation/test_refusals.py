@@ -22,6 +22,7 @@ from engine.domain import (
     CannotConfirm,
     CannotRate,
     CannotRevise,
+    CannotSkip,
     CannotTakeOver,
     Changed,
     CodeExpired,
@@ -107,6 +108,22 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     ),
     (CannotAnswer(why="empty"), "Write your answer first."),
     (CannotAnswer(why="too_long"), "Your answer is too long. It may have up to 3,000 characters."),
+    (
+        CannotSkip(),
+        "Only a step that failed can be skipped, and this one has not run. Approve it, edit it, or reject it.",
+    ),
+    (
+        AlreadyDecided(state=RequestState.APPROVED, by=LEE, at=AT, about_failure=True),
+        "Lee already tried this step again, Mar 2, 2026, 9:30 AM UTC. No other decision is needed.",
+    ),
+    (
+        AlreadyDecided(state=RequestState.SKIPPED, by=LEE, at=AT, by_you=True, about_failure=True),
+        "You already skipped this step, Mar 2, 2026, 9:30 AM UTC. No other decision is needed.",
+    ),
+    (
+        AlreadyDecided(state=RequestState.REJECTED, by=LEE, at=AT, about_failure=True),
+        "Lee already stopped the run, Mar 2, 2026, 9:30 AM UTC. No other decision is needed.",
+    ),
     (CannotRevise(), "This workflow takes no requests for changes here. Approve it, edit it, or reject it."),
     (
         CannotRevise(rounds=1),

@@ -10,8 +10,8 @@ from typing import Final
 import pytest
 
 from bot.presentation import dates, expiry, states
-from engine.domain import DeliveryState, OnExpiry, RequestState, RunStatus, StepStatus
-from engine.requests import Deadlines
+from engine.domain import DeliveryState, OnExpiry, RequestState, ReviewPoint, RunStatus, StepStatus
+from engine.requests import Deadlines, Subject
 
 AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
 
@@ -23,6 +23,7 @@ AT: Final = datetime(2026, 3, 2, 9, 30, 5, tzinfo=UTC)
         (RunStatus, states.RUN_CLAUSES),
         (StepStatus, states.STEPS),
         (RequestState, states.REQUESTS),
+        (RequestState, states.FAILURES),
         (DeliveryState, states.DELIVERIES),
         (OnExpiry, {on_expiry: expiry.consequence(on_expiry) for on_expiry in OnExpiry}),
     ],
@@ -40,10 +41,23 @@ def test_the_end_of_an_expired_run_says_that_it_had_no_decision() -> None:
 
 
 def test_a_form_is_filled_in_and_never_approved() -> None:
-    assert states.request_words(RequestState.APPROVED, is_form=True) == "filled in"
-    assert states.request_words(RequestState.APPROVED, is_form=False) == "approved"
-    assert states.request_words(RequestState.REJECTED, is_form=True) == "rejected"
-    assert states.request_words(RequestState.PENDING, is_form=True) == "waiting"
+    form, other = subject_of("form"), subject_of("http")
+    assert states.request_words(RequestState.APPROVED, form) == "filled in"
+    assert states.request_words(RequestState.APPROVED, other) == "approved"
+    assert states.request_words(RequestState.REJECTED, form) == "rejected"
+    assert states.request_words(RequestState.PENDING, form) == "waiting"
+
+
+def test_a_failure_is_neither_approved_nor_rejected() -> None:
+    failed = subject_of("http", ReviewPoint.FAILED)
+    assert states.request_words(RequestState.APPROVED, failed) == "tried again"
+    assert states.request_words(RequestState.SKIPPED, failed) == "skipped"
+    assert states.request_words(RequestState.REJECTED, failed) == "stopped"
+    assert states.closed(RequestState.APPROVED, "this step", about_failure=True) == "tried this step again"
+
+
+def subject_of(uses: str, at: ReviewPoint = ReviewPoint.BEFORE) -> Subject:
+    return Subject(workflow="flow", hash="", run="r1", step="pay", visit=1, uses=uses, at=at)
 
 
 def test_an_expiry_is_worded_alike_with_each_way_to_write_a_date() -> None:

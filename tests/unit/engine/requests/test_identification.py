@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from engine import requests
 from engine.domain import (
@@ -17,6 +18,7 @@ from engine.domain import (
     Person,
     ReasonMissing,
     Refusal,
+    ReviewPoint,
     Verdict,
 )
 from engine.requests import RevisionOffer, Ruling
@@ -74,6 +76,8 @@ def test_a_decision_counts_with_the_identification_that_its_gate_wants(
     verdict: Verdict,
 ) -> None:
     request = request_of(opening_of(GATED_STEP), assurance=needed, confirm_with=wanted, revision=RevisionOffer(left=1))
+    if verdict is Verdict.SKIP:
+        request = replace(request, subject=replace(request.subject, at=ReviewPoint.FAILED))
     answer = decide(request, assurance=given, confirmed=confirmed, verdict=verdict, reason="because")
     assert answer == refusal if refusal is not None else isinstance(answer, Ruling)
 
