@@ -17,6 +17,7 @@ from bot.doctor import (
     database_server,
     email,
     events_endpoint,
+    files,
     language_model,
     machine,
     settings,
@@ -49,8 +50,9 @@ NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *account_sign_in.CHECKS,
     *email.CHECKS,
     *language_model.CHECKS,
+    *files.CHECKS,
 )
-_ORDER: Final = ("settings", "slack", "mail", "model", "machine", "database", "workflows", "work")
+_ORDER: Final = ("settings", "slack", "mail", "model", "files", "machine", "database", "workflows", "work")
 _SUBJECTS: Final = {
     "settings": "settings",
     "machine": "machine",
@@ -64,11 +66,14 @@ _SUBJECTS: Final = {
     "account_sign_in": "slack",
     "email": "mail",
     "language_model": "model",
+    "files": "files",
 }
 """The subject of the findings of each module with checks."""
 _CREDENTIALS: Final = (
     "KEY",
     "AI_KEY",
+    "FILES_KEY_ID",
+    "FILES_SECRET",
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "SLACK_SIGNING_SECRET",

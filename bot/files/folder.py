@@ -77,16 +77,6 @@ class FolderBlobs:
         path = self._path(key)
         return await self._do(path.is_file)
 
-    async def check(self) -> None:
-        """Write a file and remove it. Raises `FilesUnavailable`."""
-
-        def write() -> None:
-            probe = self._prepare() / f"check.{secrets.token_hex(8)}"
-            probe.write_bytes(b"signoff")
-            probe.unlink()
-
-        await self._do(write)
-
     def _path(self, key: str) -> Path:
         if not _KEY.fullmatch(key):
             raise ValueError("this is no key of a file")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import ClientConfig, RetryConfig, S3Config, S3Store
+from obstore.store import S3Store
 
 from bot.file_places import FilesPlace
 from engine.file_storage import CHUNK, BlobMissing, FilesUnavailable
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
 _SECONDS: Final = timedelta(seconds=30)
 _CONNECT: Final = timedelta(seconds=5)
-_PROBE: Final = "00/check"
 
 
 def open_bucket(place: FilesPlace, *, key_id: str, secret: str) -> BucketBlobs:
@@ -50,7 +52,7 @@ class BucketBlobs:
 
     async def put(self, key: str, source: IO[bytes]) -> None:
         source.seek(0)
-        with self._said():
+        with self._said(in_bucket=False):
             await obstore.put_async(self._store, key, source.read(), use_multipart=False)
 
     async def open(self, key: str) -> AsyncIterator[bytes]:
@@ -60,11 +62,9 @@ class BucketBlobs:
                 yield bytes(chunk)
 
     async def delete(self, key: str) -> None:
-        with self._said():
-            try:
-                await obstore.delete_async(self._store, key)
-            except (NotFoundError, FileNotFoundError):
-                return
+        # Storage of this kind does not mind a key that is not there. What it does not find is the bucket.
+        with self._said(in_bucket=False):
+            await obstore.delete_async(self._store, key)
 
     async def exists(self, key: str) -> bool:
         with self._said():
@@ -74,19 +74,18 @@ class BucketBlobs:
                 return False
             return True
 
-    async def check(self) -> None:
-        """Write an object and remove it. Raises `FilesUnavailable`."""
-        with self._said():
-            await obstore.put_async(self._store, _PROBE, b"signoff", use_multipart=False)
-            await obstore.delete_async(self._store, _PROBE)
-
     @contextmanager
-    def _said(self) -> Iterator[None]:
-        """Turn errors of the library into ours. Its own texts may hold addresses that are signed."""
+    def _said(self, *, in_bucket: bool = True) -> Iterator[None]:
+        """Turn errors of the library into ours. Its own texts may hold addresses that are signed.
+
+        `in_bucket`: what is not found is a file; otherwise it is the bucket.
+        """
         try:
             yield
         except (NotFoundError, FileNotFoundError) as error:
-            raise BlobMissing("The file is not there any more.") from error
+            if in_bucket:
+                raise BlobMissing("The file is not there any more.") from error
+            raise FilesUnavailable(f"There is no bucket {self._name}.") from error
         except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
             raise FilesUnavailable(f"The bucket {self._name} refuses the keys of this server.") from error
         except (BaseError, OSError) as error:

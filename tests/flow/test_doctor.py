@@ -33,6 +33,8 @@ from tests.support.documents import Page
 from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
 from tests.support.language_model import open_threaded_provider
+from tests.support.object_storage import BUCKET, KEY_ID, REGION, run_bucket
+from tests.support.object_storage import SECRET as BUCKET_SECRET
 from tests.support.processes import SIGNOFF, Installation, create_installation, serving
 
 SECRETS = (
@@ -954,6 +956,7 @@ def test_a_check_that_breaks_hides_no_other(
         ("events_endpoint", "slack"),
         ("email", "mail"),
         ("language_model", "model"),
+        ("files", "files"),
     ],
 )
 def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
@@ -968,6 +971,31 @@ def test_a_check_that_breaks_is_reported_under_the_subject_of_its_module(
     monkeypatch.setattr(checks, "LOCAL_CHECKS", ((broken,), *checks.LOCAL_CHECKS))
     findings = run_doctor(signoff, code=1)
     assert "broken could not be checked: something broke (RuntimeError: broken)." in findings[subject][0]["said"]
+
+
+def test_the_folder_of_files_is_checked_without_writing(signoff: Commands, tmp_path: Path) -> None:
+    findings = run_doctor(signoff, code=0)
+    state, said = single(findings, "files.place")
+    assert (state, said.startswith("Files are stored in ")) == ("ok", True)
+    (tmp_path / "a-file").write_text("")
+    signoff.set(files_url=f"file://{tmp_path}/a-file/files")
+    state, said = single(run_doctor(signoff, code=1), "files.place")
+    assert (state, said) == ("problem", f"Files cannot be stored in {tmp_path}/a-file/files.")
+
+
+def test_a_bucket_of_files_is_checked_without_writing(signoff: Commands) -> None:
+    pytest.importorskip("obstore")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(run_bucket()) as bucket:
+        signoff.set(
+            files_url=f"s3://{BUCKET}?region={REGION}&endpoint={bucket.url}",
+            files_key_id=KEY_ID,
+            files_secret=BUCKET_SECRET,
+        )
+        assert single(run_doctor(signoff, code=0), "files.place")[0] == "ok"
+        assert bucket.objects == {}
+        signoff.set(files_secret="another-secret-key")
+        state, said = single(run_doctor(signoff, code=1), "files.place")
+        assert (state, said) == ("problem", f"The bucket s3://{BUCKET} refuses the keys of this server.")
 
 
 @pytest.fixture
