@@ -12,8 +12,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, cast
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Row, Select, bindparam, exists, func, select
 
 from engine import json_values
@@ -99,16 +97,15 @@ def open_for_inspection(path: Path) -> Iterator[SqliteConnection]:
 
 def schema_state(connection: Connection) -> SchemaState:
     """Return what kind of database the file is, by its schema."""
-    revision = MigrationContext.configure(connection.core).get_current_revision()
+    revision, known_revisions = schema.current_revision(connection), schema.revisions(schema.HISTORY)
     if revision is None:
         tables = connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
         return SchemaState.EMPTY if tables is None else SchemaState.FOREIGN
-    scripts = ScriptDirectory(str(schema.HISTORY))
-    if revision not in {script.revision for script in scripts.walk_revisions()}:
+    if revision not in known_revisions:
         return SchemaState.NEWER
     if connection.execute(select(_workspace.c.name)).scalar() == schema.TRIAL:
         return SchemaState.TRIAL
-    return SchemaState.CURRENT if revision == scripts.get_current_head() else SchemaState.OLDER
+    return SchemaState.CURRENT if revision == known_revisions[-1] else SchemaState.OLDER
 
 
 def has_wal(path: Path) -> bool:

@@ -18,6 +18,7 @@ from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import StoreError, StoreFull, StoreOutdated, StoreReadOnly, StoreRestored
 from engine.ports import Clock, Ids
 from engine.store import file_marks, lock
+from engine.store.connection import Connection
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import make_file, own
 from engine.store.restored_backup import ASKED, find_suspicion
@@ -103,7 +104,7 @@ def _backup_path(path: Path, revision: str, now: datetime) -> Path:
 def _own_revision(path: Path) -> str | None:
     """Return the schema of the file, or None if it is empty. Read before anything in the file is changed."""
     with closing(connect(path, writable=False)) as connection, translated(path):
-        revision = _revision(connection)
+        revision = current_revision(connection)
         if revision is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
             raise StoreError(f"{path} is a database of another program. Set SIGNOFF_DATABASE_URL to another file.")
     return revision
@@ -143,7 +144,8 @@ def apply_migrations(connection: sqlalchemy.Connection, history: Path = HISTORY)
     command.upgrade(config, "head")
 
 
-def _revision(connection: SqliteConnection) -> str | None:
+def current_revision(connection: Connection) -> str | None:
+    """Return the schema of the database, or None for one that is empty or of another program."""
     # This reads the same row as Alembic, which takes long to import.
     named = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
     if connection.exec_driver_sql(named).first() is None:
@@ -161,7 +163,7 @@ def revision(path: Path) -> str | None:
         )
     lock.check_regular(path)
     with closing(connect(path, writable=False)) as connection, translated(path):
-        return _revision(connection)
+        return current_revision(connection)
 
 
 def is_trial(path: Path) -> bool:
