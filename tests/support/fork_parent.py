@@ -17,6 +17,8 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 _LARGEST: Final = 200_000
+_LATER: Final = ("bot.app", "bot.ai.client", "bot.traces", "alembic.command", "iso4217")
+"""What processes import where they need it, some of it in seconds."""
 
 
 def wait_for_a_request(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -70,7 +72,8 @@ def import_all() -> None:
     for command in signoff.commands.values():
         assert isinstance(command, LazyCommand)
         command.load()
-    importlib.import_module("bot.app")
+    for module in _LATER:
+        importlib.import_module(module)
     # Every server with pages would compile the templates again.
     Renderer(SiteUrls("", ""))
     gc.freeze()
