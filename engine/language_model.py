@@ -7,7 +7,7 @@ keeps the record of the calls of one visit to a step, which budgets count.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -23,11 +23,21 @@ NOT_SET_UP: Final = "This server has no language model set up."
 
 
 @dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A file that a model gets: an image or a PDF. `type`: its media type."""
+
+    name: str
+    type: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DraftTurn:
-    """One text of a conversation. `by_model`: whether the model wrote it, and not we."""
+    """One text of a conversation, with files. `by_model`: whether the model wrote it, and not we."""
 
     text: str
     by_model: bool = False
+    files: tuple[DraftFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

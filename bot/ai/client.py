@@ -17,12 +17,14 @@ from openai.types.chat import ChatCompletion
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import UnexpectedModelBehavior
 from pydantic_ai.messages import (
+    BinaryContent,
     ModelMessage,
     ModelRequest,
     ModelResponse,
     SystemPromptPart,
     TextPart,
     ToolCallPart,
+    UserContent,
     UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
@@ -33,7 +35,7 @@ from pydantic_ai.tools import ToolDefinition
 
 from bot.ai import errors, prices
 from engine.errors import StepError
-from engine.language_model import Draft, DraftEnd, DraftOrder, TokenPrices
+from engine.language_model import Draft, DraftEnd, DraftOrder, DraftTurn, TokenPrices
 from engine.redaction import Redactor
 
 CONNECT_SECONDS: Final = 10.0
@@ -143,9 +145,20 @@ def _messages(order: DraftOrder) -> list[ModelMessage]:
         if turn.by_model:
             messages.append(ModelResponse(parts=[TextPart(turn.text)]))
         else:
-            messages.append(ModelRequest(parts=[*system, UserPromptPart(turn.text)]))
+            messages.append(ModelRequest(parts=[*system, UserPromptPart(_content(turn))]))
             system = []
     return messages
+
+
+def _content(turn: DraftTurn) -> str | list[UserContent]:
+    """Return a text, or a text with the files after it, each of which is named by its place."""
+    if not turn.files:
+        return turn.text
+    files = [
+        BinaryContent(file.data, media_type=file.type, identifier=f"file-{number}")
+        for number, file in enumerate(turn.files, start=1)
+    ]
+    return [turn.text, *files]
 
 
 def _settings(order: DraftOrder) -> OpenAIChatModelSettings:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 import pydantic
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError, field_validator
 
-from engine import fields
+from engine import fields, media_types
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
+from engine.file_storage import StepFiles
 from engine.json_values import Value
-from engine.language_model import NOT_SET_UP, DraftOrder, DraftTurn, LanguageModel, ModelCall, TokenPrices
+from engine.language_model import NOT_SET_UP, DraftFile, DraftOrder, DraftTurn, LanguageModel, ModelCall, TokenPrices
 from engine.ports import StepContext, StepServices, StepType
-from engine.steps import ai_answers
+from engine.steps import ai_answers, step_files
 from engine.steps.ai_answers import UsableAnswer, UselessAnswer
 from engine.workflowfile.scalars import check_name
 from engine.workflowfile.step_kinds import AI
@@ -25,6 +26,8 @@ MAX_PROMPT: Final = 400_000
 """Maximum length of a prompt, in characters."""
 MAX_FIELDS: Final = 40
 """Maximum number of fields that one step asks for: people may have to review them in one form."""
+SEEN: Final = frozenset({*media_types.IMAGES, media_types.PDF})
+"""Media types of the files that a model can be given."""
 _RESERVED: Final = frozenset({"error"})
 """Names after `steps.<id>` that the engine itself fills in."""
 
@@ -39,7 +42,10 @@ class DraftBudget(BaseModel):
 
 
 class AiParams(BaseModel):
-    """What the model is asked. `tries`: how many answers it may give, until one fits. `max_tokens`: of one answer."""
+    """What the model is asked. `tries`: how many answers it may give, until one fits. `max_tokens`: of one answer.
+
+    `files`: images and PDFs that it gets together with the prompt.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -51,6 +57,16 @@ class AiParams(BaseModel):
     temperature: Annotated[Decimal, pydantic.Field(ge=0, le=2)] | None = None
     tries: Annotated[StrictInt, pydantic.Field(ge=1, le=10)] = 3
     budget: DraftBudget = DraftBudget()
+    files: tuple[Any, ...] = ()
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _check_files(cls, files: object) -> object:
+        references = step_files.checked(files)
+        for file in references:
+            if file["type"] not in SEEN:
+                raise InvalidValue(f"must be images or PDFs, and “{file['name']}” is neither")
+        return references
 
     @field_validator("output")
     @classmethod
@@ -74,15 +90,17 @@ class AiStep(StepType[AiParams]):
     name: ClassVar[str] = AI
     Params: ClassVar[type[BaseModel]] = AiParams
     literal_params: ClassVar[frozenset[str]] = frozenset({"output", "model"})
-    technical_names: ClassVar[frozenset[str]] = frozenset(AiParams.model_fields) - {"prompt", "system"}
+    technical_names: ClassVar[frozenset[str]] = frozenset(AiParams.model_fields) - {"prompt", "system", "files"}
 
-    def __init__(self, model: LanguageModel | None = None, missing: str = NOT_SET_UP) -> None:
-        self._model, self._missing = model, missing
+    def __init__(
+        self, model: LanguageModel | None = None, missing: str = NOT_SET_UP, files: StepFiles | None = None
+    ) -> None:
+        self._model, self._missing, self._files = model, missing, files
 
     @classmethod
     def create(cls, services: StepServices) -> Self:
         """Return the step type that asks the language model of these services."""
-        return cls(services.language_model, services.no_language_model)
+        return cls(services.language_model, services.no_language_model, services.files)
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:
         output = params.get("output")
@@ -116,7 +134,9 @@ class AiStep(StepType[AiParams]):
     async def run(self, params: AiParams, context: StepContext) -> Mapping[str, object]:
         if self._model is None:
             raise StepError(f"No language model can be asked. {self._missing}")
-        conversation = _Conversation(self._model, params, context)
+        opened = await step_files.open_files(self._files, params.files, context)
+        files = tuple(DraftFile(file.reference.name, file.reference.type, file.data) for file in opened)
+        conversation = _Conversation(self._model, params, context, files)
         answer: UsableAnswer | UselessAnswer | None = None
         for _ in range(params.tries):
             answer = await conversation.ask()
@@ -132,9 +152,11 @@ class AiStep(StepType[AiParams]):
 class _Conversation:
     """The calls of one attempt of the step: each answer that does not fit is followed by the reason."""
 
-    def __init__(self, model: LanguageModel, params: AiParams, context: StepContext) -> None:
+    def __init__(
+        self, model: LanguageModel, params: AiParams, context: StepContext, files: tuple[DraftFile, ...]
+    ) -> None:
         self._model, self._params, self._context = model, params, context
-        self._turns: tuple[DraftTurn, ...] = (DraftTurn(params.prompt),)
+        self._turns: tuple[DraftTurn, ...] = (DraftTurn(params.prompt, files=files),)
         self._name = model.name(params.model)
 
     async def ask(self) -> UsableAnswer | UselessAnswer:

@@ -8,17 +8,16 @@ from typing import Any, ClassVar, Final, Self
 import pydantic
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from engine import fields, file_references
+from engine import fields
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
 from engine.file_storage import StepFiles
 from engine.json_values import Value
 from engine.ports import Mailer, StepContext, StepServices, StepType
-from engine.steps import missing_services
+from engine.steps import step_files
 
 OUTPUT: Final = frozenset({"message_id", "to"})
 MAX_SUBJECT: Final = 250
-MAX_ATTACHMENTS: Final = 10
 MAX_BODY: Final = 200_000
 """Maximum length of the body, in characters. Larger contents belong behind a link."""
 _ADDRESS: Final = Field(type=FieldType.EMAIL)
@@ -36,7 +35,7 @@ class EmailParams(BaseModel):
     subject: str = pydantic.Field(min_length=1, max_length=MAX_SUBJECT)
     body: str = pydantic.Field(min_length=1, max_length=MAX_BODY)
     reply_to: str | None = None
-    attachments: tuple[Any, ...] = pydantic.Field(default=(), max_length=MAX_ATTACHMENTS)
+    attachments: tuple[Any, ...] = ()
 
     @field_validator("to", "reply_to")
     @classmethod
@@ -46,9 +45,7 @@ class EmailParams(BaseModel):
     @field_validator("attachments", mode="before")
     @classmethod
     def _check_attachments(cls, files: object) -> object:
-        if not isinstance(files, list | tuple):
-            raise InvalidValue('must be a list of files, like ["{{ inputs.invoice }}"]')
-        return tuple(file_references.read(file).value for file in files if file is not None)
+        return step_files.checked(files)
 
     @field_validator("subject")
     @classmethod
@@ -88,5 +85,5 @@ class EmailStep(StepType[EmailParams]):
             body=params.body,
             reply_to=params.reply_to,
             key=context.idempotency_key,
-            attachments=await missing_services.open_files(self._files, params.attachments, context),
+            attachments=await step_files.open_files(self._files, params.attachments, context),
         )

@@ -1,35 +1,12 @@
-"""What the steps of a workflow need of a server: what is not set up there, and the files that they use."""
+"""What the steps of a workflow need that is not set up on a server."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Mapping
 
-from engine.errors import StepError
-from engine.file_storage import NO_PLACE, OpenFile, StepFiles
 from engine.json_values import Value
-from engine.media_types import size_in_words
-from engine.ports import StepContext, StepType
+from engine.ports import StepType
 from engine.workflowfile import Step, StepKind, Workflow
-
-MAX_TOGETHER: Final = 25_000_000
-"""Maximum size of the files that one step sends together, in bytes: most mail servers take no more."""
-
-
-async def open_files(files: StepFiles | None, values: Sequence[Value], context: StepContext) -> tuple[OpenFile, ...]:
-    """Return the files that parameters refer to, checked against their digests. Raises `StepError`."""
-    if not values:
-        return ()
-    if files is None:
-        raise StepError(NO_PLACE)
-    opened: list[OpenFile] = []
-    for value in values:
-        opened.append(await files.open(value, run=context.run))
-        total = sum(len(file.data) for file in opened)
-        if total > MAX_TOGETHER:
-            limit = size_in_words(MAX_TOGETHER)
-            raise StepError(f"The files have more than {limit} together, so nothing was sent.")
-    return tuple(opened)
 
 
 def find_missing(workflow: Workflow, kinds: Mapping[str, StepKind]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import inspect
 import json
 import logging
@@ -21,7 +22,8 @@ from bot.ai.client import PydanticAiClient
 from bot.ai.setup import OPENAI_URL
 from bot.devtools.language_model import KEY, MODEL, ModelService, RecordedAnswer, run_model_service
 from engine.errors import StepError
-from engine.language_model import DraftEnd, DraftOrder, DraftTurn, LanguageModel, TokenPrices
+from engine.language_model import DraftEnd, DraftFile, DraftOrder, DraftTurn, LanguageModel, TokenPrices
+from tests.unit.engine.test_media_types import png
 
 ANSWER: Final = {"subject": "Hello", "body": "Dear Ann,\nhello."}
 SCHEMA: Final[dict[str, Any]] = {
@@ -91,6 +93,28 @@ async def test_the_provider_gets_what_the_order_says_and_nothing_more(provider: 
     assert call.get("max_completion_tokens", call.get("max_tokens")) == 77
     assert call["tools"][0]["function"]["parameters"]["properties"] == SCHEMA["properties"]
     assert call.get("stream") in (None, False)
+
+
+async def test_the_provider_gets_images_and_pdfs_with_the_first_text(provider: Provider) -> None:
+    files = (
+        DraftFile("photo.png", "image/png", png()),
+        DraftFile("Rechnung „März“.pdf", "application/pdf", b"%PDF-1.7 " + b"a" * 3_000_000),
+    )
+    turns = (DraftTurn("Write to Ann.", files=files), DraftTurn("{}", by_model=True), DraftTurn("Once more."))
+    await provider.model.draft(replace(ORDER, turns=turns))
+    (call,) = provider.service.calls
+    first, _, last = call["messages"]
+    assert last["content"] == "Once more."
+    sent = [part.get("image_url", {}).get("url") or part.get("file", {}).get("file_data") for part in first["content"]]
+    assert sent[0] is None
+    assert [base64.b64decode(url.partition(",")[2]) for url in sent[1:]] == [file.data for file in files]
+
+
+async def test_a_provider_that_does_not_take_a_file_says_so(provider: Provider) -> None:
+    turns = (DraftTurn("Write to Ann.", files=(DraftFile("a.png", "image/png", b"no image"),)),)
+    with pytest.raises(StepError) as caught:
+        await provider.model.draft(replace(ORDER, turns=turns))
+    assert not caught.value.retryable
 
 
 async def test_variables_that_are_for_other_programs_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

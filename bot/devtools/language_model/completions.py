@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bot.devtools.language_model.faults import ModelFault
+from engine import media_types
 
 LETTERS_PER_TOKEN: Final = 4
 _NO_FAULT: Final = ModelFault(kind="slow", seconds=0)
@@ -96,6 +100,46 @@ def error(message: str, kind: str, code: str | None = None) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
+def text_of(message: Mapping[str, Any]) -> str:
+    """Return the text of a message, without its files."""
+    content = message["content"]
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    return "\n".join(part["text"] for part in parts if part["type"] == "text")
+
+
+def _content_problem(message: Mapping[str, Any]) -> str:
+    """Return what is wrong with the content of a message: a text, or the parts of one of a user."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return "" if content else "Invalid value for 'content': expected a text."
+    if not isinstance(content, list) or not content or message.get("role") != "user":
+        return "Invalid value for 'content': expected a text."
+    return next(filter(None, map(_part_problem, content)), "")
+
+
+def _part_problem(part: Any) -> str:
+    match part:
+        case {"type": "text", "text": str(text)} if text:
+            return ""
+        case {"type": "image_url", "image_url": {"url": str(url)}}:
+            return "" if _is_data(url, ("image/png", "image/jpeg", "image/gif", "image/webp")) else _NO_IMAGE
+        case {"type": "file", "file": {"file_data": str(url), "filename": str(name)}} if name:
+            return "" if _is_data(url, ("application/pdf",)) else "Invalid file data: expected a PDF."
+    return "Invalid value for 'content': unknown part."
+
+
+_NO_IMAGE: Final = "You uploaded an unsupported image. Please make sure your image is valid."
+_DATA: Final = re.compile(r"data:([a-z]+/[a-z.+-]+);base64,([A-Za-z0-9+/]+={0,2})")
+
+
+def _is_data(url: str, types: tuple[str, ...]) -> bool:
+    """Return whether a URL holds bytes that begin as a file of this type does."""
+    match = _DATA.fullmatch(url)
+    if match is None or match[1] not in types:
+        return False
+    return media_types.sniffed(base64.b64decode(match[2], validate=True), "") == match[1]
+
+
 def problem(call: object) -> str:
     """Return what is wrong with a call, or an empty text."""
     if not isinstance(call, dict):
@@ -107,8 +151,9 @@ def problem(call: object) -> str:
         return "[] is too short - 'messages'"
     if any(message.get("role") not in ("system", "developer", "user", "assistant") for message in messages):
         return "Invalid value for 'messages[].role'."
-    if any(not isinstance(message.get("content"), str) or not message["content"] for message in messages):
-        return "Invalid value for 'content': expected a text."
+    for message in messages:
+        if why := _content_problem(message):
+            return why
     if not isinstance(tools, list) or len(tools) != 1 or tools[0].get("type") != "function":
         return "Invalid 'tools': one function is expected here."
     if tools[0]["function"].get("parameters", {}).get("type") != "object":

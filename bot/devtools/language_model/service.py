@@ -19,6 +19,8 @@ from bot.devtools.sandbox.armed_faults import ArmedFaults
 KEY: Final = "sk-local-4f2b9c7d1e8a6053"
 """The key that the provider accepts."""
 MODEL: Final = "local-writer"
+_MOST_BYTES: Final = 50_000_000
+"""Maximum size of a call, in bytes, files included."""
 _HOST: Final = "127.0.0.1"
 _NO_ANSWER: Final = {"note": "No answer was recorded for this prompt."}
 
@@ -59,7 +61,7 @@ class ModelService:
         fault = self.armed.first(lambda _: True)
         if fault is not None and (broken := await self._break(fault, request)) is not None:
             return broken
-        conversation = "\n".join(message["content"] for message in call["messages"])
+        conversation = "\n".join(map(completions.text_of, call["messages"]))
         answer = find_answer(self.answers, conversation) or _NO_ANSWER
         body = completions.completion(len(self.calls), call, answer, fault=fault, key=self.key)
         return web.json_response(body, headers={"x-request-id": f"req_{len(self.calls)}"})
@@ -108,7 +110,7 @@ async def run_model_service(
 ) -> AsyncIterator[ModelService]:
     """Run the provider on a port of loopback, a free one by default. Raises `OSError` if the port is taken."""
     service = ModelService(answers=answers, models=frozenset(models))
-    application = web.Application()
+    application = web.Application(client_max_size=_MOST_BYTES)
     application.add_routes(
         [web.post("/v1/chat/completions", service.complete), web.get("/v1/models", service.list_models)]
     )

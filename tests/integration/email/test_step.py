@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import io
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -14,8 +17,10 @@ from bot.devtools.sandbox import RunningSandbox
 from bot.email.sender import SmtpMailer
 from bot.terminal.sender import TerminalMailer
 from engine.errors import StepError
+from engine.file_storage import OpenFile
 from engine.ports import StepContext
 from engine.steps.email import EmailParams, EmailStep
+from tests.support import samples
 from tests.support.email_env import AT, MIA, SENDER, client_to, mail_server
 
 CONTEXT = StepContext(run="r1", step="mail", visit=1, attempt=1, idempotency_key="r1:mail:1", timeout=timedelta(1))
@@ -44,12 +49,31 @@ async def test_an_email_is_sent_as_it_was_written_with_nothing_added(
     mail_sandbox: RunningSandbox, step: EmailStep
 ) -> None:
     output = await step.run(PARAMS.model_copy(update={"reply_to": "sam@example.com"}), CONTEXT)
-    (email,) = mail_sandbox.mail.received(to=MIA)
-    assert output == {"message_id": email.header("message-id"), "to": MIA}
+    (sent,) = mail_sandbox.mail.received(to=MIA)
+    assert output == {"message_id": sent.header("message-id"), "to": MIA}
     assert output.keys() == step.outputs({})
-    assert (email.subject, email.text, email.html) == (PARAMS.subject, PARAMS.body, None)
-    assert email.header("reply-to") == "sam@example.com"
-    assert email.complaints == []
+    assert (sent.subject, sent.text, sent.html) == (PARAMS.subject, PARAMS.body, None)
+    assert sent.header("reply-to") == "sam@example.com"
+    assert sent.complaints == []
+
+
+async def test_files_are_attached_as_they_are(mail_sandbox: RunningSandbox) -> None:
+    files = [
+        OpenFile(reference=samples.file(name="Rechnung „März“.pdf"), data=b"%PDF-1.7 " + os.urandom(100_000)),
+        OpenFile(reference=samples.file(name="letter.eml", type="message/rfc822"), data=b"Subject: x\r\n\r\n.\r\n"),
+        OpenFile(reference=samples.file(name="a.csv", type="text/csv"), data=b"a;b\n"),
+    ]
+    async with client_to(mail_sandbox) as client:
+        mailer = SmtpMailer(client, sender=SENDER, now=lambda: AT)
+        await mailer.send(to=MIA, subject="Hi", body=PARAMS.body, reply_to=None, key="k", attachments=files)
+    (received,) = mail_sandbox.mail.received(to=MIA)
+    assert received.complaints == []
+    parsed = email.message_from_bytes(received.raw, policy=email.policy.default)
+    text, *parts = parsed.iter_parts()
+    assert text.get_content().replace("\r\n", "\n") == PARAMS.body
+    assert [part.get_filename() for part in parts] == ["Rechnung „März“.pdf", "letter.eml", "a.csv"]
+    assert [part.get_payload(decode=True) for part in parts] == [file.data for file in files]
+    assert [part.get_content_type() for part in parts] == ["application/pdf", "application/octet-stream", "text/csv"]
 
 
 async def test_a_repeated_call_has_the_same_message_id_and_another_call_another_one(
