@@ -11,6 +11,7 @@ from bot import account_sign_in, executors, page_urls, server_key, setting_value
 from bot.app_parts import Adapters, App, SlackParts
 from bot.email.directory import DirectoryWithEmail
 from bot.files import setup as files_setup
+from bot.lmtp import setup as lmtp_setup
 from bot.local.service import OperatorCommands
 from bot.monitor import Monitor
 from bot.presentation import card
@@ -31,7 +32,7 @@ from engine.delivery.outbox import Relay
 from engine.domain import Address
 from engine.fields import FieldType
 from engine.ports import Channel, Directory
-from engine.service import Engine, Identity
+from engine.service import Engine, Identity, register
 from engine.service.attachments import Attachments
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
@@ -134,6 +135,8 @@ def _missing_parts(settings: Settings, adapters: Adapters) -> dict[str, str]:
     found = {"slack": adapters.slack, "email": adapters.email, "webhook": settings.public_url or None}
     no_files = files_setup.missing(settings)
     missing = {name: _SET_UP[name] for name, adapter in found.items() if adapter is None}
+    if (no_emails := lmtp_setup.missing(settings)) is not None:
+        missing[register.LMTP] = no_emails
     return missing if no_files is None else {**missing, FieldType.FILE: no_files}
 
 

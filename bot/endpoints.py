@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from bot import account_sign_in
 from bot.app_parts import App
+from bot.lmtp.setup import open_lmtp
 from bot.local import server as command_server
 from bot.local.socket_path import socket_path
 from bot.slack import setup as slack_setup
@@ -64,6 +65,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
         return
     async with AsyncExitStack() as stack:
         mounted = await _open_slack(app, stack)
+        await stack.enter_async_context(open_lmtp(settings, app.engine, app.clock))
         if mounted or settings.public_url:
             site = routes.site(
                 settings.public_url,

@@ -33,6 +33,7 @@ _MAX_NAME: Final = 60
 _NUMBERS: Final = {
     "port": (1, 65_535, 8000),
     "probe_port": (0, 65_535, 9090),
+    "lmtp_port": (0, 65_535, 8024),
     "max_connections": (16, 20_000, 500),
 }
 """The smallest and the largest number of a setting, and an example."""
@@ -137,6 +138,14 @@ class Settings(BaseSettings):
     """The name of the public key in the DNS, before `._domainkey.`."""
     dkim_domain: str = ""
     """The domain that signs. Default: the domain of `SIGNOFF_EMAIL_FROM`."""
+    lmtp_port: int = 0
+    """The port of this machine at which its mail server delivers emails that start runs, by LMTP. 0: none."""
+    lmtp_socket: str = ""
+    """A socket in the file system for the same, instead of a port: `/run/signoff/lmtp.sock`."""
+    lmtp_domain: str = ""
+    """The domain of the addresses that start runs, `run+refund@run.example.com`."""
+    lmtp_authserv: str = ""
+    """The name by which the mail server writes `Authentication-Results`. Only its results are believed."""
     ai_key: SecretStr = SecretStr("")
     """The key of the provider of language models. With it, workflows may have `ai` steps."""
     ai_url: str = ""
@@ -248,7 +257,7 @@ class Settings(BaseSettings):
     def _from(cls, value: str) -> str:
         return str(setting_values.parse_sender(value)) if value else ""
 
-    @field_validator("dkim_selector", "dkim_domain")
+    @field_validator("dkim_selector", "dkim_domain", "lmtp_domain", "lmtp_authserv")
     @classmethod
     def _labels(cls, value: str) -> str:
         return setting_values.parse_domain_name(value) if value else ""

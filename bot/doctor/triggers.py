@@ -9,6 +9,7 @@ from typing import Final
 from bot.doctor import workload
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
+from bot.lmtp import setup as lmtp_setup
 from bot.step_types import load_step_types
 from engine import timestamps, webhooks, workflowfile
 from engine.domain import TriggerKind
@@ -62,6 +63,8 @@ def _of_trigger(context: CheckContext, name: str, trigger: Trigger) -> Iterator[
     what = f"The {trigger.kind} of {name} can start no run"
     if trigger.kind in (TriggerKind.MESSAGE, TriggerKind.REACTION) and not context.settings.slack_bot_token:
         yield problem("workflows.triggers", f"{what}: Slack is not set up.", "Set up Slack: docs/slack.md says how.")
+    if trigger.kind is TriggerKind.EMAIL and (advice := lmtp_setup.missing(context.settings)) is not None:
+        yield problem("workflows.triggers", f"{what}: no mail server delivers to this server.", advice)
     if trigger.webhook is None:
         return
     if not context.settings.public_url:

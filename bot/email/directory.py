@@ -37,7 +37,9 @@ class DirectoryWithEmail:
         return [*(route for route in routes if route.channel != "terminal"), Route(EMAIL_CHANNEL, person.email)]
 
     def back(self, origin: Origin, person: Person) -> Route | None:
-        """Return the answer of the other directory."""
+        """Return the sender of the email that started the run, or the answer of the other directory."""
+        if origin.surface == "email" and "from" in origin.place:
+            return Route(EMAIL_CHANNEL, origin.place["from"])
         return self._directory.back(origin, person)
 
     def place(self, name: str) -> Route | None:

@@ -70,6 +70,19 @@ class ReceiveWebhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveEmail:
+    """Start a run by an email. The mail server proved that it is from the `sender`."""
+
+    workflow: str
+    sender: str
+    subject: str = hidden(repr=False)
+    text: str = hidden(repr=False)
+    message_id: str
+    received_at: datetime
+    workspace: str = DEFAULT_WORKSPACE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decide:
     """Decide a request. `content_version` and `digest` identify the content that the person saw.
 

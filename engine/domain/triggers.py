@@ -14,6 +14,7 @@ class TriggerKind(StrEnum):
     WEBHOOK = "webhook"
     MESSAGE = "message"
     REACTION = "reaction"
+    EMAIL = "email"
 
 
 class Missed(StrEnum):

@@ -39,6 +39,7 @@ from engine.domain import (
     Rated,
     Reassign,
     Reassigned,
+    ReceiveEmail,
     ReceiveWebhook,
     Refusal,
     Register,
@@ -70,6 +71,7 @@ from engine.service import (
     rate,
     reassign,
     receive,
+    receive_email,
     register,
     resume,
     retry_delivery,
@@ -176,6 +178,14 @@ class Engine(Queries):
         call = await receive.verify(self.context, self.store, command)
         result = call if isinstance(call, Refusal) else await self._start_by(receive.receive, call)
         self._telemetry.started(result, surface="webhook", began=began)
+        return result
+
+    async def receive_email(self, command: ReceiveEmail) -> Started | Refusal:
+        """Start a run by an email, whose sender is proven."""
+        began = self._telemetry.clock()
+        mail = await receive_email.evaluate(self.context, self.store, command)
+        result = mail if isinstance(mail, Refusal) else await self._start_by(receive_email.receive, mail)
+        self._telemetry.started(result, surface="email", began=began)
         return result
 
     async def decide(self, command: Decide) -> Decided | Refusal:

@@ -24,6 +24,8 @@ from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.workflowfile import Gate, Trigger, Workflow
 
+LMTP: Final = "lmtp"
+"""The part of a server that takes emails, in what is missing there."""
 log = logging.getLogger(__name__)
 
 
@@ -164,6 +166,8 @@ def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[s
         yield f"The workflow has a webhook. {context.missing[TriggerKind.WEBHOOK]}"
     if accounts.SLACK.name in context.missing and kinds & {TriggerKind.MESSAGE, TriggerKind.REACTION}:
         yield f"The workflow is started by messages in Slack. {context.missing[accounts.SLACK.name]}"
+    if LMTP in context.missing and TriggerKind.EMAIL in kinds:
+        yield f"The workflow is started by emails. {context.missing[LMTP]}"
     for step in workflow.steps:
         ways = step.gate.ways if step.gate is not None else EVERY_WAY
         shared = [accounts.SLACK.name] if ways.post_to is not None else []

@@ -21,6 +21,7 @@ from engine.workflowfile.step_reader import read_steps
 _TRIGGER_EXAMPLES: Final = {
     "webhook": "Write {secret: SHOP_HOOK}.",
     "message": "Write message: true.",
+    "email": "Write email: true.",
     "reaction": 'Write {emoji: eyes, channel: "#refunds"}.',
 }
 

@@ -299,12 +299,13 @@ class TriggerFile(FilePart):
     webhook: WebhookFile | None = None
     message: bool | None = None
     reaction: ReactionFile | None = None
+    email: bool | None = None
 
-    @field_validator("message")
+    @field_validator("message", "email")
     @classmethod
     def _check_true(cls, raw: object) -> object:
         if raw is False:
-            raise refuse("A trigger that listens to nothing can be deleted.", "Write `message: true`, or delete it.")
+            raise refuse("A trigger that listens to nothing can be deleted.", "Write `true`, or delete the trigger.")
         return raw
 
     @property

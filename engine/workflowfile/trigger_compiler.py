@@ -35,8 +35,16 @@ NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType | None]]] = {
     TriggerKind.WEBHOOK: {**_TIMES, "body": None, "headers": None},
     TriggerKind.MESSAGE: _MESSAGE,
     TriggerKind.REACTION: _MESSAGE,
+    TriggerKind.EMAIL: {
+        **_TIMES,
+        "subject": StaticType(frozenset({"text"}), "text", is_date=False),
+        "text": StaticType(frozenset({"text"}), "text", is_date=False),
+        "from": StaticType(frozenset({"text"}), "an address (text)", is_date=False),
+    },
 }
 """What `trigger` holds for each kind of trigger."""
+_ONE_EACH: Final = frozenset({TriggerKind.MESSAGE, TriggerKind.REACTION, TriggerKind.EMAIL})
+"""The triggers of which a workflow has one for each thing that it listens to."""
 _ASKS: Final = frozenset({TriggerKind.MESSAGE, TriggerKind.REACTION})
 """The triggers after which a person is asked for the inputs that the trigger does not give."""
 
@@ -45,8 +53,11 @@ def compile_triggers(report: ProblemReport, draft: WorkflowDraft) -> list[Trigge
     """Return the triggers, as far as they are right. Problems are reported."""
     triggers = [_compile(report, trigger, draft.inputs) for trigger in draft.triggers]
     for index, trigger in enumerate(triggers):
-        if trigger.kind in _ASKS and any(earlier.identity == trigger.identity for earlier in triggers[:index]):
+        if trigger.kind in _ONE_EACH and any(earlier.identity == trigger.identity for earlier in triggers[:index]):
             report.add(draft.triggers[index].at, "Another trigger of this workflow listens to the same.")
+        if trigger.kind is TriggerKind.EMAIL and draft.file is not None and not draft.file.may_run:
+            message = "Emails can start a workflow only for the people that `may_run` names."
+            report.add((*draft.triggers[index].at, "email"), message, "Write may_run: [ada@example.com].", at="key")
     return triggers
 
 

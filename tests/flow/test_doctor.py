@@ -866,6 +866,19 @@ def test_triggers_that_can_start_no_run_are_reported(signoff: Commands) -> None:
     ]
 
 
+def test_an_email_that_no_server_takes_is_reported(signoff: Commands) -> None:
+    source = HELLO.replace("steps:", "may_run: [sam@example.com]\ntriggers: [{email: true}]\nsteps:")
+    signoff.installation.write("mail.yaml", source)
+    set_up = {"LMTP_PORT": "8024", "LMTP_DOMAIN": "run.example.com", "LMTP_AUTHSERV": "mx.example.com"}
+    signoff.set(**set_up)
+    signoff.run_ok("register", "mail.yaml")
+    assert single(run_doctor(signoff, code=0), "workflows.triggers")[0] == "ok"
+    signoff.set(**dict.fromkeys(set_up, ""))
+    (finding,) = run_doctor(signoff, code=1)["workflows.triggers"]
+    assert finding["said"] == "The email of hello can start no run: no mail server delivers to this server."
+    assert "SIGNOFF_LMTP_SOCKET" in finding["todo"]
+
+
 def test_a_run_that_needs_attention_is_reported(signoff: Commands) -> None:
     with open_http_service() as world:
         world.status = 500

@@ -18,7 +18,7 @@ triggers:
 steps:
   - {id: act, uses: set, with: {day: "{{ inputs.day }}"}}
 """
-ONE_KEY = "has one of `schedule`, `webhook`, `message` and `reaction`"
+ONE_KEY = "has one of `schedule`, `webhook`, `message`, `reaction` and `email`"
 GIVEN = 'inputs: {day: "{{ trigger.date }}"}'
 
 

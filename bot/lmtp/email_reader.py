@@ -1,0 +1,99 @@
+"""Reads an email that a mail server delivers: who wrote it, what it says, and whether a program sent it. Pure."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from email.message import EmailMessage
+from typing import Final
+
+from msgspec import Struct
+
+from engine import fields
+from engine.errors import InvalidValue
+from engine.fields import Field, FieldType
+
+MOST_BYTES: Final = 1_000_000
+"""Maximum size of an email, in bytes."""
+_ADDRESS: Final = Field(type=FieldType.EMAIL)
+_PROGRAMS: Final = frozenset({"bulk", "list", "junk", "auto_reply"})
+_OF_LISTS: Final = ("list-id", "list-post", "list-unsubscribe", "x-autoreply", "x-autorespond")
+_LONGEST_ID: Final = 500
+
+
+class ReadEmail(Struct, frozen=True, kw_only=True):
+    """An email. `results`: the headers `Authentication-Results`, the topmost first.
+
+    `is_automatic`: a program sent it, and must get no answer.
+    """
+
+    sender: str
+    subject: str
+    text: str
+    id: str
+    results: tuple[str, ...]
+    is_automatic: bool
+
+
+class UnreadableEmail(ValueError):
+    """An email that starts nothing. The text says why, for its sender."""
+
+
+def read(content: bytes) -> ReadEmail:
+    """Return an email. Raises `UnreadableEmail`."""
+    try:
+        return _read(email.message_from_bytes(content, policy=email.policy.default))
+    except UnreadableEmail:
+        raise
+    except Exception as error:
+        raise UnreadableEmail("It cannot be read.") from error
+
+
+def _read(message: EmailMessage) -> ReadEmail:
+    return ReadEmail(
+        sender=_sender(message),
+        subject=" ".join(str(message.get("subject", "")).split()),
+        text=_text(message),
+        id=_id(message),
+        results=tuple(" ".join(str(header).split()) for header in message.get_all("authentication-results", [])),
+        is_automatic=is_automatic(message),
+    )
+
+
+def is_automatic(message: EmailMessage) -> bool:
+    """Return whether a program sent it: a reply while a person is away, a list, a report about a delivery."""
+    submitted = str(message.get("auto-submitted", "no")).partition(";")[0].strip().lower()
+    precedence = str(message.get("precedence", "")).strip().lower()
+    return (
+        submitted != "no"
+        or precedence in _PROGRAMS
+        or any(name in message for name in _OF_LISTS)
+        or message.get_content_type() == "multipart/report"
+    )
+
+
+def _sender(message: EmailMessage) -> str:
+    """Return the address of the one person in the one header `From`."""
+    headers = message.get_all("from", [])
+    addresses = [address.addr_spec for header in headers for address in header.addresses]
+    if len(headers) != 1 or len(addresses) != 1:
+        raise UnreadableEmail("It does not name exactly one sender.")
+    try:
+        return str(fields.validate(_ADDRESS, addresses[0]))
+    except InvalidValue:
+        raise UnreadableEmail("The address of its sender cannot be used.") from None
+
+
+def _text(message: EmailMessage) -> str:
+    part = message.get_body(preferencelist=("plain",))
+    if part is None:
+        raise UnreadableEmail("It has no part in plain text. Send it as plain text.")
+    return str(part.get_content()).replace("\r\n", "\n").strip()
+
+
+def _id(message: EmailMessage) -> str:
+    """Return the Message-ID, by which an email that is delivered again starts nothing."""
+    found = "".join(str(message.get("message-id", "")).split())
+    if not found or len(found) > _LONGEST_ID:
+        raise UnreadableEmail("It has no Message-ID.")
+    return found
