@@ -71,7 +71,9 @@ class OpenFile:
 
 
 class StepFiles(Protocol):
-    """The files that the steps of a run use and make."""
+    """The files that the steps of a run use and make. `max_size`: of a file, in bytes."""
+
+    max_size: int
 
     async def open(self, value: Value, *, run: str) -> OpenFile:
         """Return the file that a value refers to, checked against its digest.

@@ -21,7 +21,7 @@ from bot.setting_values import MailServerAddress
 BEFORE_DOT_SECONDS: Final = 12.0
 """Maximum time for the connection, the login and everything else before the final dot, in seconds. An email that takes
 longer is tried again later."""
-_BYTES_A_SECOND: Final = 100_000
+BYTES_A_SECOND: Final = 100_000
 """How fast an email is sent at the slowest, in bytes a second: an email with files gets so much more time."""
 CONNECTIONS: Final = 3
 """Maximum number of connections at once: what Microsoft 365 allows a mailbox.
@@ -52,10 +52,12 @@ class SmtpClient:
         sign: Callable[[bytes], bytes] | None = None,
         before_dot_seconds: float = BEFORE_DOT_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
+        bytes_a_second: float = BYTES_A_SECOND,
     ) -> None:
         self._server, self._local_name, self._sign = server, local_name, sign
         self._trust = trust if server.security != "none" else None
         self._before_dot, self._idle_seconds = before_dot_seconds, idle_seconds
+        self._bytes_a_second = bytes_a_second
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._idle: list[_IdleConnection] = []
         self._closed = False
@@ -68,7 +70,7 @@ class SmtpClient:
         attempt = _Attempt()
         try:
             async with (
-                asyncio.timeout(self._before_dot + len(mail.seven_bits) / _BYTES_A_SECOND) as limit,
+                asyncio.timeout(self._before_dot + len(mail.seven_bits) / self._bytes_a_second) as limit,
                 self._slots,
                 self._connection(attempt) as connection,
             ):

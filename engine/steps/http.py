@@ -14,9 +14,11 @@ from yarl import URL
 from engine import json_values, urls
 from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
+from engine.file_storage import NO_PLACE, OpenFile, StepFiles
 from engine.json_values import Value
+from engine.off_loop import off_loop
 from engine.ports import Resolve, StepContext, StepServices, StepType, Traceparent
-from engine.steps import http_bodies, http_pages, http_params, http_response, url_guard
+from engine.steps import http_bodies, http_pages, http_params, http_response, step_files, url_guard
 from engine.steps.http_auth import CallSignIn, CallSignIns
 from engine.steps.http_client import HttpCall, HttpClient
 from engine.steps.http_params import SAFE, HttpParams, scalar_text
@@ -49,6 +51,7 @@ class HttpStep(StepType[HttpParams]):
         "status": FieldType.INTEGER,
         "headers": FieldType.JSON,
         "body": FieldType.JSON,
+        "file": FieldType.FILE,
         "items": FieldType.JSON,
         "pages": FieldType.INTEGER,
     }
@@ -61,7 +64,9 @@ class HttpStep(StepType[HttpParams]):
         connect_timeout: float = 10,
         resolve: Resolve = url_guard.system_resolve,
         traceparent: Traceparent | None = None,
+        files: StepFiles | None = None,
     ) -> None:
+        self._files = files
         guard = url_guard.Guard(allow)
         self._client = HttpClient(guard, resolve, max_bytes=max_bytes, connect_timeout=connect_timeout)
         self._sign_ins = CallSignIns(self._client)
@@ -71,10 +76,15 @@ class HttpStep(StepType[HttpParams]):
     def create(cls, services: StepServices) -> Self:
         """Return the step type with the allowed hosts and the traces of this server."""
         resolve = services.resolve or url_guard.system_resolve
-        return cls(allow=services.http_allow, resolve=resolve, traceparent=services.traceparent)
+        return cls(allow=services.http_allow, resolve=resolve, traceparent=services.traceparent, files=services.files)
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:
-        return frozenset({"items", "pages"} if "pages" in params else {"status", "headers", "body"})
+        if "pages" in params:
+            return frozenset({"items", "pages"})
+        return frozenset({"status", "headers", "file" if "save_as" in params else "body"})
+
+    def output_fields(self, params: Mapping[str, Value]) -> Mapping[str, Field]:
+        return {"file": Field(type=FieldType.FILE)} if "save_as" in params else {}
 
     def content(self, params: Mapping[str, Value]) -> Mapping[str, Field | None]:
         """Return the body as editable, never the URL."""
@@ -89,7 +99,9 @@ class HttpStep(StepType[HttpParams]):
         return http_params.find_problems(params)
 
     async def run(self, params: HttpParams, context: StepContext) -> Mapping[str, object]:
-        attempt = _AttemptCalls(self._client, self._sign_ins, self._headers, context)
+        opened = await step_files.open_files(self._files, [file.value for file in params.files], context)
+        files = _CallFiles(self._files, {file.reference.id: file for file in opened})
+        attempt = _AttemptCalls(self._client, self._sign_ins, self._headers, context, files)
         first = str(_url(self._client.guard.check(params.method, params.url), params))
         if params.pages is None:
             return attempt.hide((await attempt.call(params, first)).output)
@@ -126,8 +138,10 @@ class _AttemptCalls:
         sign_ins: CallSignIns,
         headers: Callable[[HttpParams, StepContext, str], CIMultiDict[str]],
         context: StepContext,
+        files: _CallFiles,
     ) -> None:
         self._client, self._sign_ins, self._headers, self._context = client, sign_ins, headers, context
+        self._files = files
         self._until = time.monotonic() + context.timeout.total_seconds()
         self.redact: Callable[[str], str] = context.redact
         self._hidden = frozenset[str]()
@@ -167,7 +181,7 @@ class _AttemptCalls:
         self, params: HttpParams, target: url_guard.CallTarget, address: str, sign_in: CallSignIn, *, renews: bool
     ) -> _PageAnswer | None:
         """Return the answer of one call. `renews`: return None if the server does not take the access token."""
-        body, content_type = http_bodies.build(params)
+        body, content_type = http_bodies.build(params, self._files.sent)
         headers = self._headers(params, self._context, content_type)
         sign_in.add_to(headers)
         call = HttpCall(
@@ -182,7 +196,33 @@ class _AttemptCalls:
         async with self._client.open(call, self._left) as answer:
             if renews and answer.status == _UNAUTHORIZED and not params.accepts(_UNAUTHORIZED):
                 return None
+            if params.save_as is not None:
+                return await self._saved(params.save_as, call, answer)
             return _read(call, answer, await self._client.read(call, answer))
+
+    async def _saved(self, name: str, call: HttpCall, answer: http_response.Answer) -> _PageAnswer:
+        """Keep the body of a success as a file, unless it repeats a secret, which can be taken out of texts only."""
+        store = self._files.store
+        if store is None:
+            raise StepError(NO_PLACE)
+        body = await self._client.read(call, answer, most=store.max_size)
+        done, text = http_response.done(call.target.call, answer), body.decode("latin-1")
+        if await off_loop(lambda: self.redact(text) != text):
+            raise StepError(f"{done} its answer was not kept, because there is a secret in it")
+        try:
+            file = await store.save(name, step_files.pieces(body), run=self._context.run)
+        except StepError as error:
+            raise StepError(f"{done} its answer could not be kept. {error}") from None
+        output: dict[str, Value] = {"status": answer.status, "headers": _headers(answer), "file": file.value}
+        return _PageAnswer(output, http_response.links(answer), done)
+
+
+@dataclass(frozen=True, slots=True)
+class _CallFiles:
+    """The files of the calls. `store`: keeps those that come; `sent`: those that go, by id."""
+
+    store: StepFiles | None
+    sent: Mapping[str, OpenFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +241,17 @@ class _PageAnswer:
 
 def _read(call: HttpCall, answer: http_response.Answer, body: bytes) -> _PageAnswer:
     done = http_response.done(call.target.call, answer)
-    names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
     try:
-        headers: Value = {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
-        parsed = http_response.parse(answer, body)
+        headers, parsed = _headers(answer), http_response.parse(answer, body)
     except InvalidValue as error:
         raise StepError(f"{done} its answer cannot be used: {error}") from None
     output: dict[str, Value] = {"status": answer.status, "headers": headers, "body": parsed}
     return _PageAnswer(output, http_response.links(answer), done)
+
+
+def _headers(answer: http_response.Answer) -> dict[str, Value]:
+    names = [name for name in dict.fromkeys(name.lower() for name in answer.headers) if name != "set-cookie"]
+    return {name: json_values.clean(", ".join(answer.headers.getall(name))) for name in names}
 
 
 def _url(target: url_guard.CallTarget, params: HttpParams) -> URL:

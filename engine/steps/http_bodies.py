@@ -8,15 +8,17 @@ from typing import TypeAlias
 from urllib.parse import urlencode
 
 import aiohttp
+from multidict import CIMultiDict
 
 from engine import json_values
-from engine.steps.http_params import HttpParams, Scalar, scalar_text
+from engine.file_storage import OpenFile
+from engine.steps.http_params import HttpParams, MultipartValue, Scalar, scalar_text
 
 Body: TypeAlias = io.BytesIO | aiohttp.MultipartWriter
 
 
-def build(params: HttpParams) -> tuple[Body | None, str]:
-    """Return the body to send and its content type; None if the call has no body.
+def build(params: HttpParams, files: Mapping[str, OpenFile]) -> tuple[Body | None, str]:
+    """Return the body to send and its content type; None if the call has no body. `files`: those to send, by id.
 
     A text is given as a file: aiohttp warns about bytes over 1 MiB, and sends a file in pieces.
     """
@@ -25,8 +27,11 @@ def build(params: HttpParams) -> tuple[Body | None, str]:
     if params.form is not None:
         return _file(encode_form(params.form)), "application/x-www-form-urlencoded"
     if params.multipart is not None:
-        writer = _multipart(params.multipart)
+        writer = _multipart(params.multipart, files)
         return writer, writer.content_type
+    if params.file is not None:
+        file = files[params.file["id"]]
+        return io.BytesIO(file.data), file.reference.type
     return (None, "") if params.body is None else (_file(params.body), "text/plain; charset=utf-8")
 
 
@@ -41,12 +46,29 @@ def _pairs(form: Mapping[str, Scalar | list[Scalar] | None]) -> Iterator[tuple[s
             yield name, scalar_text(item)
 
 
-def _multipart(parts: Mapping[str, Scalar | list[Scalar] | None]) -> aiohttp.MultipartWriter:
+def _multipart(
+    parts: Mapping[str, MultipartValue | list[MultipartValue] | None], files: Mapping[str, OpenFile]
+) -> aiohttp.MultipartWriter:
     writer = aiohttp.MultipartWriter("form-data")
-    for name, text in _pairs(parts):
-        part = writer.append(text)
-        part.set_content_disposition("form-data", name=name, quote_fields=True)
+    for name, value in parts.items():
+        for item in value if isinstance(value, list) else () if value is None else (value,):
+            if isinstance(item, dict):
+                _append_file(writer, name, files[item["id"]])
+            else:
+                part = writer.append(scalar_text(item))
+                part.set_content_disposition("form-data", name=name, quote_fields=True)
     return writer
+
+
+def _append_file(writer: aiohttp.MultipartWriter, name: str, file: OpenFile) -> None:
+    """Append a part with a file. Servers read its name as UTF-8 (RFC 7578, 4.2), so it is not encoded."""
+    part = writer.append(io.BytesIO(file.data), CIMultiDict({"Content-Type": file.reference.type}))
+    plain = file.reference.name.replace("\\", "_").replace('"', "%22")
+    part.headers["Content-Disposition"] = f'form-data; name="{_quoted(name)}"; filename="{plain}"'
+
+
+def _quoted(name: str) -> str:
+    return name.replace("\\", "\\\\").replace('"', "%22")
 
 
 def _file(text: str) -> io.BytesIO:

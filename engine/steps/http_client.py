@@ -67,16 +67,19 @@ class HttpClient:
             # `from None`: aiohttp's own texts quote the whole URL, query included.
             raise http_response.broken(call.target.call, error, connected=wire.connected) from None
 
-    async def read(self, call: HttpCall, answer: http_response.Answer) -> bytes:
-        """Return the body of a success. Raises `StepError` for another status, and for a body that is too long."""
-        name = call.target.call
+    async def read(self, call: HttpCall, answer: http_response.Answer, *, most: int | None = None) -> bytes:
+        """Return the body of a success. Raises `StepError` for another status, and for a body that is too long.
+
+        `most`: the maximum size of this body in bytes, if another one than that of all counts.
+        """
+        name, most = call.target.call, self._max_bytes if most is None else most
         if not call.accepts(answer.status):
             raise http_response.unwelcome(name, answer, await http_response.excerpt(answer, call.redact))
         body = bytearray()
         async for chunk in answer.content.iter_any():
             body += chunk
-            if len(body) > self._max_bytes:
-                raise StepError(f"{http_response.done(name, answer)} it answered more than {self._max_bytes} bytes")
+            if len(body) > most:
+                raise StepError(f"{http_response.done(name, answer)} it answered more than {most} bytes")
         return bytes(body)
 
     def _session(self, target: url_guard.CallTarget, total: float, wire: _Wire) -> aiohttp.ClientSession:

@@ -11,17 +11,20 @@ from urllib.parse import urlsplit
 import pydantic
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StrictStr, field_validator, model_validator
 
-from engine import json_values, urls
+from engine import file_references, json_values, urls
 from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
+from engine.file_references import FileReference
 from engine.json_values import Path, Value
 from engine.steps import url_guard
 from engine.workflowfile.step_kinds import ParamProblem
 
 Scalar: TypeAlias = StrictStr | StrictBool | StrictInt | Decimal
+MultipartValue: TypeAlias = Scalar | dict[str, Any]
+"""A value of a part: a text or a number, or the reference to a file."""
 
 SAFE: Final = frozenset({"GET", "HEAD"})
-BODIES: Final = ("json", "form", "multipart", "body")
+BODIES: Final = ("json", "form", "multipart", "body", "file")
 """The parameters that are the body of the call: at most one of them."""
 _STATUSES: Final = re.compile(r"\s*([1-5][0-9]{2})\s*(?:-\s*([1-5][0-9]{2})\s*)?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -131,8 +134,11 @@ class HttpParams(BaseModel):
     json_body: Any = pydantic.Field(default=None, alias="json")
     """JSON to send; `json: null` sends a null. (`json` alone would shadow a method of pydantic's.)"""
     form: dict[str, Scalar | list[Scalar] | None] | None = None
-    multipart: dict[str, Scalar | list[Scalar] | None] | None = None
+    multipart: dict[str, MultipartValue | list[MultipartValue] | None] | None = None
     body: str | None = None
+    file: dict[str, Any] | None = None
+    save_as: str | None = pydantic.Field(default=None, min_length=1, max_length=200)
+    """The name under which the body of the answer is kept as a file, in the place of `body`."""
     pages: Pages | None = None
     expect: tuple[int | str, ...] = pydantic.Field(default=("200-299",), min_length=1)
     """Statuses that mean success: numbers, or ranges like `200-299`."""
@@ -165,10 +171,19 @@ class HttpParams(BaseModel):
 
     @field_validator("multipart")
     @classmethod
-    def _check_names(cls, multipart: Mapping[str, object] | None) -> Mapping[str, object] | None:
+    def _check_parts(cls, multipart: Mapping[str, object] | None) -> Mapping[str, object] | None:
         if any(_CONTROL.search(name) for name in multipart or ()):
             raise InvalidValue("the name of a part has a line break or another control character")
+        for value in (multipart or {}).values():
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, dict):
+                    file_references.read(item)
         return multipart
+
+    @field_validator("file")
+    @classmethod
+    def _check_file(cls, file: dict[str, Any] | None) -> Value:
+        return None if file is None else file_references.read(file).value
 
     @field_validator("expect")
     @classmethod
@@ -184,10 +199,17 @@ class HttpParams(BaseModel):
             raise InvalidValue(f"give '{given[0]}' or '{given[1]}', not both")
         if self.pages is not None and (self.method != "GET" or given):
             raise InvalidValue("only a GET without a body has pages")
+        if self.pages is not None and self.save_as is not None:
+            raise InvalidValue("an answer that comes in pages is no file")
         return self
 
     def _is_given(self, name: str) -> bool:
         return self.sends_json if name == "json" else getattr(self, name) is not None
+
+    @property
+    def files(self) -> tuple[FileReference, ...]:
+        """The files that the call sends."""
+        return tuple(file_references.find_all(json_values.clean([self.file, self.multipart])))
 
     @property
     def sends_json(self) -> bool:
@@ -229,6 +251,10 @@ def find_problems(params: Mapping[str, Value]) -> Iterator[ParamProblem]:
         yield from _find_auth_problems(auth, params.get("url"), names)
     if isinstance(pages := params.get("pages"), dict):
         yield from _find_page_problems(pages, params, given)
+        if "save_as" in params:
+            yield ParamProblem(
+                ("save_as",), "An answer that comes in pages is no file.", "Delete `save_as` or `pages`."
+            )
 
 
 def _find_page_problems(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from engine import file_references
 from engine.errors import InvalidValue, StepError
-from engine.file_storage import NO_PLACE, OpenFile, StepFiles
+from engine.file_storage import CHUNK, NO_PLACE, OpenFile, StepFiles
 from engine.json_values import Value
 from engine.media_types import size_in_words
 from engine.ports import StepContext
@@ -42,3 +42,9 @@ def checked(files: object) -> tuple[Any, ...]:
     if len(references) > MOST:
         raise InvalidValue(f"may be at most {MOST} files, and there are {len(references)}")
     return references
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    """Yield bytes in pieces."""
+    for at in range(0, len(data), CHUNK):
+        yield data[at : at + CHUNK]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from bot.ai.client import PydanticAiClient
 from bot.devtools.language_model import KEY, MODEL, ModelService, RecordedAnswer, run_model_service
@@ -17,7 +18,7 @@ from engine.service.attachments import Attachments
 from engine.steps import registry
 from tests.integration.test_attachments import pieces
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, MAX_FILE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.unit.engine.test_media_types import png
 
 MAIL = """
@@ -59,6 +60,7 @@ class LateFiles:
     """The files of an engine that is opened after its step types."""
 
     files: Attachments
+    max_size = MAX_FILE
 
     async def open(self, value: Any, *, run: str) -> OpenFile:
         return await self.files.open(value, run=run)
@@ -91,8 +93,11 @@ async def steps(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[Steps
     late, mailer = LateFiles(), RecordingMailer()
     async with run_model_service([RecordedAnswer(when=("What is on it?",), answer={"what": "A dog"})]) as service:
         client = PydanticAiClient(key=KEY, url=service.url, default_model=MODEL)
-        kinds = registry.builtin(StepServices(mailer=mailer, language_model=client, files=late))
-        async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=kinds) as env:
+        kinds = registry.builtin(
+            StepServices(mailer=mailer, language_model=client, files=late, http_allow=("127.0.0.1",))
+        )
+        secrets = {"TOKEN": "hush-hush-hush"}
+        async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=kinds, secrets=secrets) as env:
             late.files = env.engine.files
             yield Steps(env, mailer, service)
         await client.aclose()
@@ -132,3 +137,95 @@ async def test_a_model_gets_no_other_files(steps: Steps) -> None:
     view = await steps.env.view(run)
     assert view.status is RunStatus.FAILED
     assert steps.model.calls == []
+
+
+# -- http ---------------------------------------------------------------------------------------------------
+
+CALL = """
+name: flow
+owner: sam@example.com
+inputs: {{doc: file}}
+steps:
+  - id: call
+    uses: http
+    with: {{method: POST, url: "{url}/upload", {body}}}
+  - id: fetch
+    uses: http
+    with: {{url: "{url}/report", save_as: "../Report 7.pdf"}}
+  - id: keep
+    uses: set
+    with: {{file: "{{{{ steps.fetch.file }}}}", name: "{{{{ steps.fetch.file.name }}}}"}}
+"""
+
+
+class Partner:
+    """A service that takes and gives files. `got`: the bodies and types of the calls; `report`: what it gives."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, bytes]] = []
+        self.parts: list[dict[str, Any]] = []
+        self.report = b"%PDF-1.7 report"
+        self.url = ""
+
+    async def upload(self, request: web.Request) -> web.Response:
+        if request.content_type.startswith("multipart/"):
+            form = await request.post()
+            self.parts.append({name: value if isinstance(value, str) else _read(value) for name, value in form.items()})
+        else:
+            self.got.append((request.content_type, await request.read()))
+        return web.json_response({"ok": True})
+
+    async def give(self, _: web.Request) -> web.Response:
+        return web.Response(body=self.report, content_type="text/html")
+
+
+def _read(file: Any) -> tuple[str, str, bytes]:
+    return file.filename, file.content_type, file.file.read()
+
+
+@pytest.fixture
+async def partner() -> AsyncIterator[Partner]:
+    partner = Partner()
+    application = web.Application(client_max_size=50_000_000)
+    application.add_routes([web.post("/upload", partner.upload), web.get("/report", partner.give)])
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    partner.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield partner
+    await runner.cleanup()
+
+
+async def test_a_call_sends_a_file_and_keeps_an_answer(steps: Steps, partner: Partner) -> None:
+    source = CALL.format(url=partner.url, body='file: "{{ inputs.doc }}"')
+    run = await steps.start(source, doc=await steps.file(b"%PDF-1.7 mine", "mine.pdf"))
+    assert partner.got == [("application/pdf", b"%PDF-1.7 mine")]
+    output: Any = (await steps.env.view(run)).steps[-1].output
+    assert (output["name"], output["file"]["type"]) == ("Report 7.pdf", "application/pdf")
+    assert (await steps.env.engine.files.open(output["file"], run=run)).data == partner.report
+
+
+async def test_a_call_sends_files_as_parts(steps: Steps, partner: Partner) -> None:
+    body = 'multipart: {title: "A “file”", doc: "{{ inputs.doc }}", docs: ["{{ inputs.doc }}", 5]}'
+    file = await steps.file(png(), 'Rechnung „März“ "1".png')
+    await steps.start(CALL.format(url=partner.url, body=body), doc=file)
+    (parts,) = partner.parts
+    assert parts["title"] == "A “file”"
+    assert parts["doc"] == ("Rechnung „März“ _1_.png", "image/png", png())
+
+
+async def test_an_answer_with_a_secret_is_not_kept(steps: Steps, partner: Partner) -> None:
+    partner.report = b"\xff your token: hush-hush-hush"
+    source = CALL.format(url=partner.url, body='file: "{{ inputs.doc }}"')
+    run = await steps.start(source, doc=await steps.file(b"%PDF-1.7 mine", "mine.pdf"))
+    view = await steps.env.view(run)
+    assert view.status is RunStatus.FAILED
+    assert "there is a secret in it" in (view.steps[-1].error or "")
+
+
+async def test_an_answer_that_is_too_large_or_empty_is_not_kept(steps: Steps, partner: Partner) -> None:
+    for report in (b"a" * (MAX_FILE + 1), b""):
+        partner.report = report
+        source = CALL.format(url=partner.url, body='file: "{{ inputs.doc }}"')
+        run = await steps.start(source, doc=await steps.file(b"%PDF-1.7 mine", "mine.pdf"))
+        assert (await steps.env.view(run)).status is RunStatus.FAILED

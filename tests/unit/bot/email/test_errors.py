@@ -344,7 +344,10 @@ async def test_an_email_that_the_server_stops_reading_was_not_sent(*, cut: bool)
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         client = SmtpClient(
-            setting_values.parse_smtp_url(f"smtp://127.0.0.1:{port}"), local_name="a.example", before_dot_seconds=1
+            setting_values.parse_smtp_url(f"smtp://127.0.0.1:{port}"),
+            local_name="a.example",
+            before_dot_seconds=0.5,
+            bytes_a_second=len(written(email_message).seven_bits) / 0.5,
         )
         with pytest.raises(MailError) as caught:
             await client.send(written(email_message), answer_seconds=ANSWER_SECONDS)
