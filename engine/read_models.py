@@ -10,7 +10,7 @@ from typing import Any, cast
 from msgspec import structs
 
 from engine import json_values
-from engine.child_views import ChildView
+from engine.child_views import ChildView, ItemProgress
 from engine.domain import (
     Approver,
     Decide,
@@ -233,11 +233,17 @@ class RunView:
     """Whether its contents were erased as a whole."""
     parent: str | None = None
     """The run whose step started it."""
+    is_lane: bool = False
+    """Whether it works on the items of a foreach of its parent."""
+    item: int | None = None
+    """The item that it works on."""
     output: Mapping[str, Value] | None = None
     """What it returned, if its workflow declares that."""
     steps: tuple[StepView, ...] = ()
     children: tuple[ChildView, ...] = ()
     """The runs that its steps started, in a view with steps."""
+    items: tuple[ItemProgress, ...] = ()
+    """How far the items of its foreach steps are, in a view with steps."""
     step_labels: Mapping[str, str] = field(default_factory=dict)
     """The labels of all steps of the version by id, in a view with steps."""
 

@@ -9,7 +9,17 @@ from typing import Final
 
 from bot.cli import client
 from bot.cli.context import load_context
-from bot.presentation import answers, characters, people, progress, question_notes, questions, request_card, states
+from bot.presentation import (
+    answers,
+    characters,
+    items,
+    people,
+    progress,
+    question_notes,
+    questions,
+    request_card,
+    states,
+)
 from bot.terminal import next_commands
 from bot.terminal.output import create_console, local_time, print_commands
 from bot.terminal.view import context_line, quote
@@ -87,7 +97,13 @@ def _lines(outlook: RunOutlook) -> Iterator[str]:
 
 
 def open_runs(run: RunView) -> Iterator[str]:
-    """Yield the runs that a run waits for, with the command that shows each."""
+    """Yield what a run waits for below it: items of a foreach, and runs, with the command that shows each."""
+    for listed in run.items if not run.status.ended else ():
+        yield f"{characters.line(run.step_label(listed.step))}: {items.sentence(listed)}"
+        for number, request in listed.asking:
+            yield f"Item {number:,} waits for people: signoff requests {request}"
+        for number, lane in listed.stuck:
+            yield f"Item {number:,} needs attention: signoff runs {lane}"
     for child in run.children:
         if not child.status.ended:
             yield f"It waits for “{characters.line(child.title)}”: signoff runs {child.run}"

@@ -79,6 +79,16 @@ def run(view: RunView) -> dict[str, Value]:
             }
             for step in view.steps
         ],
+        "items": [
+            {
+                "step": progress.step,
+                "visit": progress.visit,
+                "total": progress.total,
+                "counts": {status.value: progress.counts[status] for status in sorted(progress.counts)},
+                "asking": [{"item": number, "request": request} for number, request in progress.asking],
+            }
+            for progress in view.items
+        ],
         "runs": [
             {"run": child.run, "title": child.title, "status": child.status.value, "step": child.step}
             for child in view.children

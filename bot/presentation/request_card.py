@@ -33,12 +33,14 @@ from engine.domain import (
 )
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, by_name, clip
+from engine.workflowfile.step_kinds import FOREACH
 from engine.workflowfile.workflow import SKIP
 
 LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
 _MODEL_NAME: Final = 60
 """Longest name of a model in the line of context, in characters."""
+_ITEMS: Final = "Only the first items are shown here. Your decision is about all of them: see the page of this request."
 CONTEXT_LABELS: Final = {
     "reasoning": "Why",
     "data": "Made from",
@@ -121,6 +123,8 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     if request.reason and (_is_long(request.reason) or not pending):
         label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
         yield CardFact(label=label, text=(visible(request.reason),))
+    if request.model.subject.uses == FOREACH:
+        yield CardFact(label="All items", text=(_ITEMS,))
     yield from _asked_before(request)
     yield from _context(request)
     yield from _changes(request)

@@ -61,6 +61,8 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
         yield from rich_text.words(". ")
     if step.paths:
         yield from _paths(step)
+    elif step.body is not None:
+        yield from rich_text.words(f"For each item: {_numbers(step.body)}.{'' if step.gate is None else ' '}")
     elif not step.gates:
         yield from rich_text.words("No one is asked.")
     if step.gate is not None:
@@ -75,8 +77,7 @@ def _paths(step: Step) -> Iterator[Element]:
     """Yield the paths of a branch, with the numbers of their steps."""
     yield from rich_text.words("Takes the first path that fits: ")
     for number, path in enumerate(step.paths):
-        first, last = path.steps.start + 1, path.steps.stop
-        steps = f"step {first}" if first == last else f"steps {first} to {last}"
+        steps = _numbers(path.steps)
         lead = ", " if number else ""
         if path.when is None:
             yield from rich_text.words(f"{lead}{'otherwise' if path.name == OTHERWISE else 'always'} {steps}")
@@ -84,6 +85,12 @@ def _paths(step: Step) -> Iterator[Element]:
             yield from rich_text.words(f"{lead}“{labels.in_words(path.name)}” ({steps}) if ")
             yield from _expression(path.when)
     yield from rich_text.words(".")
+
+
+def _numbers(steps: range) -> str:
+    """Return the numbers of steps as they are listed."""
+    first, last = steps.start + 1, steps.stop
+    return f"step {first}" if first == last else f"steps {first} to {last}"
 
 
 def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:

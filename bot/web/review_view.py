@@ -18,6 +18,7 @@ from engine.fields import Field, FieldType
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
+from engine.workflowfile.step_kinds import FOREACH
 
 _AROUND: Final = 20
 """Characters shown on each side of an invisible one: enough to find the place."""
@@ -121,6 +122,11 @@ class Review:
     def verdicts(self) -> tuple[str, ...]:
         """What the reader can do now: approve or send, and reject."""
         return tuple(action.verdict for action in self.card.actions)
+
+    @property
+    def has_items(self) -> bool:
+        """Whether it asks about all items of a foreach, which have a page of their own."""
+        return self.request.model.subject.uses == FOREACH
 
     @property
     def headline(self) -> str:

@@ -29,6 +29,7 @@ from bot.web.file_pages import FilePages
 from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
+from bot.web.item_pages import ItemPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.preferences_handlers import PreferencesPages
@@ -148,6 +149,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     }
     yield from _review_routes(context, review)
     yield from _file_routes(FilePages(context, review, request_pages, runs))
+    yield from _item_routes(ItemPages(context, review, request_pages, runs))
     for path, (get, post) in handlers.items():
         methods = ["GET", *(["POST"] if post else [])]
         yield Route(path, get if post is None else _either(context, get, post), methods=methods)
@@ -170,6 +172,12 @@ def _file_routes(files: FilePages) -> Iterator[Route]:
         (f"{page_urls.RUNS}/{{run}}", files.of_run),
     ):
         yield Route(f"{page}/{places.FILES}/{{file}}", give, methods=["GET"])
+
+
+def _item_routes(items: ItemPages) -> Iterator[Route]:
+    yield Route(f"{page_urls.REVIEW}/{{request}}/{places.ITEMS}", items.of_review, methods=["GET"])
+    yield Route(f"{page_urls.REQUESTS}/{{request}}/{places.ITEMS}", items.of_request, methods=["GET"])
+    yield Route(f"{page_urls.RUNS}/{{run}}/{places.ITEMS}/{{visit}}", items.of_run, methods=["GET"])
 
 
 def _either(context: RequestContext, get: Handler, post: FormHandler, *, takes_files: bool = False) -> Handler:

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import advice, answers, characters, model_calls, people, questions, request_outcome, states, story
+from bot.presentation import (
+    advice,
+    answers,
+    characters,
+    items,
+    model_calls,
+    people,
+    questions,
+    request_outcome,
+    states,
+    story,
+)
 from bot.presentation.story import Names
 from bot.web import review_files, run_history
 from engine.access import Reader, may_change_run, may_repair_run, may_see_request
@@ -38,10 +49,29 @@ class TimelineRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineItems:
+    """The items of a visit to a foreach. `visit`: as an address carries it. `asking`: their requests, by number."""
+
+    visit: str
+    progress: str
+    asking: tuple[tuple[str, str], ...]
+    stuck: tuple[tuple[str, str], ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineBelow:
+    """What a visit started: runs, or the items of a foreach."""
+
+    runs: tuple[TimelineRun, ...]
+    items: TimelineItems | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineStep:
     """One visit to a step: `before` and `after` are its requests, `calls` those that failed before the last one,
-    `answers` what people said about lost calls, `model_calls` the language models that it asked, `runs` the runs that
-    it started."""
+    `answers` what people said about lost calls, `model_calls` the language models that it asked, `below` what it
+    started."""
 
     id: str
     label: str
@@ -56,7 +86,7 @@ class TimelineStep:
     calls: tuple[Phrase, ...]
     answers: tuple[Phrase, ...]
     model_calls: tuple[Phrase, ...]
-    runs: tuple[TimelineRun, ...]
+    below: TimelineBelow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +120,8 @@ class RunPage:
     """For people who can do something about it: what to find out before it is tried again or started anew."""
     parent: str | None
     """The run whose step started it."""
+    parent_label: str
+    """What the link to that run says."""
     inputs: tuple[tuple[str, str], ...]
     output: tuple[tuple[str, str], ...]
     files: tuple[FileReference, ...]
@@ -131,17 +163,24 @@ def run_page(
         failed=f"{run.steps[-1].visit}.{run.steps[-1].step}" if actions.can_try_again else "",
         advice=_advice(run, actions),
         parent=run.parent,
+        parent_label=_parent_label(run),
         inputs=tuple(shortened(run_history.inputs(run, named))),
         output=tuple(shortened(run_history.values(run.output, named))) if run.output else (),
         files=review_files.of_run(run),
         steps=tuple(
-            _step(step, requests, seen, named, calls, tuple(_runs_of(run, step)))
+            _step(step, requests, seen, named, calls, _below(run, step))
             for step, calls in zip(run.steps, _failed_calls(run.steps, shown, names), strict=True)
         ),
         history=tuple(sentences(shown, names)),
         actions=actions,
         is_erased=run.is_erased,
     )
+
+
+def _parent_label(run: RunView) -> str:
+    if not run.is_lane:
+        return "The run that started it"
+    return "The run of this list" if run.item is None else f"The run with this list. This is item {run.item:,}"
 
 
 def read_failed(text: str) -> tuple[str, int]:
@@ -201,7 +240,7 @@ def _step(
     seen: Sequence[RequestView],
     named: Mapping[str, Person],
     calls: tuple[Phrase, ...],
-    runs: tuple[TimelineRun, ...],
+    below: TimelineBelow,
 ) -> TimelineStep:
     visit = f" (visit {step.visit})" if step.visit > 1 else ""
     own = [each for each in requests if (each.model.subject.step, each.model.subject.visit) == (step.step, step.visit)]
@@ -220,8 +259,26 @@ def _step(
         calls=calls,
         answers=tuple(_answer(answer) for answer in step.answers),
         model_calls=tuple(model_calls.lines(step.model_calls)),
-        runs=runs,
+        below=below,
     )
+
+
+def _below(run: RunView, step: StepView) -> TimelineBelow:
+    """Return the runs that a visit started, or its items."""
+    return TimelineBelow(runs=tuple(_runs_of(run, step)), items=_items_of(run, step))
+
+
+def _items_of(run: RunView, step: StepView) -> TimelineItems | None:
+    for progress in run.items:
+        if (progress.step, progress.visit) == (step.step, step.visit):
+            return TimelineItems(
+                visit=f"{step.visit}.{step.step}",
+                progress=items.sentence(progress),
+                asking=tuple((f"Item {number:,}", request) for number, request in progress.asking),
+                stuck=tuple((f"Item {number:,}", lane) for number, lane in progress.stuck),
+                failures=tuple(f"Item {number:,}: {characters.visible(error)}" for number, error in progress.failures),
+            )
+    return None
 
 
 def _runs_of(run: RunView, step: StepView) -> Iterator[TimelineRun]:

@@ -18,6 +18,8 @@ DECIDE: Final = "decide"
 EVENTS: Final = "events"
 FILES: Final = "files"
 """Followed by the id of a file, after the path of the page on which it is."""
+ITEMS: Final = "items"
+"""The last part of the path, or followed by a visit, of the page with all items of a foreach."""
 RATE: Final = "rate"
 """The last part of the path on which a request is rated."""
 STATIC: Final = "/static"
@@ -81,6 +83,15 @@ class SiteUrls:
 
     def run_file(self, run: str, file: str) -> str:
         return self.path(page_urls.RUNS, run, FILES, file)
+
+    def review_items(self, request: str) -> str:
+        return self.path(page_urls.REVIEW, request, ITEMS)
+
+    def request_items(self, request: str) -> str:
+        return self.path(page_urls.REQUESTS, request, ITEMS)
+
+    def run_items(self, run: str, visit: str) -> str:
+        return self.path(page_urls.RUNS, run, ITEMS, visit)
 
     @property
     def runs(self) -> str:

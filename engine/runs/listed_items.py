@@ -49,7 +49,9 @@ class ListedItems:
 
     def finish(self, end: ItemEnd) -> None:
         self._ends[end.number] = end
-        self._stopped = self._stopped or (end.status is ItemStatus.FAILED and self._step.on_error is OnError.STOP)
+        self._stopped = self._stopped or (
+            end.status is ItemStatus.FAILED and self._step.on_error is not OnError.CONTINUE
+        )
 
     def as_list(self) -> ItemList:
         """Return the items as they are known of the run."""

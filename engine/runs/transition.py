@@ -125,7 +125,7 @@ class Transition(FailureReviews):
             return
         failure = items.failure_of(step, listed)
         if failure is not None:
-            self.fail(step, visit, failure)
+            self.fail_or_ask(step, visit, failure)
             return
         content = items.reviewed_content(listed) if step.gate is not None else Params({})
         names = self.scope.names(self.visits, self.cursor)
@@ -305,7 +305,7 @@ class Transition(FailureReviews):
         assert self.state.items is not None
         failure = items.failure_of(step, self.state.items)
         if failure is not None:
-            self.fail(step, visit, failure)
+            self.fail_or_ask(step, visit, failure)
         else:
             self._complete(step, visit, items.output_of(self.state.items))
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.access import Reader
+from engine.child_views import ItemPage
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Absence,
@@ -43,6 +44,7 @@ from engine.store import (
     delivery_queries,
     due_work,
     inbox_queries,
+    item_queries,
     last_views,
     people,
     reader_runs,
@@ -52,6 +54,7 @@ from engine.store import (
     trigger_rows,
     workflows,
 )
+from engine.store.item_rows import ForeachVisit
 from engine.store.port import Store
 from engine.workflowfile import Workflow
 
@@ -129,6 +132,13 @@ class Queries:
         """Return the runs that wait for this owner to answer for a step of unknown outcome."""
         return await self.store.read(
             lambda connection: run_queries.runs_waiting_for_owner(connection, workspace, person, limit)
+        )
+
+    async def items(self, run: str, step: str, visit: int, *, after: int = 0, limit: int = 100) -> ItemPage | None:
+        """Return items of a visit to a foreach, those that follow the one with the number `after`."""
+        of = ForeachVisit(run, step, visit)
+        return await self.store.read(
+            lambda connection: item_queries.load_page(connection, of, after=after, limit=limit)
         )
 
     async def run(self, run: str) -> RunView | None:

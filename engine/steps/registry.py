@@ -14,6 +14,7 @@ from engine.ports import StepServices, StepType
 from engine.steps.ai import AiStep
 from engine.steps.branch import BranchStep
 from engine.steps.email import EmailStep
+from engine.steps.foreach import ForeachStep
 from engine.steps.form import FormStep
 from engine.steps.http import HttpStep
 from engine.steps.message import MessageStep
@@ -30,7 +31,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 _BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (
     *(SetStep, FormStep, WaitStep, BranchStep, HttpStep),
-    *(MessageStep, EmailStep, AiStep, RunStep),
+    *(MessageStep, EmailStep, AiStep, RunStep, ForeachStep),
 )
 _NO_SERVICES: Final = StepServices()
 

@@ -13,7 +13,7 @@ from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepView
-from engine.store import child_rows, model_calls, people, step_answers, workflows
+from engine.store import child_rows, item_queries, model_calls, people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
@@ -77,7 +77,12 @@ def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str]
     steps = (_step_view(row, labelled, values) for row in _VISITS.all(connection, {"run": view.id}))
     by_call = ((step, (step.step, step.visit)) for step in steps)
     visits = (replace(step, answers=answers.get(call, ()), model_calls=calls.get(call, ())) for step, call in by_call)
-    return replace(labelled, steps=tuple(visits), children=child_rows.child_views(connection, view.id))
+    return replace(
+        labelled,
+        steps=tuple(visits),
+        children=child_rows.child_views(connection, view.id),
+        items=item_queries.progress_of_run(connection, view.id),
+    )
 
 
 _step_labels = lru_cache(_LABELLED)(load_step_labels)
@@ -129,6 +134,8 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         cancelled=row.cancel is not None,
         is_erased=row.erased_at is not None,
         parent=row.parent,
+        item=row.item if row.lane is not None else None,
+        is_lane=row.lane is not None,
         output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
     )
 

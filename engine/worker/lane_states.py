@@ -41,7 +41,7 @@ class LaneStates:
             run=place.of.run,
             step=place.of.step,
             visit=place.of.visit,
-            source=StoredItems(tx, place.of, state.id, step.on_error is OnError.STOP),
+            source=StoredItems(tx, place.of, state.id, step.on_error is not OnError.CONTINUE),
             item=None if place.item is None else item_rows.load_item(tx.connection, place.of, place.item),
             since=place.since,
         )

@@ -35,6 +35,9 @@ def check_foreach(report: ProblemReport, step: StepDraft, drafts: Sequence[StepD
         if inner.gate is not None and inner.uses != FORM:
             message = "The gate of this foreach asks about all items, so this step cannot have one of its own."
             report.add(inner.gate_at, message, "Delete one of the two.", at="key")
+        elif inner.file is not None and inner.file.on_error == "ask":
+            message = "What is approved for all items runs as it is, so it cannot be tried again with other values."
+            report.add((*inner.at, "on_error"), message, "Write `on_error: ask` on the foreach.", at="key")
         elif inner.uses in _NOT_REVIEWED:
             message = f"One gate for all items cannot show what `{cite(inner.uses)}` does."
             report.add((*inner.at, "uses"), message, "Put gates on the steps inside.")

@@ -52,7 +52,7 @@ MAX_DEPTH: Final = 5
 """How deep branches may lie inside each other."""
 MAX_OUTPUTS: Final = 100
 """Maximum number of values that a workflow returns."""
-UNBUILT_STEP_TYPES: Final = ("foreach",)
+UNBUILT_STEP_TYPES: Final[tuple[str, ...]] = ()
 """Kinds of steps that the grammar knows and that are not built yet."""
 
 

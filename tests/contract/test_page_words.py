@@ -18,6 +18,7 @@ from engine.domain import Address, Cancel, DeliveryKind, Done, ResumeAnswer, Sig
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
 from engine.read_models import RequestView
+from engine.steps.foreach import ForeachStep
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.support import html_forms, words
@@ -26,6 +27,18 @@ from tests.support.recording_channel import Fault
 from tests.support.web_env import ADA, BEN, PAY_WORKFLOW, Answer, Browser, WebEnv, open_web
 
 OWNER: Final = "sam@example.com"
+LETTERS: Final = """\
+name: letters
+title: Letters
+owner: sam@example.com
+steps:
+  - id: each
+    uses: foreach
+    with: {over: [ann, bob, cat, dan, eve], parallel: 2}
+    gate: {title: Write to all?, approvers: [ada@example.com], assurance: link}
+    steps:
+      - {id: send, uses: set, with: {text: "Hello {{ item }}"}}
+"""
 REFUND: Final = """\
 name: refund
 title: Refund an order
@@ -67,7 +80,7 @@ async def env(tmp_path: Path, empty_database: bytes) -> AsyncIterator[WebEnv]:
     path.chmod(0o600)
     played = PlayedStep()
     played.play = _lose_answer
-    kinds: dict[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
+    kinds: dict[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "foreach": ForeachStep(), "played": played}
     async with open_web(path, steps=kinds) as env:
         yield env
 
@@ -331,6 +344,18 @@ async def _whole_run(env: WebEnv) -> Browser:
     return browser
 
 
+async def _items(env: WebEnv) -> Browser:
+    request = await env.request_approval(source=LETTERS)
+    browser = await env.sign_in(OWNER)
+    await browser.get(f"/requests/{request.id}")
+    await browser.get(f"/runs/{request.run}")
+    ada, _ = await env.open_link(ADA)
+    await ada.get(f"/review/{request.id}/items")
+    browser.answers[:0] = ada.answers
+    await browser.get(f"/runs/{request.run}/items/1.each")
+    return browser
+
+
 async def _preferences(env: WebEnv) -> Browser:
     await env.request_approval()
     ada = await env.sign_in()
@@ -377,6 +402,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("sign-in", "wrong address"): (_sign_in, "Enter the code from your email"),
     ("attention", "open"): (_attention, "1 run is waiting for you"),
     ("request", "with a copy that failed"): (_whole_request, "asked to send it again"),
+    ("items", "of a request and its run"): (_items, "Items 1 to 5 of 5."),
     **{(page, "cancelled"): (_whole_run, "The run was cancelled.") for page in ("run", "runs", "run-confirm")},
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }

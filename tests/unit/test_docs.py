@@ -37,7 +37,7 @@ from engine.json_values import Value
 from engine.ports import StepContext, StepServices, StepType
 from engine.runs import DEFAULT_TIMEOUT, MAX_OUTPUT
 from engine.service.attachments import MOST_UNUSED
-from engine.steps import http, http_response, wait
+from engine.steps import foreach, http, http_response, wait
 from engine.steps.registry import builtin
 from engine.system import SECRET_PREFIX
 from engine.worker.child_runs import MAX_INPUTS as MAX_GIVEN
@@ -359,6 +359,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "keys and values in a file": f"{yaml_tree.MAX_VALUES:,}",
         "nesting in a file": f"{yaml_tree.MAX_DEPTH} levels",
         "steps": f"{MAX_STEPS}",
+        "items of a `foreach`": f"{foreach.MAX_ITEMS:,}",
         "inputs": f"{MAX_INPUTS}",
         "fields of a form": f"{MAX_FIELDS}",
         "options of a field": f"{MAX_OPTIONS}",

@@ -91,8 +91,8 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         4,
         11,
         "steps[0].uses",
-        "There is no kind of step `htp`; there are `ai`, `branch`, `email`, `form`, `http`, `message`, `page`, "
-        "`run`, `set` and `wait`. "
+        "There is no kind of step `htp`; there are `ai`, `branch`, `email`, `foreach`, `form`, `http`, "
+        "`message`, `page`, `run`, `set` and `wait`. "
         "Did you mean `http`?",
     ),
     (step_file("id: a\nuses: emial"), 4, 11, "steps[0].uses", "Did you mean `email`?"),
