@@ -13,7 +13,7 @@ from engine.domain.accounts import SLACK
 
 MOST_MENTIONS: Final = 20
 """Mentions of people that are replaced by names; of more, the rest is shown by their ids."""
-_MARK: Final = re.compile(r"<([^<>]*)>")
+_MARK: Final = re.compile(r"<([@#!][^<>]+|[a-z][a-z0-9+.-]*:[^<>]+)>")
 _MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>")
 _SCHEME: Final = re.compile(r"^(?:https?://|mailto:|tel:)")
 

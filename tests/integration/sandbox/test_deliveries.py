@@ -191,8 +191,36 @@ async def test_shortcuts_are_delivered_with_a_trigger(
     kinds = [delivery.payload["type"] for delivery in slack.deliveries]
     assert kinds == ["shortcut", "message_action"]
     assert slack.deliveries[1].payload["message"]["text"] == "Pay?"
+    # Each is in one menu.
+    for callback, on in (("unknown", None), ("on_message", None), ("make", ada.sees()[0])):
+        with pytest.raises(CannotAct):
+            await ada.shortcut(callback, on=on)
+
+
+async def test_reactions_are_told_to_apps_in_the_channel(slack: RunningSandbox, recorder: Recorder) -> None:
+    slack.app.scopes.append("reactions:read")
+    ada, ben = slack.person("ada"), slack.person("ben")
+    for channel in "general", "finance":
+        ts = ada.say("hello", channel=channel)
+        (message,) = [one for one in ben.sees(channel) if one["ts"] == ts]
+        ben.react("+1::skin-tone-4", on=message)
+        with pytest.raises(CannotAct):
+            ben.react("+1::skin-tone-4", on=message)
+        with pytest.raises(CannotAct):
+            ben.react("no such emoji", on=message)
+        (seen,) = [one for one in ada.sees(channel) if one["ts"] == ts]
+        assert seen["reactions"] == [{"name": "+1::skin-tone-4", "users": [ben.id], "count": 1}]
+    slack.app.events.append("reaction_removed")
+    ben.react("+1::skin-tone-4", on=slack.person("ben").sees("general")[-1], remove=True)
+    await slack.until(lambda: len(recorder.requests) >= 2)
+    events = [delivery.payload["event"] for delivery in slack.deliveries if "event" in delivery.payload]
+    told = [event for event in events if event["type"].startswith("reaction_")]
+    assert [event["type"] for event in told] == ["reaction_added", "reaction_removed"]
+    assert {(event["user"], event["item"]["channel"]) for event in told} == {(ben.id, slack.channel("general"))}
+    assert "reactions" not in ada.sees("general")[-1]
+    una = slack.person("una")
     with pytest.raises(CannotAct):
-        await ada.shortcut("unknown")
+        una.react("eyes", on=ada.sees("general")[-1])
 
 
 async def test_a_request_url_is_verified_with_a_challenge(

@@ -261,6 +261,11 @@ async def record_deliveries(env: SlackEnv) -> list[tuple[DeliveryKind, dict[str,
         await env.settle()
     ada.say("hello")
     await env.settle()
+    ada.say("over there", channel="general")
+    message = cleo.sees("general")[-1]
+    expect_ok(await cleo.shortcut("message.run", on=message))
+    ada.react("eyes", on=message)
+    await env.settle()
     await env.slack.until(lambda: all(delivery.ack is not None for delivery in env.slack.deliveries))
     return [(delivery.kind, delivery.payload) for delivery in env.slack.deliveries]
 
@@ -270,7 +275,8 @@ async def test_malformed_deliveries_are_refused_and_break_nothing(
 ) -> None:
     env, loop = by_http, asyncio.get_running_loop()
     deliveries = [delivery for delivery in await record_deliveries(env) if delivery[0] != "slash_commands"]
-    assert {payload["type"] for _, payload in deliveries} >= {"block_actions", "view_submission", "event_callback"}
+    kinds = {"block_actions", "view_submission", "event_callback", "message_action"}
+    assert {payload["type"] for _, payload in deliveries} >= kinds
     seen = set[int]()
 
     @given(st.sampled_from(deliveries), st.data())

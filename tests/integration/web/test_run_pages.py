@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from bot.web import live_updates
-from engine.domain import Address, Erase, Refusal, Resume, ResumeAnswer, RunStatus
+from engine.domain import Address, Erase, Origin, Refusal, Resume, ResumeAnswer, RunStatus, Start, Started
 from engine.errors import StepError
 from engine.ports import StepType
 from engine.steps.form import FormStep
@@ -174,6 +174,26 @@ async def test_the_page_shows_every_step_with_its_values_and_without_secrets(env
     assert "ann@example.com started it from the terminal of the server" in text
     assert "“Pay the rent” failed: The bank is closed." in text, "the story"
     assert text.index("“Look it up” is done.") < text.index("“Pay the rent” started.")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [({}, "with a message in Slack"), ({"emoji": "eyes"}, "with a reaction to a message in Slack")],
+)
+async def test_the_page_leads_to_the_message_that_started_the_run(
+    env: WebEnv, place: dict[str, str], said: str
+) -> None:
+    await env.engine_env.register(FLOW)
+    link = "https://example.slack.com/archives/C1/p1?thread_ts=2&cid=C1"
+    origin = Origin(surface="slack", place={"message": "1.1", "link": link, **place})
+    answer = await env.engine_env.engine.start(
+        Start(workflow="pay", inputs={}, actor=Address("email", SAM), origin=origin)
+    )
+    assert isinstance(answer, Started)
+    page = await (await env.sign_in(SAM)).get(f"/runs/{answer.run}")
+    assert link in page.page.links
+    assert f"started it {said}" in page.page.text
+    assert f"{said}." in page.page.text, "the story"
 
 
 async def test_data_is_never_markup_and_hides_nothing(env: WebEnv) -> None:

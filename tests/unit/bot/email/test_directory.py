@@ -66,3 +66,10 @@ def test_the_other_directory_decides_about_lookups_and_the_route_back() -> None:
     directory = DirectoryWithEmail(SlackLikeDirectory())
     assert directory.asks(reference("sam@example.com"))
     assert directory.back(Origin(surface="slack"), ANN) == Route("slack", "C1")
+
+
+def test_the_outcome_of_a_run_that_an_email_started_goes_to_its_sender() -> None:
+    directory = DirectoryWithEmail(SlackLikeDirectory())
+    origin = Origin(surface="email", place={"from": "ann@example.com"})
+    assert directory.back(origin, ANN) == Route("email", "ann@example.com")
+    assert directory.back(Origin(surface="slack", place={"from": "x"}), ANN) == Route("slack", "C1")

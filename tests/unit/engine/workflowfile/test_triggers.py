@@ -108,3 +108,48 @@ def test_a_workflow_has_at_most_20_triggers() -> None:
     trigger = f"{{schedule: every 1h, {GIVEN}}}"
     problems = problems_of(with_trigger("\n  - ".join([trigger] * 21)))
     assert [problem.path for problem in problems] == ["triggers[20]"]
+
+
+BY_PEOPLE = FILE.replace("inputs:\n", "may_run: [ada@example.com]\ninputs:\n", 1)
+
+
+def test_triggers_of_people_need_not_give_every_input() -> None:
+    text = '{message: true}\n  - {reaction: {emoji: ":thumbsup:", channel: "#refunds"}}'
+    message, reaction = load(BY_PEOPLE.replace("TRIGGER", text).encode(), kinds=KINDS).triggers
+    assert (message.kind, reaction.kind) == (TriggerKind.MESSAGE, TriggerKind.REACTION)
+    assert reaction.identity == "reaction +1 #refunds"
+    (email,) = load(BY_PEOPLE.replace("TRIGGER", f"{{email: true, {GIVEN}}}").encode(), kinds=KINDS).triggers
+    assert email.kind is TriggerKind.EMAIL
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fragment"),
+    [
+        ("{message: false}", "triggers[0].message", "Write `true`, or delete the trigger."),
+        ("{message: {}}", "triggers[0].message", "Write message: true."),
+        ("{reaction: eyes}", "triggers[0].reaction", "Write {emoji: eyes"),
+        ("{reaction: {emoji: eyes}}", "triggers[0].reaction.channel", ""),
+        ('{reaction: {emoji: "👀", channel: "#a"}}', "triggers[0].reaction.emoji", "name of an emoji"),
+        ('{reaction: {emoji: "+1::skin-tone-2", channel: "#a"}}', "triggers[0].reaction.emoji", "without one"),
+        ('{reaction: {emoji: eyes, channel: "a b"}}', "triggers[0].reaction.channel", "a Slack channel"),
+        ("{message: true}\n  - {message: true}", "triggers[1]", "listens to the same"),
+        (
+            '{reaction: {emoji: +1, channel: "#a"}}\n  - {reaction: {emoji: thumbsup, channel: "#a"}}',
+            "triggers[1]",
+            "listens to the same",
+        ),
+        ('{message: true, inputs: {day: "{{ trigger.body }}"}}', "triggers[0].inputs.day", "It has `author`"),
+        ("{email: true}", "triggers[0]", "The input `day` has no default"),
+        (f"{{email: true, timezone: UTC, {GIVEN}}}", "triggers[0]", "are for a schedule"),
+    ],
+)
+def test_a_trigger_of_people_that_is_wrong_is_refused(text: str, path: str, fragment: str) -> None:
+    problems = problems_of(BY_PEOPLE.replace("TRIGGER", text))
+    assert {problem.path for problem in problems} == {path}
+    assert any(fragment in f"{problem.message} {problem.hint}" for problem in problems), problems
+
+
+def test_emails_start_runs_only_for_named_people() -> None:
+    (problem,) = problems_of(with_trigger(f"{{email: true, {GIVEN}}}"))
+    assert problem.path == "triggers[0].email"
+    assert "may_run" in problem.message
