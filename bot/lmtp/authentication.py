@@ -16,7 +16,9 @@ from msgspec import Struct
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _PAIR: Final = re.compile(rf"([A-Za-z0-9._-]+(?:\s*/\s*\d+)?)\s*=\s*({_QUOTED}|[^\s;\"]+)")
 _PART: Final = re.compile(rf"\s*{_PAIR.pattern}(?:\s+{_PAIR.pattern})*\s*")
-_NAME: Final = re.compile(rf"\s*({_QUOTED}|[^\s;\"()=]+)(?:\s+\d+)?\s*")
+_NAME: Final = re.compile(r"\s*([^\s;\"()=]+)(?:\s+\d+)?\s*")
+_PLAIN: Final = re.compile(r"\s*[^\s;\"()=]")
+"""How a header begins whose server is named plainly, as every filter that removes forged headers reads it."""
 _SEMICOLON: Final = re.compile(rf"((?:{_QUOTED}|[^;\"])*)(?:;|$)")
 _LONGEST: Final = 10_000
 """Maximum length of a header, in characters."""
@@ -66,8 +68,11 @@ def ours(headers: Sequence[str], authserv: str) -> list[AuthenticationResult]:
 
 
 def parse(header: str) -> tuple[str, list[AuthenticationResult]] | None:
-    """Return the name of the server and its results, or None if the header is not as RFC 8601 has it."""
-    text = _without_comments(header) if len(header) <= _LONGEST else None
+    """Return the name of the server and its results, or None if the header is not as RFC 8601 has it.
+
+    A name in quotes or after a comment is refused too: a mail server may not know it as its own, and then keeps it.
+    """
+    text = _without_comments(header) if len(header) <= _LONGEST and _PLAIN.match(header) else None
     parts = None if text is None else _split(text)
     if parts is None:
         return None
@@ -75,7 +80,7 @@ def parse(header: str) -> tuple[str, list[AuthenticationResult]] | None:
     results = [_result(part) for part in parts[1:] if part.strip() not in ("", "none")]
     if name is None or any(result is None for result in results):
         return None
-    return _unquoted(name[1]), [result for result in results if result is not None]
+    return name[1], [result for result in results if result is not None]
 
 
 def _result(part: str) -> AuthenticationResult | None:

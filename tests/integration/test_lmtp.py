@@ -155,6 +155,8 @@ async def test_a_wrong_email_is_refused_with_the_reason(
     [
         (email(results=""), "ann@example.com"),
         (email(results="mx.evil.com; dmarc=pass header.from=example.com"), "ann@example.com"),
+        (email(results=PROVEN.replace("mx.example.com", "=?utf-8?q?mx.example.com?=")), "ann@example.com"),
+        (email(results=f"(a comment) {PROVEN}"), "ann@example.com"),
         (email(results="mx.example.com; dmarc=fail"), "ann@example.com"),
         (email(results="mx.example.com; spf=pass smtp.mailfrom=eve@evil.com"), "eve@evil.com"),
         (email(more="Auto-Submitted: auto-replied"), "ann@example.com"),

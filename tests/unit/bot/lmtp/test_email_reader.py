@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import quopri
 
 import pytest
 from hypothesis import given
@@ -33,6 +35,16 @@ def test_an_email_is_read_with_its_words_decoded() -> None:
     assert (mail.sender, mail.subject, mail.text) == ("Ada@example.com", "Refund A-1 €", "Please refund € 12.")
     assert (mail.id, mail.is_automatic) == ("<1@example.com>", False)
     assert mail.results == ("mx.example.com; dkim=pass header.d=example.com",)
+
+
+@pytest.mark.parametrize("method", ["q", "b"])
+@given(words=st.text("abcdefghijklmnopqrstuvwxyz.;= ", max_size=40))
+def test_what_is_said_of_the_sender_is_read_as_it_came(method: str, words: str) -> None:
+    """A mail server removes headers with its own name, and does not find one that is written in encoded words."""
+    encoded = base64.b64encode(words.encode()) if method == "b" else quopri.encodestring(words.encode(), header=True)
+    forged = f"=?utf-8?{method}?{encoded.decode().replace(chr(10), '')}?="
+    mail = email_reader.read(changed(Authentication_Results=forged))
+    assert mail.results[0] == forged
 
 
 def test_the_plain_part_of_an_email_with_html_is_read() -> None:
