@@ -53,7 +53,7 @@ def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
 
 def subject(run: RunView, request: RequestView | None) -> str:
     """Return one line that tells a run from others: by its last request, or by its workflow and its inputs."""
-    if request is not None:
+    if request is not None and not questions.is_over_failure(request):
         return questions.as_asked(request)
     return " · ".join(part for part in (line(run.workflow_title), questions.of_run(run, None)) if part)
 
@@ -66,6 +66,8 @@ def _decision(run: RunView, request: RequestView | None) -> Iterator[Phrase]:
     if run.status is RunStatus.EXPIRED and model.state is RequestState.EXPIRED and model.closed_at is not None:
         yield f"{expiry.consequence(model.deadlines.on_expiry)}, ", model.closed_at, "."
     elif model.state is not RequestState.PENDING:
+        if model.subject.is_failure:
+            yield (f"{line(request.step_label or model.subject.step)} failed.",)
         yield (*request_outcome.ended(request), ".")
 
 

@@ -10,7 +10,7 @@ from msgspec import structs
 from bot.presentation import labels, request_content, summary
 from bot.presentation.characters import line
 from engine import fields
-from engine.domain import CardField, accounts
+from engine.domain import CardField, RequestState, accounts
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
 
@@ -30,9 +30,14 @@ def as_asked(request: RequestView) -> str:
 
 def of_run(run: RunView, latest: RequestView | None) -> str:
     """Return what a run is about: the question of its latest request, else its inputs, or an empty text."""
-    if latest is not None:
+    if latest is not None and not is_over_failure(latest):
         return of_request(latest)
     return " · ".join(summary.key_values("", [*_inputs(run.inputs)]))
+
+
+def is_over_failure(request: RequestView) -> bool:
+    """Return whether a request asked what to do about a failure, and was answered. Then it names its run no longer."""
+    return request.model.subject.is_failure and request.model.state is not RequestState.PENDING
 
 
 def _inputs(inputs: Mapping[str, Value]) -> Iterator[CardField]:

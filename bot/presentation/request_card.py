@@ -94,9 +94,10 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
     Channels add the deadline, and mention the people who can decide in a shared copy.
     """
     is_own = reader is not None and reader.id == request.requester.id
-    yield ("You started this." if is_own else people.asks(request),)
-    if request.reason and not _is_long(request.reason):
-        yield (_sentence(line(request.reason)),)
+    starter: Phrase = ("You started this." if is_own else people.asks(request),)
+    why = [(_sentence(line(request.reason)),)] if request.reason and not _is_long(request.reason) else []
+    # What went wrong matters more than who started the run.
+    yield from [*why, starter] if request.model.subject.is_failure else [starter, *why]
     if request.models:
         yield (f"Drafted by {people.joined(_model_names(request), 'and')}.",)
     if (successor := people.successor(request, reader)) is not None:

@@ -107,6 +107,11 @@ async def test_skip_and_stop_ask_for_a_reason_that_may_be_empty(env: SlackEnv) -
         assert request.decision is not None
         assert (request.decision.verdict, request.decision.reason) == (label, reason or None)
         assert not ada.troubles
+        outcome = words(env.person("cleo").sees("general")[-1])
+        assert f"{'Done' if label == 'Skip' else 'Failed'}: Refund · 120" in outcome
+        assert "Send the refund failed." in outcome
+        assert f"{'Skipped' if label == 'Skip' else 'Stopped'} by Ada Approver" in outcome
+        assert "Try again, skip it" not in outcome
     assert "Stopped by Ada Approver" in words(copy_of(env.person("ben"), TITLE))
 
 
