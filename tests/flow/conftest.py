@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import postgres_server
 from tests.support.cli import Commands, commands
 from tests.support.http_service import HttpService, open_http_service
 from tests.support.processes import Installation, create_installation
@@ -34,3 +35,13 @@ def http_service() -> Iterator[HttpService]:
     """Run a service that workflows call, and that records the calls."""
     with open_http_service() as service:
         yield service
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server_database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Yield the settings of a database."""
+    if request.param == "sqlite":
+        yield {}
+        return
+    with postgres_server.database(request.getfixturevalue("postgres_url")) as url:
+        yield {"SIGNOFF_DATABASE_URL": url, "SIGNOFF_KEY": "ab" * 32}

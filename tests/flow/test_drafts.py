@@ -6,112 +6,32 @@ mail server.
 
 from __future__ import annotations
 
-import contextlib
-import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
-from bot.devtools.language_model import KEY, MODEL, ModelService, run_model_service
-from engine.read_models import PageQuery, RunView
-from tests.support import postgres_server
+from bot.devtools.language_model import KEY, MODEL
 from tests.support.engine_env import until
 from tests.support.language_model import open_threaded_provider, recorded
 from tests.support.processes import Installation, serving
-from tests.support.server_env import ServerEnv, links, open_server
+from tests.support.server_env import links
+from tests.support.template_env import TemplateEnv, open_templates
 
-WORKFLOWS = Path(__file__).parents[2] / "templates" / "workflows"
-PROSPECT = {"name": "Harbour Bakery", "notes": "The sign has faded. Nora decides.", "account_owner": "ben@example.com"}
 TITLE = "Send the first email to Harbour Bakery?"
 
 
-@dataclass
-class Crm:
-    """A CRM with one prospect, which keeps what is written to it."""
-
-    url: str = ""
-    written: list[tuple[str, str, Any]] = field(default_factory=list)
-
-    async def answer(self, request: web.Request) -> web.Response:
-        if request.method == "GET":
-            return web.json_response(PROSPECT)
-        self.written.append((request.method, request.path, await request.json()))
-        return web.json_response({"saved": True})
-
-
-@asynccontextmanager
-async def run_crm() -> AsyncIterator[Crm]:
-    crm, application = Crm(), web.Application()
-    application.router.add_route("*", "/{path:.*}", crm.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        crm.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield crm
-    finally:
-        await runner.cleanup()
-
-
-@dataclass(frozen=True)
-class World:
-    """The server with its surroundings."""
-
-    env: ServerEnv
-    crm: Crm
-    provider: ModelService
-
-    async def register(self, name: str, *changes: tuple[str, str]) -> None:
-        """Register a ready-made workflow with the address of the CRM, as its user would change it."""
-        text = (WORKFLOWS / f"{name}.yaml").read_text(encoding="utf-8")
-        text = re.sub(r"https://(?:crm|issues)\.example\.com", self.crm.url, text)
-        for before, after in changes:
-            assert before in text
-            text = text.replace(before, after)
-        await self.env.register(text)
-
-    def shown(self, person: str) -> str:
-        return str(self.env.sandbox.person(person).sees())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """Yield the settings of a database."""
-    if request.param == "sqlite":
-        yield {}
-        return
-    with postgres_server.database(request.getfixturevalue("postgres_url")) as url:
-        yield {"SIGNOFF_DATABASE_URL": url, "SIGNOFF_KEY": "ab" * 32}
-
-
 @pytest.fixture
-async def world(tmp_path: Path, database: dict[str, str]) -> AsyncIterator[World]:
-    async with contextlib.AsyncExitStack() as stack:
-        crm = await stack.enter_async_context(run_crm())
-        answers = [*recorded("outreach"), *recorded("transcript")]
-        provider = await stack.enter_async_context(run_model_service(answers))
-        more = {
-            "SIGNOFF_HTTP_ALLOW": crm.url.removeprefix("http://"),
-            "SIGNOFF_AI_URL": provider.url,
-            "SIGNOFF_AI_KEY": KEY,
-            "SIGNOFF_AI_MODEL": MODEL,
-            "SIGNOFF_AI_PRICES": f"{MODEL}=1/4",
-            **database,
-        }
-        env = await stack.enter_async_context(open_server(tmp_path, in_slack=True, more=more))
-        yield World(env, crm, provider)
+async def world(tmp_path: Path, server_database: dict[str, str]) -> AsyncIterator[TemplateEnv]:
+    async with open_templates(tmp_path, server_database) as env:
+        yield env
 
 
-async def test_a_draft_goes_from_the_research_to_the_mailbox_as_a_rep_corrected_it(world: World) -> None:
+async def test_a_draft_goes_from_the_research_to_the_mailbox_as_a_rep_corrected_it(world: TemplateEnv) -> None:
     await world.register("outreach")
     ada, ben = (world.env.sandbox.person(name) for name in ("ada", "ben"))
     world.provider.fault("two")
@@ -128,16 +48,16 @@ async def test_a_draft_goes_from_the_research_to_the_mailbox_as_a_rep_corrected_
     first, second = world.provider.calls
     assert "What we know: The sign has faded. Nora decides." in first["messages"][-1]["content"]
     assert "contradict each other" in second["messages"][-1]["content"]
-    (request,) = await world.env.app.engine.requests_of_run((await last_run(world)).id)
+    (request,) = await world.env.app.engine.requests_of_run((await world.last_run()).id)
     assert request.decision is not None
     assert [edit.label for edit in request.decision.edits] == ["Subject"]
-    run = await last_run(world)
+    run = await world.last_run()
     calls = run.steps[1].model_calls
     assert [call.problem is None for call in calls] == [False, True]
     assert all(call.cost for call in calls)
 
 
-async def test_email_and_review_page_say_what_the_draft_was_made_from_and_by_what(world: World) -> None:
+async def test_email_and_review_page_say_what_the_draft_was_made_from_and_by_what(world: TemplateEnv) -> None:
     await world.register("outreach", ('"{{ steps.research.body.account_owner }}"', "mia@example.com"))
     await world.env.start("outreach", prospect="P-1001", to="nora@example.com")
     (email,) = await world.env.sandbox.mail.wait_for(to="mia@example.com")
@@ -155,7 +75,7 @@ async def test_email_and_review_page_say_what_the_draft_was_made_from_and_by_wha
     assert before[before.rindex("<dl ") :].startswith('<dl class="facts">')
 
 
-async def test_a_transcript_updates_the_company_and_opens_the_follow_up(world: World) -> None:
+async def test_a_transcript_updates_the_company_and_opens_the_follow_up(world: TemplateEnv) -> None:
     await world.register("transcript", ("      at: after ", "      approvers: [ben@example.com]\n      at: after "))
     ada, ben = (world.env.sandbox.person(name) for name in ("ada", "ben"))
     await ada.command('/signoff run transcript company=Acme transcript="We take twelve seats."', channel="general")
@@ -163,18 +83,10 @@ async def test_a_transcript_updates_the_company_and_opens_the_follow_up(world: W
     await ben.click("Edit")
     await until(lambda: ben.modal is not None)
     await ben.submit({"Stage": "customer"})
-    await until(lambda: len(world.crm.written) == 2)
-    (put, company, update), (post, _, issue) = world.crm.written
+    await until(lambda: len(world.systems.written) == 2)
+    (put, company, update), (post, _, issue) = world.systems.written
     assert (put, company, update["stage"], update["due"]) == ("PUT", "/companies/Acme", "customer", "2026-12-04")
     assert (post, issue) == ("POST", {"title": "Send the offer for twelve seats"})
-
-
-async def last_run(world: World) -> RunView:
-    """Return the only run, with its steps."""
-    (run,) = await world.env.app.engine.runs(PageQuery(limit=10))
-    view = await world.env.app.engine.run(run.id)
-    assert view is not None
-    return view
 
 
 # -- killed -------------------------------------------------------------------------------------------------

@@ -461,7 +461,7 @@ def test_an_answer_that_cannot_be_used_keeps_the_run(signoff: Commands, answer: 
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        ("perhaps", "'perhaps' is not an answer. Write approve, reject:reason, edit:field=value or revise:comment."),
+        ("perhaps", "'perhaps' is not an answer. Write approve, reject:reason, edit:field=value or revise:comment;"),
         ("edit:text", "'edit:text' changes nothing. Write edit:field=value."),
     ],
 )

@@ -371,7 +371,7 @@ def test_a_notification_has_no_signs() -> None:
     runs = [samples.run(id=status.value, status=status) for status in RunStatus]
     message = check_message(command_messages.runs(RunList(runs=runs)))
     # A date is written as `<!date^…>`, which people do not read.
-    assert not set(message.text.replace("<!date^", "")) & set("●✓✕↺◷⊘!")
+    assert not set(message.text.replace("<!date^", "")) & set("●✓✕↺↷◷⊘!")
 
 
 @settings(max_examples=15, deadline=None)

@@ -1,0 +1,115 @@
+"""Every ready-made workflow, from a command in Slack through the answer of a person to its end, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.domain import RunStatus
+from tests.support.engine_env import until
+from tests.support.template_env import WORKFLOWS, TemplateEnv, open_templates
+
+OWNER = ("\n\ninputs:", "\nowner: ben@example.com\n\ninputs:")
+
+
+@dataclass(frozen=True)
+class Played:
+    """How a template is started and answered, and what it then wrote to other systems.
+
+    `answers`: the question that Ben reads, his button, and what he enters. `changes`: of the file, as its user makes.
+    """
+
+    command: str
+    answers: Sequence[tuple[str, str, Mapping[str, str]]]
+    writes: Sequence[tuple[str, str, Any]] = ()
+    changes: Sequence[tuple[str, str]] = (OWNER,)
+    output: Mapping[str, Any] = field(default_factory=dict)
+    """The output of the last step, as far as it is compared."""
+
+
+FINANCE = ("finance@example.com", "ben@example.com")
+TEMPLATES = {
+    "access": Played(
+        'system=billing why="Month end" lead=ben@example.com',
+        [("use billing?", "Fill in", {"Days": "9"})],
+        output={"system": "billing", "days": 9, "told": True},
+    ),
+    "data-export": Played(
+        "query=new purpose=Billing delay=1s",
+        [("Send 2 records to a partner?", "Approve", {})],
+        [("POST", "/inbox", {"records": [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]})],
+        (OWNER, ("privacy@example.com", "ben@example.com")),
+        {"sent": True, "error": ""},
+    ),
+    "deploy": Played(
+        "version=1.4 changes=Faster settle=1s",
+        [("Deploy 1.4 to production?", "Approve", {})],
+        [("POST", "/deployments", {"version": "1.4", "environment": "production"})],
+    ),
+    "expense": Played(
+        'what="Train to Bonn" amount="84.50 EUR" spent_on=2026-03-02',
+        [("Pay back 84.50 EUR for Train to Bonn?", "Edit", {"Amount (EUR)": "70"})],
+        changes=(OWNER, FINANCE),
+        output={"line": "02 Mar 2026: 70 EUR for Train to Bonn", "corrected": True},
+    ),
+    "outreach": Played(
+        "prospect=P-1001 to=nora@example.com",
+        [("Send the first email to Harbour Bakery?", "Send email", {})],
+    ),
+    "refund": Played(
+        'order=A-1001 amount="120 EUR" reason="Arrived broken"',
+        [("for order A-1001?", "Pay the refund", {})],
+        [
+            (
+                "POST",
+                "/refunds",
+                {"order": "A-1001", "amount": {"amount": "120", "currency": "EUR"}, "note": "Arrived broken"},
+            )
+        ],
+        (OWNER, FINANCE),
+        {"order": "A-1001", "answer": {"saved": True}},
+    ),
+    "transcript": Played(
+        'company=Acme transcript="We take twelve seats."',
+        [("Is this what the call with Acme said?", "Approve", {})],
+    ),
+}
+
+
+@pytest.fixture
+async def world(tmp_path: Path, server_database: dict[str, str]) -> AsyncIterator[TemplateEnv]:
+    async with open_templates(tmp_path, server_database) as env:
+        yield env
+
+
+def test_no_template_is_left_out() -> None:
+    assert sorted(TEMPLATES) == sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+async def test_a_template_runs_from_slack_to_its_end(world: TemplateEnv, name: str) -> None:
+    played = TEMPLATES[name]
+    await world.register(name, *played.changes)
+    ada, ben = (world.env.sandbox.person(person) for person in ("ada", "ben"))
+    await ada.command(f"/signoff run {name} {played.command}", channel="general")
+    for title, button, entered in played.answers:
+        await until(partial(world.is_shown, "ben", title))
+        await ben.click(button)
+        if entered:
+            await until(lambda: ben.modal is not None)
+            await ben.submit(dict(entered))
+    # The person who started it hears of the end in the same place.
+    await until(lambda: "Done" in str(ada.sees("general")) or "Failed" in str(ada.sees("general")))
+    run = await world.last_run()
+    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    if played.writes:
+        assert world.systems.written == list(played.writes)
+    output = run.steps[-1].output or {}
+    assert {key: output[key] for key in played.output} == dict(played.output)
+    assert not ada.troubles
+    assert not ben.troubles
