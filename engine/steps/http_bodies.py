@@ -56,7 +56,7 @@ def _multipart(
                 _append_file(writer, name, files[item["id"]])
             else:
                 part = writer.append(scalar_text(item))
-                part.set_content_disposition("form-data", name=name, quote_fields=True)
+                part.headers["Content-Disposition"] = f'form-data; name="{_quoted(name)}"'
     return writer
 
 
