@@ -68,12 +68,19 @@ NO_DECLARATIONS: Final = Declarations()
 class DeclarationSources:
     """The declarations of the values that expressions can read: the inputs, and the outputs of steps by step id.
 
-    `approved`: those of what steps were called with, for steps that leave it.
+    `approved`: those of what steps were called with, for steps that leave it. `items`: of an item, by the index of the
+    foreach. `frame`: the foreach that repeats the step that reads.
     """
 
     inputs: Declarations
     steps: Mapping[str, Declarations]
     approved: Mapping[str, Declarations] = dataclasses.field(default_factory=dict)
+    items: Mapping[int, Declarations] = dataclasses.field(default_factory=dict)
+    frame: int | None = None
+
+    def inside(self, frame: int | None) -> DeclarationSources:
+        """Return the sources for a step that this foreach repeats, or that none does."""
+        return self if frame == self.frame else dataclasses.replace(self, frame=frame)
 
     def of(self, value: Value, templates: Mapping[Path, Template], path: Path = ()) -> Declarations:
         """Return the declarations in a value of the file. `templates` holds its texts with expressions, by path."""
@@ -94,11 +101,19 @@ class DeclarationSources:
         match path:
             case ("inputs", *rest):
                 return self.inputs.at(tuple(rest))
+            case ("item", *rest) if self.frame is not None:
+                return self.items.get(self.frame, NO_DECLARATIONS).at(tuple(rest))
             case ("steps", str(step), "approved", *rest) if step in self.approved:
                 return self.approved[step].at(tuple(rest))
             case ("steps", str(step), *rest) if step in self.steps:
                 return self.steps[step].at(tuple(rest))
         return NO_DECLARATIONS
+
+
+def declarations_of_item(params: Declarations) -> Declarations:
+    """Return the declarations of each item of a foreach with these parameters: of a list that is one field."""
+    over = params.at(("over",))
+    return NO_DECLARATIONS if over.field is None else over.at((0,))
 
 
 def declarations_of_params(params: CompiledValue, sources: DeclarationSources) -> Declarations:

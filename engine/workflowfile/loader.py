@@ -38,6 +38,7 @@ from engine.workflowfile.declarations import (
     DeclarationSources,
     declarations_after_edits,
     declarations_of_fields,
+    declarations_of_item,
     declarations_of_params,
 )
 from engine.workflowfile.draft import StepDraft, WorkflowDraft
@@ -111,8 +112,13 @@ class _StepCompiler:
         """The declarations of the outputs of earlier steps."""
         self._approved: dict[str, Declarations] = {}
         """The declarations of what earlier steps are called with, where they leave it."""
+        self._items: dict[int, Declarations] = {}
+        """The declarations of the items of earlier foreach steps, by the index of the step."""
         self._sources = DeclarationSources(
-            inputs=declarations_of_fields(draft.inputs or {}), steps=self._declarations, approved=self._approved
+            inputs=declarations_of_fields(draft.inputs or {}),
+            steps=self._declarations,
+            approved=self._approved,
+            items=self._items,
         )
         self._names = ExpressionNames(
             inputs=draft.inputs,
@@ -168,6 +174,7 @@ class _StepCompiler:
         decision_outputs.check_output(self._report, draft, output_names)
         checks.check_step(self._report, draft, file)
         declarations = self._declarations_of_params(draft, params)
+        self._items[draft.index] = declarations_of_item(declarations)
         gate = self._compile_gate(draft, params, outputs, names, declarations)
         if (draft.uses == SET or outputs.approved) and not self._report.has_problem((*draft.at, "with")):
             types = declared_types.types_of_params(draft, file.with_, declarations, build_type_lookup(names))
@@ -254,7 +261,7 @@ class _StepCompiler:
     def _declarations_of_params(self, draft: StepDraft, params: CompiledValue | None) -> Declarations:
         if draft.uses == FORM:
             return declarations_of_fields(draft.fields)
-        return NO_DECLARATIONS if params is None else declarations_of_params(params, self._sources)
+        return NO_DECLARATIONS if params is None else declarations_of_params(params, self._sources.inside(draft.frame))
 
     def _compile_gate(
         self,
@@ -277,7 +284,8 @@ class _StepCompiler:
         # Only `set` steps and forms have their parameters as their output.
         reviews_params = gate.at == "before" or draft.uses in (SET, FORM)
         reviewed = declarations if reviews_params else declarations_of_fields(outputs.fields)
-        return compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=self._sources)
+        sources = self._sources.inside(draft.frame)
+        return compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=sources)
 
     def _check_edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, outputs: StepOutputs) -> None:
         edits = draft.edit or []

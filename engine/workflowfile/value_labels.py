@@ -17,6 +17,7 @@ from engine.workflowfile.declarations import (
     DeclarationSources,
     declarations_after_edits,
     declarations_of_fields,
+    declarations_of_item,
     declarations_of_params,
 )
 from engine.workflowfile.draft import StepDraft
@@ -45,10 +46,12 @@ def load_value_labels(source: bytes) -> ValueLabels:
         return ValueLabels()
     inputs = declarations_of_fields(draft.inputs or {})
     params, outputs, approved = dict[str, Declarations](), dict[str, Declarations](), dict[str, Declarations]()
-    sources = DeclarationSources(inputs=inputs, steps=outputs, approved=approved)
+    items = dict[int, Declarations]()
+    sources = DeclarationSources(inputs=inputs, steps=outputs, approved=approved, items=items)
     for step in draft.steps:
         if step.id is not None:
-            given = _declarations_of_params(step, sources)
+            given = _declarations_of_params(step, sources.inside(step.frame))
+            items[step.index] = declarations_of_item(given)
             params.setdefault(step.id, given)
             after = declarations_after_edits(step.edit or (), given)
             outputs.setdefault(step.id, _declarations_of_output(step, after))

@@ -140,6 +140,26 @@ def test_a_value_that_was_composed_has_the_name_of_its_own_key(
         assert shown_labels(open_last(workflow))[path] == words[path]
 
 
+def test_the_item_of_a_list_that_people_chose_has_the_label_of_the_list() -> None:
+    choices: Value = {"type": "choices", "options": ["Berlin", "Rome"], "label": "Office"}
+    send: Value = {"to": "a@example.com", "subject": "{{ item }}", "body": "For {{ item }}"}
+    inner: Value = [{"id": "send", "uses": "email", "with": send, "gate": GATE}]
+    steps: Value = [
+        {"id": "all", "uses": "foreach", "with": {"over": "{{ inputs.offices }}"}, "steps": inner},
+        {"id": "last", "uses": "set", "with": {"x": 1}},
+    ]
+    file: Value = {"name": "flow", "owner": "o@example.com", "inputs": {"offices": choices}, "steps": steps}
+    workflow = workflowfile.load(json_values.dumps(file).encode(), kinds=builtin())
+    gate = workflow.step("send").gate
+    assert gate is not None
+    declared = gate.declarations.at(("subject",)).field
+    assert declared is not None
+    assert (declared.label, declared.values) == ("Office", ("Berlin", "Rome"))
+    assert gate.declarations.at(("body",)).field is None
+    labels = workflowfile.load_value_labels(workflow.source)
+    assert labels.params["send"] == {("subject",): "Office"}
+
+
 def test_the_builder_can_call_it_something_else_at_the_gate() -> None:
     edit: Value = [{"body": {"type": "long_text", "label": "What Ann gets"}}]
     assert shown_labels(open_last(load("a draft", ["set"], "email", "{{ REF }}", edit=edit)))["body"] == "What Ann gets"
