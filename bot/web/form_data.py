@@ -48,6 +48,12 @@ async def read_form(request: Request, *, largest_file: int | None = None) -> For
     return form
 
 
+def may_be_large(request: Request) -> bool:
+    """Return whether more may come with a request than a form without files has."""
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > MOST_BYTES
+
+
 async def _with_files(request: Request, largest: int) -> FormData:
     parser = LimitedParser(
         request.headers, request.stream(), most=largest, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES

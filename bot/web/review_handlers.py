@@ -146,6 +146,10 @@ class ReviewHandlers:
             request.path_params["request"], token=self._context.token(request), browser=self._context.browser(request)
         )
 
+    async def may_upload(self, request: Request) -> bool:
+        """Return whether the visitor may send files with the form of the page."""
+        return not isinstance(await self.visit(request), AccessRefused)
+
     async def _only_reads(self, request: Request) -> bool:
         """Return whether the person may see the request, and has no part in its decision."""
         return await self._context.service.reads(request.path_params["request"], self._context.browser(request))

@@ -161,7 +161,7 @@ def _review_routes(context: RequestContext, review: ReviewHandlers) -> Iterator[
     for name, sent in (("ask", questions.ask), ("answer", questions.answer)):
         yield Route(f"{page}/{name}", _either(context, review.show, sent), methods=["GET", "POST"])
     yield Route(f"{page}/changes", _either(context, review.show, review.changes), methods=["POST"])
-    decide = _either(context, review.show, review.decide, takes_files=True)
+    decide = _either(context, review.show, review.decide, may_upload=review.may_upload)
     yield Route(page, decide, methods=["GET", "POST"])
 
 
@@ -180,18 +180,30 @@ def _item_routes(items: ItemPages) -> Iterator[Route]:
     yield Route(f"{page_urls.RUNS}/{{run}}/{places.ITEMS}/{{visit}}", items.of_run, methods=["GET"])
 
 
-def _either(context: RequestContext, get: Handler, post: FormHandler, *, takes_files: bool = False) -> Handler:
+def _either(
+    context: RequestContext,
+    get: Handler,
+    post: FormHandler,
+    *,
+    may_upload: Callable[[Request], Awaitable[bool]] | None = None,
+) -> Handler:
     """Return one route for GET and POST, so that `Allow` names both for any other method.
 
-    A form that another site sent is refused here, before it is read: no page can forget to.
+    A form that another site sent is refused here, before it is read: no page can forget to. `may_upload`: on a page
+    whose form takes files, whether this visitor may send any; others are shown what a visitor sees, and nothing of
+    their form is read.
     """
-    largest = context.service.engine.files.max_size if takes_files else None
+    largest = context.service.engine.files.max_size if may_upload is not None else None
 
     async def handle(request: Request) -> Response:
         if request.method != "POST":
             return await get(request)
         refusal = context.refuse_foreign(request)
-        return refusal or await post(request, await form_data.read_form(request, largest_file=largest))
+        if refusal is not None:
+            return refusal
+        if may_upload is not None and form_data.may_be_large(request) and not await may_upload(request):
+            return await get(request)
+        return await post(request, await form_data.read_form(request, largest_file=largest))
 
     return handle
 

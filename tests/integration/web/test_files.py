@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 import pytest
 
+from bot import page_urls
 from bot.web import form_inputs
 from engine.domain import FileUpload, RequestState
 from tests.integration.test_attachments import pieces
@@ -176,6 +178,22 @@ async def test_a_file_that_is_too_large_is_refused_and_the_rest_is_kept(env: Web
     huge = await browser.send(page.page.form, files=[(PHOTO, "p.png", b"a" * (20 * MAX_FILE + 4_000_000))])
     assert huge.status == 413
     assert (await env.reload(request)).decision is None
+
+
+@pytest.mark.parametrize("length", ["content-length: 90000000", "transfer-encoding: chunked"])
+async def test_nothing_is_read_of_a_large_form_of_a_stranger(env: WebEnv, length: str) -> None:
+    request = await env.request_approval(source=FORM)
+    host, _, port = env.base.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = [
+        f"POST {page_urls.REVIEW}/{request.id} HTTP/1.1",
+        *(f"host: {env.url.partition('//')[2]}", f"origin: {env.url}", "sec-fetch-site: same-origin", length),
+        "content-type: multipart/form-data; boundary=x",
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    answer = await asyncio.wait_for(reader.readline(), 10)
+    assert answer.split()[1] in (b"403", b"404")
+    writer.close()
 
 
 @pytest.mark.parametrize(
