@@ -31,7 +31,7 @@ from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.language_model import ModelCall
-from engine.requests import Edit, Question, Request, Revision, merged_edits, questions
+from engine.requests import Edit, Question, Request, Revision, Undoing, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
 
 
@@ -115,6 +115,10 @@ class RequestView:
     """What became of the step that was approved, once it was called or will not be."""
     left_out: str | None = None
     """The name of the requester, if the gate names them and they are not asked."""
+    asked_again: Undoing | None = None
+    """Who undid the approval of the request before, if this one asks the same again."""
+    is_held: bool = False
+    """Whether it was approved, and the run waits, so that the approval can be undone."""
     people: Mapping[str, Person] = field(default_factory=dict)
     """The people whose account ids are in the content or the texts, by account id."""
 

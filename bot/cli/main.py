@@ -53,6 +53,7 @@ for _command in (
     LazyCommand("ask", "questions:ask", "Ask a QUESTION before you decide the request ID."),
     LazyCommand("answer", "questions:answer", "Answer a question that you were asked about the request ID."),
     LazyCommand("rate", "ratings:rate", "Rate what the request ID asked you about, from 1 to 5."),
+    LazyCommand("undo", "requests:undo", "Undo the approval of the request ID, before anything follows from it."),
     LazyCommand("revoke", "requests:revoke", "Revoke the links emailed for the request or run ID."),
     LazyCommand("away", "absences:away", "Say that you are away, and who decides in your place."),
     LazyCommand("back", "absences:back", "Say that you are back."),

@@ -12,6 +12,7 @@ from bot.cli.context import load_context
 from bot.presentation import (
     answers,
     characters,
+    dates,
     items,
     people,
     progress,
@@ -19,6 +20,7 @@ from bot.presentation import (
     questions,
     request_card,
     states,
+    undo,
 )
 from bot.terminal import next_commands
 from bot.terminal.output import create_console, local_time, print_commands
@@ -27,6 +29,7 @@ from engine.domain import Address, Person, RequestState, RunStatus, StepStatus
 from engine.read_models import RequestView, RunView
 from engine.requests import Question
 from engine.store import delivery_queries, request_queries, run_queries
+from engine.system import SystemClock
 
 SETTLE_SECONDS: Final = 2.0
 """How long a command waits for the server to bring a run to where it waits or ends, in seconds."""
@@ -40,6 +43,7 @@ class RunOutlook:
 
     run: RunView
     pending: tuple[RequestView, ...]
+    held: tuple[RequestView, ...]
     is_printed: bool
 
 
@@ -48,7 +52,7 @@ def print_next(run_id: str) -> None:
     is_served = client.is_server_running()
     outlook = _settled(run_id) if is_served else _outlook(run_id, is_served=False)
     out = create_console()
-    if not outlook.is_printed or outlook.run.status.ended:
+    if not outlook.is_printed or outlook.run.status.ended or outlook.held:
         for line in _lines(outlook):
             print_commands(out, line)
     see = "See what happened" if outlook.run.status.ended else "Follow the run"
@@ -62,9 +66,15 @@ def _settled(run_id: str) -> RunOutlook:
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         outlook = _outlook(run_id, is_served=True)
-        if outlook.run.status is not RunStatus.RUNNING or time.monotonic() > deadline:
+        if not _goes_on(outlook.run) or time.monotonic() > deadline:
             return outlook
         time.sleep(_LOOK_SECONDS)
+
+
+def _goes_on(run: RunView) -> bool:
+    """Return whether the server is about to move the run."""
+    is_woken = run.ready_at is not None and run.ready_at <= SystemClock().now()
+    return run.status is RunStatus.RUNNING or (run.status is RunStatus.WAITING and is_woken)
 
 
 def _outlook(run_id: str, *, is_served: bool) -> RunOutlook:
@@ -74,7 +84,8 @@ def _outlook(run_id: str, *, is_served: bool) -> RunOutlook:
         requests = request_queries.requests_of_run(connection, run_id)
         copies = delivery_queries.delivery_views(connection, run=run_id)
     pending = tuple(request for request in requests if request.model.state is RequestState.PENDING)
-    return RunOutlook(run, pending, not is_served and any(copy.channel == "terminal" for copy in copies))
+    held = tuple(request for request in requests if request.is_held)
+    return RunOutlook(run, pending, held, not is_served and any(copy.channel == "terminal" for copy in copies))
 
 
 def _lines(outlook: RunOutlook) -> Iterator[str]:
@@ -86,6 +97,9 @@ def _lines(outlook: RunOutlook) -> Iterator[str]:
     elif run.status.ended:
         error = f" {quote(characters.visible(run.error))}" if run.error else ""
         yield f"The run {states.RUN_CLAUSES[run.status]}.{error}"
+    elif outlook.held:
+        for request in outlook.held:
+            yield f"{dates.written(undo.held(request), local_time)} To undo it: signoff undo {request.id}"
     elif not outlook.pending:
         at = run.ready_at if run.status is RunStatus.WAITING else None
         if at is not None:

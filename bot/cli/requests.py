@@ -1,4 +1,4 @@
-"""Commands about requests: requests, decide."""
+"""Commands about requests: requests, decide, undo, reassign, revoke."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from bot.presentation import (
     verdict_words,
 )
 from bot.presentation.characters import visible
+from bot.presentation.undo import ASKED_AGAIN
 from bot.terminal import next_commands
 from bot.terminal.output import (
     create_console,
@@ -242,6 +243,22 @@ def reassign(request_id: str, to: str, reason: str, place: str | None, as_json: 
         return
     instead = f" in the place of {facts['place']}" if facts["place"] else ""
     click.echo(f"{facts['to']} decides {request_id}{instead}.")
+
+
+@click.command()
+@click.argument("request_id", metavar="ID")
+@json_option
+def undo(request_id: str, as_json: bool) -> None:
+    """Undo the approval of the request ID, before anything follows from it.
+
+    The same is asked again. You can do it until the hold of the gate ends, if you approved it or own the workflow.
+    """
+    facts = client.facts_of(client.carry_out("undo", {"request": request_id}, wait_for_run=True))
+    if as_json:
+        click.echo(render_json(facts))
+        return
+    print_sentence(f"You undid the approval. {ASKED_AGAIN}")
+    next_steps.print_next(str(facts["run"]))
 
 
 @click.command()

@@ -159,10 +159,18 @@ def request(view: RequestView) -> dict[str, Value]:
         "closed_at": iso(request.closed_at),
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
+        **_undoing(view),
         **({"context": dict(request.content.context)} if request.content.context else {}),
         **({"models": [{"step": step, "model": model} for step, model in view.models]} if view.models else {}),
         **({"signatures": [_signature(signed) for signed in view.signatures]} if view.signatures else {}),
     }
+
+
+def _undoing(view: RequestView) -> dict[str, Value]:
+    """Return until when the approval can be undone, or who undid it; nothing for most requests."""
+    undone = view.model.undone
+    facts: dict[str, Value] = {"hold_ends_at": iso(view.model.hold_ends_at)} if view.is_held else {}
+    return facts if undone is None else {"undone": {"person": person(undone.person), "at": iso(undone.at)}}
 
 
 def _approver(approver: Approver) -> Value:

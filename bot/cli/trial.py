@@ -21,7 +21,7 @@ from bot.app_parts import AppOptions
 from bot.cli import client, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
-from bot.presentation import answers, characters, labels, refusals, request_card, states
+from bot.presentation import answers, characters, dates, labels, refusals, request_card, states, undo
 from bot.presentation.story import Names
 from bot.terminal import attached_files, input_hints, prompts
 from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
@@ -136,6 +136,8 @@ class Trial:
     _typed_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     _left_open: set[str] = field(default_factory=set)
     """The questions that the person did not answer."""
+    _left_held: set[str] = field(default_factory=set)
+    """The requests about which the person was asked whether to undo their approval."""
     _answers_used: int = 0
     _announced_waits: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -242,7 +244,25 @@ class Trial:
         requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
         return next((request for request in requests if request.model.state is RequestState.PENDING), None)
 
+    def _held_request(self, run: str) -> RequestView | None:
+        requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
+        return next((request for request in requests if request.is_held), None)
+
+    def _offer_undo(self, held: RequestView) -> None:
+        """Ask once whether to undo the approval, as the person who gave it."""
+        if held.id in self._left_held or held.decision is None:
+            return
+        self._left_held.add(held.id)
+        print_sentence(dates.written(undo.held(held), local_time))
+        if not self._is_interactive or not click.confirm("Undo the approval?", default=False):
+            return
+        result = self.portal.call(self.app.engine.undo, trial_questions.undoing(held, held.decision.person))
+        if isinstance(result, Refusal):
+            print_sentence(refusals.sentence(result, local_time), err=True)
+
     def _wait(self, view: RunView) -> None:
+        if (held := self._held_request(view.id)) is not None:
+            self._offer_undo(held)
         until = view.ready_at
         if until is not None and view.status is RunStatus.WAITING and (view.id, until) not in self._announced_waits:
             self._announced_waits.add((view.id, until))

@@ -1,9 +1,9 @@
-"""The questions of a trial: the person at the terminal asks as an approver, and answers as the person who is asked."""
+"""Commands of a trial beside decisions: the person at the terminal asks, answers and undoes as the people concerned."""
 
 from __future__ import annotations
 
 from bot.terminal.prompts import PromptedQuestion
-from engine.domain import Address, AnswerQuestion, AskQuestion, Assurance, Origin
+from engine.domain import Address, AnswerQuestion, AskQuestion, Assurance, Origin, Person, Undo
 from engine.read_models import RequestView
 from engine.requests import Question
 
@@ -32,3 +32,9 @@ def answering(request: RequestView, question: Question, text: str) -> AnswerQues
         origin=_ORIGIN,
         assurance=Assurance.TERMINAL,
     )
+
+
+def undoing(request: RequestView, person: Person) -> Undo:
+    """Return the command that undoes an approval, as the person who gave it."""
+    actor = person.addresses[0]
+    return Undo(request=request.id, actor=actor, origin=_ORIGIN, assurance=Assurance.TERMINAL)

@@ -88,6 +88,17 @@ _RATED: Final = replace(
     page="page of the request",
     harmless="Opening the page does not rate anything.",
 )
+_HELD: Final = replace(
+    _CLOSED,
+    links=(
+        "Only one link in this email is from Signoff: it opens the page on which you can undo the approval. "
+        "Any other link belongs to the content."
+    ),
+    has_link=True,
+    button="See it, or undo it",
+    page="page of the request",
+    harmless="Opening the page does not undo anything.",
+)
 _FORM_RATED: Final = replace(_RATED, because=_FORM.because)
 _REQUESTS: Final = (_REQUEST, _CLOSED, _RATED)
 _FORMS: Final = (_FORM, _FORM_CLOSED, _FORM_RATED)
@@ -148,6 +159,8 @@ def kind_of(card: Card) -> EmailKind:
             return _NOTICE
         case DeliveryKind.ALERT:
             return _kind_of_alert(card)
+        case _ if card.may_undo:
+            return _HELD
         case _:
             asks, closed, rated = _FORMS if card.is_form else _REQUESTS
             return asks if card.outcome is None else rated if card.may_rate else closed

@@ -23,6 +23,7 @@ _TINTS: Final = {
     Tone.REJECTED: "bad",
     Tone.SENT_BACK: "warn",
     Tone.SKIPPED: "warn",
+    Tone.UNDONE: "warn",
     Tone.EXPIRED: "warn",
     Tone.CANCELLED: "calm",
     Tone.DONE: "good",

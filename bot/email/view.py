@@ -103,7 +103,7 @@ def _link(card: Card, kind: EmailKind, public_url: str) -> str | None:
         return None
     if card.token:
         return page_urls.review_link(public_url, card.token)
-    if card.may_rate and card.outcome is not None and card.request:
+    if (card.may_rate or card.may_undo) and card.outcome is not None and card.request:
         return page_urls.review_page(public_url, card.request)
     if card.retry is not None and card.run is not None:
         return page_urls.run_page(public_url, card.run)

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from bot.local import absence_commands, erase_commands, preference_commands, question_commands, rating_commands
+from bot.local import (
+    absence_commands,
+    erase_commands,
+    preference_commands,
+    question_commands,
+    rating_commands,
+    undo_commands,
+)
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
@@ -52,7 +59,7 @@ NO_OPERATOR: Final = (
 )
 
 
-_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back", "preferences"})
+_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back", "preferences", "undo"})
 """The commands of a person, who is known by their email address only."""
 
 
@@ -84,6 +91,7 @@ class OperatorCommands:
             "ask": self._ask,
             "answer": self._answer,
             "rate": self._rate,
+            "undo": self._undo,
             "cancel": self._cancel,
             "retry": self._retry,
             "resume": self._resume,
@@ -264,6 +272,10 @@ class OperatorCommands:
     async def _rate(self, arguments: dict[str, Any]) -> CommandReply:
         result = await rating_commands.rate(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else rating_commands.reply(result)
+
+    async def _undo(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await undo_commands.undo(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else undo_commands.reply(result)
 
     async def _away(self, arguments: dict[str, Any]) -> CommandReply:
         result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)

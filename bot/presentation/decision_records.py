@@ -68,6 +68,7 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         **_times(view),
         "verdict": _verdict(request),
         "button": view.decision.verdict,
+        "undone": _undone(view),
         "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
         "assurance": view.decision.assurance,
         "reason": view.decision.reason,
@@ -169,6 +170,13 @@ def _question(question: Question) -> Value:
     }
 
 
+def _undone(view: RequestView) -> Value:
+    undone = view.model.undone
+    if undone is None:
+        return None
+    return {"by_id": undone.person.id, "by_name": undone.person.label, "at": iso(undone.at)}
+
+
 def _outcome(view: RequestView) -> Value:
     """Return what became of the step that was approved, or None where nothing did."""
     if view.effect is None:
@@ -197,6 +205,7 @@ _COLUMNS: Final = (
         "seconds_to_decide",
         "verdict",
         "button",
+        *("undone_by_id", "undone_by_name", "undone_at"),
         "decided_by_id",
         "decided_by_name",
         "assurance",
@@ -207,7 +216,7 @@ _COLUMNS: Final = (
     *("draft", "final", "changes", "policy", "approvals_needed", "votes", "questions"),
     *("outcome_status", "outcome_error", "outcome_ended_at", "outcome_worked_later_at", "erased"),
 )
-_NESTED: Final = frozenset({"requested_by", "decided_by", "outcome"})
+_NESTED: Final = frozenset({"requested_by", "decided_by", "undone", "outcome"})
 """Keys whose values have a column each."""
 _AS_JSON: Final = frozenset({"draft", "final", "votes", "questions"})
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import expiry, people, progress, refusals, request_content, request_outcome, states
+from bot.presentation import expiry, people, progress, refusals, request_content, request_outcome, states, undo
 from bot.presentation.characters import line
 from engine import requests
 from engine.domain import CardField, Person, Phrase, RequestState, Tone
@@ -48,6 +48,8 @@ class InboxRow:
     state: str
     tone: Tone
     is_open: bool
+    may_undo: bool
+    """Whether the reader may undo the approval."""
     alone: str
     """Why it cannot be decided together with others, or an empty text."""
 
@@ -72,6 +74,7 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
         state=request_outcome.headline(request) if not is_open else states.REQUESTS[model.state].capitalize(),
         tone=states.REQUEST_TONES[model.state],
         is_open=is_open,
+        may_undo=undo.may_undo(request, reader),
         alone=f"Decide this one separately: {refusals.ALONE[why]}." if why is not None else "",
     )
 

@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import Final
 
-from bot.presentation import answers, dates, expiry, file_refusals, identity_refusals, people, states, trigger_refusals
+from bot.presentation import (
+    answers,
+    dates,
+    expiry,
+    file_refusals,
+    identity_refusals,
+    people,
+    states,
+    trigger_refusals,
+    undo,
+)
 from bot.presentation.characters import line
 from bot.presentation.labels import of_field
 from engine.domain import (
@@ -354,6 +364,6 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 # -- of other modules ---------------------------------------------------------------------------------------
 
 
-for _other in (trigger_refusals, identity_refusals, file_refusals):
+for _other in (trigger_refusals, identity_refusals, file_refusals, undo):
     for _kind, _write in _other.SENTENCES.items():
         phrase.register(_kind, _write)

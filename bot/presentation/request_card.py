@@ -18,6 +18,7 @@ from bot.presentation import (
     request_outcome,
     states,
     summary,
+    undo,
 )
 from bot.presentation.characters import line, stands_apart, visible
 from engine.domain import (
@@ -77,6 +78,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         actions=actions,
         may_ask=bool(actions) and model.question_rule is not QuestionRule.OFF,
         may_rate=ratings.may_rate(request, reader),
+        may_undo=undo.may_undo(request, reader),
         expires_at=model.deadlines.ends_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
         escalates=pending and expiry.escalates(model.deadlines),
@@ -127,6 +129,8 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     if request.model.subject.uses == FOREACH:
         yield CardFact(label="All items", text=(_ITEMS,))
     yield from _asked_before(request)
+    if request.asked_again is not None:
+        yield CardFact(label="Asked again", text=(*undo.written(request.asked_again), "."))
     yield from _context(request)
     yield from _changes(request)
     yield from question_notes.notes(request)

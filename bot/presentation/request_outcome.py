@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import expiry, labels, people, states
+from bot.presentation import expiry, labels, people, states, undo
 from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
@@ -13,7 +13,7 @@ from engine.read_models import RequestView
 
 _NAMES: Final = 75
 """Characters of the names of those who approved: more do not fit into two lines of a closed card."""
-_NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.READY})
+_NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.HELD, StepStatus.READY})
 """States of a step right after the decision, before anything became of it."""
 
 
@@ -26,8 +26,9 @@ _AFTER_FAILURE: Final = {
 
 def with_reason(request: RequestView) -> Phrase:
     """Return the sentence about the end of a closed request, with the first line of the reason."""
-    reason = request.decision.reason if request.decision else None
-    return (*ended(request), ".", *([f" Reason: {_first_line(visible(reason))}"] if reason else []))
+    reason, held = request.decision.reason if request.decision else None, undo.held(request)
+    why = [f" Reason: {_first_line(visible(reason))}"] if reason else []
+    return (*ended(request), ".", *((" ", *held) if held else ()), *why)
 
 
 def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutcome:
@@ -40,7 +41,8 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
         effect=effect(request),
         effect_at=effect_at(request),
         effect_tone=effect_tone(request),
-        names_several=request.decision is not None and len(_deciders(request)) > 1,
+        hold=undo.held(request),
+        names_several=len(undo.deciders(request)) > 1,
     )
 
 
@@ -49,7 +51,9 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
     decision = request.decision
     if decision is None:
         return ended(request)
-    others = [_name(request, person) for person in _deciders(request) if reader is None or person.id != reader.id]
+    if request.model.state is RequestState.UNDONE:
+        return undo.undone(request, reader)
+    others = [_name(request, person) for person in undo.deciders(request) if reader is None or person.id != reader.id]
     is_own = reader is not None and has_decided(request, reader)
     who = people.joined(["You", *others] if is_own else others, "and")
     verb, *more = headline(request).lower().split(" ", 1)
@@ -60,6 +64,9 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
 def ended(request: RequestView) -> Phrase:
     """Return how a request ended, who ended it and when."""
     model = request.model
+    if request.decision is not None and model.undone is not None:
+        undone, approved = model.undone, f". Approved by {_decider_names(request)}, "
+        return f"Undone by {line(undone.person.label)}, ", undone.at, approved, request.decision.decided_at
     if request.decision is not None:
         return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
@@ -74,22 +81,14 @@ def ended(request: RequestView) -> Phrase:
     )
 
 
-def _deciders(request: RequestView) -> list[Person]:
-    """Return the people who approved, or the person who rejected."""
-    assert request.decision is not None
-    model = request.model
-    approved = [vote.person for vote in model.votes] if model.state is RequestState.APPROVED else []
-    return approved or [request.decision.person]
-
-
 def has_decided(request: RequestView, reader: Person) -> bool:
     """Return whether this person is one of those who approved, or the one who rejected."""
-    return request.decision is not None and any(person.id == reader.id for person in _deciders(request))
+    return any(person.id == reader.id for person in undo.deciders(request))
 
 
 def _decider_names(request: RequestView) -> str:
     """Return the names of those who approved or rejected."""
-    return people.joined([_name(request, person) for person in _deciders(request)], "and", room=_NAMES)
+    return people.joined([_name(request, person) for person in undo.deciders(request)], "and", room=_NAMES)
 
 
 def _name(request: RequestView, person: Person) -> str:
@@ -104,6 +103,8 @@ def effect(request: RequestView) -> str | None:
         return "The new version comes as a request of its own."
     if request.model.subject.is_failure and request.model.state in _AFTER_FAILURE:
         return _AFTER_FAILURE[request.model.state]
+    if request.model.state is RequestState.UNDONE:
+        return undo.ASKED_AGAIN
     if request.effect is None:
         return None
     status, error = request.effect.status, request.effect.error

@@ -7,7 +7,7 @@ from typing import Final
 
 from bot.presentation import expiry
 from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus, Tone
-from engine.read_models import RunView
+from engine.read_models import RequestView, RunView
 from engine.requests import Subject
 
 ICONS: Final[Mapping[Tone, str]] = {
@@ -16,6 +16,7 @@ ICONS: Final[Mapping[Tone, str]] = {
     Tone.REJECTED: "✕",
     Tone.SENT_BACK: "↺",
     Tone.SKIPPED: "↷",
+    Tone.UNDONE: "↶",
     Tone.EXPIRED: "◷",
     Tone.CANCELLED: "⊘",
     Tone.DONE: "✓",
@@ -32,6 +33,7 @@ REQUEST_TONES: Final[Mapping[RequestState, Tone]] = {
     RequestState.REJECTED: Tone.REJECTED,
     RequestState.CHANGES_REQUESTED: Tone.SENT_BACK,
     RequestState.SKIPPED: Tone.SKIPPED,
+    RequestState.UNDONE: Tone.UNDONE,
     RequestState.EXPIRED: Tone.EXPIRED,
     RequestState.CANCELLED: Tone.CANCELLED,
 }
@@ -74,13 +76,21 @@ RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
     RunStatus.CANCELLED: "was cancelled",
 }
 """Words that follow “The run” in a sentence."""
+_HELD: Final = "was approved, and goes on if that is not undone"
+"""Words that follow “The run” while an approval can be undone."""
 
 
 def run_clause(run: RunView) -> str:
-    """Return the words that follow “The run”, for a view with steps: a run may wait for another one."""
-    if run.status is RunStatus.WAITING and any(step.status is StepStatus.IN_RUNS for step in run.steps):
+    """Return the words that follow “The run”, for a view with steps: what a run waits for is not always an approver."""
+    waits_in = {step.status for step in run.steps} if run.status is RunStatus.WAITING else set()
+    if StepStatus.IN_RUNS in waits_in:
         return "is waiting for another run"
-    return RUN_CLAUSES[run.status]
+    return _HELD if StepStatus.HELD in waits_in else RUN_CLAUSES[run.status]
+
+
+def run_clause_about(request: RequestView) -> str:
+    """Return the words that follow “The run”, on a page about one of its requests."""
+    return _HELD if request.is_held else RUN_CLAUSES[request.run_status]
 
 
 STEPS: Final[Mapping[StepStatus, str]] = {
@@ -93,6 +103,7 @@ STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.IN_RUNS: "waiting for what it started",
     StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
     StepStatus.FAILURE_IN_REVIEW: "failed, waiting for an answer",
+    StepStatus.HELD: "approved, can still be undone",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",
     StepStatus.SKIPPED: "skipped",
@@ -105,6 +116,7 @@ REQUESTS: Final[Mapping[RequestState, str]] = {
     RequestState.REJECTED: "rejected",
     RequestState.CHANGES_REQUESTED: "sent back for changes",
     RequestState.SKIPPED: "skipped",
+    RequestState.UNDONE: "undone",
     RequestState.EXPIRED: "expired",
     RequestState.CANCELLED: "cancelled",
 }

@@ -243,6 +243,12 @@ def _erased_sentence(_: StoryEntry, content: Content, __: Names) -> str:
     return f"erased {what}. Reason: {content.get('reason')}"
 
 
+def _held_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    until = content.get("until")
+    when = f", {dates.moment(datetime.fromisoformat(str(until)))}" if until else ""
+    return f"{names.step(entry)} waits for the end of the hold{when}. Until then the approval can be undone."
+
+
 def _ended_sentence(text: str) -> Sentence:
     return lambda _, content, __: f"{text} {content['error']}" if content.get("error") else text
 
@@ -288,6 +294,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.question_asked": _asked_sentence,
     "request.question_answered": lambda _, content, __: f"answered: “{content.get('answer')}”",
     "request.rated": _rated_sentence,
+    "request.undone": lambda *_: "undid the approval before anything followed from it. The same is asked again.",
     "request.handed_on": _handed_on_sentence,
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,
@@ -300,6 +307,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "step.skipped": lambda entry, _, names: f"{names.step(entry)} was skipped, because it is not needed this time.",
     "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",
     "step.sleeping": lambda entry, _, names: f"{names.step(entry)} waits for its time.",
+    "step.held": _held_sentence,
     "step.retrying": lambda entry, content, names: (
         f"{names.step(entry)} failed, and is tried again: {content.get('error')}"
     ),

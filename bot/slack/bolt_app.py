@@ -29,6 +29,7 @@ from bot.slack.registration_handlers import RegistrationHandlers
 from bot.slack.retry_handlers import RetryHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
+from bot.slack.undo_handlers import UndoHandlers
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
@@ -67,9 +68,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     succession = SuccessionHandlers(context)
     app.action(ids.HAND_ON)(succession.open)
     app.view(ids.SUCCESSION_MODAL)(succession.submitted)
-    rating = RatingHandlers(context)
-    app.action(ids.RATE)(rating.open)
-    app.view(ids.RATING_MODAL)(rating.submitted)
+    _after_decisions(app, context)
     app.action(ids.RUN_RETRY)(RetryHandlers(context).clicked)
     messages = MessageHandlers(context)
     app.message_shortcut(ids.MESSAGE_SHORTCUT)(messages.shortcut)
@@ -126,6 +125,13 @@ def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:
     app.action(ids.ANSWER)(questions.answer)
     app.view(ids.ASK_MODAL)(questions.asked)
     app.view(ids.ANSWER_MODAL)(questions.answered)
+
+
+def _after_decisions(app: AsyncApp, context: SlackContext) -> None:
+    rating = RatingHandlers(context)
+    app.action(ids.RATE)(rating.open)
+    app.view(ids.RATING_MODAL)(rating.submitted)
+    app.action(ids.UNDO)(UndoHandlers(context).clicked)
 
 
 def _home(app: AsyncApp, home: HomeHandlers) -> None:

@@ -36,8 +36,12 @@ def details(card: Card, *, metadata: ids.ModalRef) -> View:
         shown += _turning(number, of=len(pages))
     delivery = metadata.ref.delivery if metadata.ref else None
     buttons = message_view.request_buttons(card, delivery=delivery) if last else []
+    undoing = message_view.undo_button(card, delivery=delivery)
     if buttons:
         buttons.append(message_view.pass_on_button(card, delivery=delivery))
+    if last and undoing is not None:
+        buttons.append(undoing)
+    if buttons:
         shown.append(text_objects.actions(buttons, block=ids.block_id("actions", number)))
     return form_blocks.view(
         callback=ids.DETAILS_MODAL,

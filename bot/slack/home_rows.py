@@ -27,13 +27,22 @@ def request(view: RequestView, reader: Person, part: InboxPart) -> list[Block]:
     row = inbox_rows.row(view, reader, names_waiting=part is not InboxPart.NEEDS_YOU)
     if part is InboxPart.NEEDS_YOU:
         return _waiting(view, row, reader)
-    texts = [question(row), stakes(row)]
+    text = "\n".join(filter(None, [question(row), stakes(row)]))
+    details = _open_button("Details", view)
+    undoing = _undo_button(view, reader) if part is InboxPart.DECIDED else None
     return [
-        text_objects.section(
-            "\n".join(filter(None, texts)), block=f"request:{view.id}", accessory=_open_button("Details", view)
-        ),
+        text_objects.section(text, block=f"request:{view.id}", accessory=details if undoing is None else None),
         _small((f"{states.ICONS[row.tone]} {row.state}",), *_facts(row), block=f"when:{view.id}"),
+        *([text_objects.actions([undoing, details], block=f"undo:{view.id}")] if undoing is not None else []),
     ]
+
+
+def _undo_button(view: RequestView, reader: Person) -> Element | None:
+    """Return the button that undoes the reader's approval, or None if it cannot be undone."""
+    if not view.is_held:
+        return None
+    card = request_card.request_card(view, reader)
+    return message_view.undo_button(card, delivery=None, about=questions.of_request(view))
 
 
 def question(row: InboxRow) -> str:

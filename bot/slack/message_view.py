@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bot.presentation import answers, expiry, people, ratings, states
+from bot.presentation import answers, expiry, people, ratings, states, undo
 from bot.presentation.alert_card import PASSED_ON, VOIDED
 from bot.slack import closed_view, ids, mentions, notification_text, rich_text, sentences, text_objects, truncate
 from bot.slack.sentences import Sentence
@@ -228,7 +228,7 @@ def _closed(card: Card, outcome: CardOutcome, delivery: str) -> list[Block]:
     """Return the blocks of a closed card: three lines at most, and the button for everything else."""
     lines, missing = closed_view.lines(card, outcome)
     rate, details = _rate(card, delivery=delivery), _details(card, delivery=delivery, missing=missing)
-    buttons = [button for button in (rate, details) if button is not None]
+    buttons = [button for button in (undo_button(card, delivery=delivery), rate, details) if button is not None]
     return [rich_text.paragraphs(lines), *([text_objects.actions(buttons)] if buttons else [])]
 
 
@@ -236,6 +236,15 @@ def _rate(card: Card, *, delivery: str) -> Element | None:
     """Return the button that opens the form for a rating, or None if the reader is not asked for one."""
     ref = ref_of(card, delivery=delivery) if card.may_rate else None
     return None if ref is None else text_objects.button(ratings.BUTTON, action=ids.RATE, value=ids.encode(ref))
+
+
+def undo_button(card: Card, *, delivery: str | None, about: str = "") -> Element | None:
+    """Return the button that undoes an approval, and asks before it does, or None if its reader is not offered it."""
+    ref = ref_of(card, delivery=delivery) if card.may_undo else None
+    if ref is None:
+        return None
+    question = text_objects.confirm(undo.CONFIRM, yes=undo.BUTTON)
+    return text_objects.button(undo.BUTTON, action=ids.UNDO, value=ids.encode(ref), confirm=question, about=about)
 
 
 # -- buttons ------------------------------------------------------------------------------------------------

@@ -135,9 +135,10 @@ class SlackService:
         view = await self.engine.request(request)
         if view is None:
             return None
-        # A closed one is the same for all, unless it asks those who decided for a rating, each in their own copy.
+        # A closed one is the same for all, unless it offers something to those who decided, each in their own copy.
         is_shared = by is not None and by.channel.startswith(SLACK.channel_starts)
-        differs = view.model.state is RequestState.PENDING or (view.model.feedback and not is_shared)
+        offers = (view.model.feedback or view.is_held) and not is_shared
+        differs = view.model.state is RequestState.PENDING or offers
         reader = await self.person(by) if by is not None and differs else None
         large = json_values.is_larger(view.model.content.value, LARGE)
         return await off_loop(lambda: request_card.request_card(view, reader), large=large)

@@ -36,6 +36,8 @@ def _decisions(card: Card) -> Iterator[tuple[str, str]]:
                 yield "Send it back", f'{command} revise --reason "…"'
             case "reject":
                 yield "Reject it", f'{command} reject --reason "…"'
+    if card.may_undo:
+        yield "Undo it", f"signoff undo {card.request}"
     if card.may_ask:
         yield "Ask first", f'signoff ask {card.request} "…"'
 

@@ -25,6 +25,7 @@ _SIGNS: Final = {
     "failed": "✕",
     "rejected": "✕",
     "changes_requested": "↺",
+    "undone": "↶",
     "stuck": "!",
     "outcome_unknown": "!",
     "opened": "●",

@@ -29,6 +29,7 @@ _TONE_STYLES: Final = {
     Tone.FAILED: "red",
     Tone.SENT_BACK: "yellow",
     Tone.SKIPPED: "yellow",
+    Tone.UNDONE: "yellow",
     Tone.ATTENTION: "yellow",
 }
 

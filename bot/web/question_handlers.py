@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bot.presentation import refusals
 from bot.presentation.characters import line
-from bot.web import client_limits, form_data, question_forms, review_handlers, status_pages, user_agents
+from bot.web import form_data, question_forms, review_handlers, sign_in_start, status_pages
 from bot.web.context import RequestContext
 from bot.web.question_forms import ANSWER, TEXT, TO, TypedQuestion
 from bot.web.review_handlers import ReviewHandlers
@@ -21,7 +21,6 @@ from engine.domain import (
     Address,
     AnswerQuestion,
     AskQuestion,
-    AskSignIn,
     Assurance,
     CannotAnswer,
     CannotAsk,
@@ -31,7 +30,6 @@ from engine.domain import (
     QuestionAnswered,
     QuestionAsked,
     Refusal,
-    SignIn,
     TooManyCodes,
 )
 from engine.errors import InvalidValue
@@ -151,31 +149,18 @@ class QuestionFormHandlers:
 
     async def _code(self, request: Request, visit: ReviewVisit, typed: TypedQuestion, salt: str) -> Response:
         """Send a code to sign in with, which leads back to the form as it was typed."""
-        command = SignIn(
-            email=visit.address,
-            holder=self._context.holder(request),
-            form=salt,
-            label=user_agents.browser(request.headers.get("user-agent", "")),
-            client=client_limits.client(request),
-            request=visit.request.id,
-            draft=question_forms.draft(visit, typed),
+        draft = question_forms.draft(visit, typed)
+        sent = await sign_in_start.with_code(
+            self._context, request, visit.request.id, address=visit.address, salt=salt, draft=draft
         )
-        sent = await self._context.service.identity.sign_in(command)
         if isinstance(sent, TooManyCodes):
             return await self._reviewing.with_question(request, visit, typed, refusals.sentence(sent), status=429)
-        return self._context.to(self._context.at.code(sent.challenge))
+        return sent
 
     async def _sign_in(self, request: Request, visit: ReviewVisit, typed: TypedQuestion, salt: str) -> Response:
         """Let the person sign in with their account, which leads back to the form as it was typed."""
-        command = AskSignIn(
-            decide=None,
-            holder=self._context.holder(request),
-            form=salt,
-            client=client_limits.client(request),
-            request=visit.request.id,
-            draft=question_forms.draft(visit, typed),
-        )
-        sign_in = await self._context.service.identity.ask_sign_in(command)
-        if isinstance(sign_in, Refusal):
-            return await self._reviewing.with_question(request, visit, typed, refusals.phrase(sign_in), status=429)
-        return self._context.to(self._context.at.sign_in(sign_in))
+        draft = question_forms.draft(visit, typed)
+        begun = await sign_in_start.with_account(self._context, request, visit.request.id, salt=salt, draft=draft)
+        if isinstance(begun, Refusal):
+            return await self._reviewing.with_question(request, visit, typed, refusals.phrase(begun), status=429)
+        return begun

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.presentation import characters, copies, expiry, progress, request_outcome, states
+from bot.presentation import characters, copies, expiry, progress, request_outcome, states, undo
 from bot.presentation.story import Names
 from bot.web import outcome, review_view, run_page_view
 from bot.web.outcome import Outcome
@@ -60,6 +60,7 @@ class RequestPage:
     others: tuple[TimelineGate, ...]
     """The other requests of the run that the reader may see, the oldest first."""
     can_decide: bool
+    can_undo: bool
     is_erased: bool
 
 
@@ -88,10 +89,11 @@ def request_page(
         verdicts=tuple(_verdicts(request)),
         copies=tuple(_copies(sent, request, can_change=may_change_run(reader, run))),
         history=tuple(run_page_view.sentences(own, Names.of_run(run, together, sent))),
-        run_state=states.RUN_CLAUSES[request.run_status],
+        run_state=states.run_clause_about(request),
         steps=tuple(_steps(run, request)),
         others=tuple(_others(together, request, reader)),
         can_decide=is_open and progress.is_asked(request, person),
+        can_undo=undo.may_undo(request, person),
         is_erased=run.is_erased,
     )
 

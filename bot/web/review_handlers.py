@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import changes, characters, expiry, people, questions, ratings, refusals
+from bot.presentation import changes, characters, expiry, people, questions, ratings, refusals, undo
 from bot.web import (
     form_data,
     outcome,
@@ -389,6 +389,7 @@ class ReviewHandlers:
                 had_typed=had,
                 give_file=partial(self._context.at.review_file, visit.request.id) if visit.remembered else None,
                 rating=outcome.rating(visit.request, visit.person) if may_rate(visit) else None,
+                may_undo=undo.may_undo(visit.request, visit.person),
                 next=_next(next_one),
             )
 

@@ -189,7 +189,7 @@ def review(
         content=content,
         inputs=run_history.inputs(run, request.people),
         trigger=run_history.trigger(run),
-        run_state=states.RUN_CLAUSES[request.run_status],
+        run_state=states.run_clause_about(request),
         steps=run_history.steps(run, request.people),
         history=tuple(run_history.history(request, run, earlier)),
         reason=_reason(request, typed or _UNTYPED),

@@ -44,6 +44,7 @@ from bot.web.service import ReviewService
 from bot.web.session_pages import SessionPages
 from bot.web.sign_in_handlers import SignInHandlers
 from bot.web.succession_handlers import SuccessionPages
+from bot.web.undo_handlers import UndoPages
 from engine.ports import Clock
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
     preferences, export = PreferencesPages(context), ExportPages(context)
-    rating = RatingPages(context, review)
+    rating, undo = RatingPages(context, review), UndoPages(context, review)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -134,6 +135,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.RUNS}/{{run}}": (runs.show, runs.act),
         f"{page_urls.RUNS}/{{run}}/events": (live.run_events, None),
         f"{page_urls.REVIEW}/{{request}}/{places.RATE}": (rating.show, rating.rate),
+        f"{page_urls.REVIEW}/{{request}}/{places.UNDO}": (undo.show, undo.undo),
         f"{page_urls.ATTENTION}/{{run}}": (attention.show, attention.answer),
         f"{page_urls.SUCCESSION}/{{request}}": (succession.show, succession.pass_on),
         f"{places.CODE}/{{challenge}}": (code.show, code.give),

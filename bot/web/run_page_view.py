@@ -321,13 +321,14 @@ def _failed_calls(
         yield tuple(sentences(own, names))
 
 
+_PAUSED: Final = frozenset({StepStatus.SLEEPING, StepStatus.RETRYING, StepStatus.HELD})
+"""Statuses of a step that goes on at a moment."""
 _WAITING: Final = frozenset(
     {
+        *_PAUSED,
         StepStatus.IN_REVIEW,
         StepStatus.OUTPUT_IN_REVIEW,
         StepStatus.STARTED,
-        StepStatus.RETRYING,
-        StepStatus.SLEEPING,
         StepStatus.PREPARING,
         StepStatus.IN_RUNS,
     }
@@ -371,7 +372,7 @@ def _moments(step: StepView) -> Iterator[str | datetime]:
         yield ". "
     if step.attempt > 1:
         yield f"Called {step.attempt} times. "
-    if step.wakes_at is not None and step.status in (StepStatus.SLEEPING, StepStatus.RETRYING):
+    if step.wakes_at is not None and step.status in _PAUSED:
         yield "Continues "
         yield step.wakes_at
         yield "."

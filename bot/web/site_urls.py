@@ -22,6 +22,8 @@ ITEMS: Final = "items"
 """The last part of the path, or followed by a visit, of the page with all items of a foreach."""
 RATE: Final = "rate"
 """The last part of the path on which a request is rated."""
+UNDO: Final = "undo"
+"""The last part of the path on which an approval is undone."""
 STATIC: Final = "/static"
 HEALTH: Final = "/healthz"
 ROBOTS: Final = "/robots.txt"
@@ -53,6 +55,9 @@ class SiteUrls:
 
     def rate(self, request: str) -> str:
         return self.path(page_urls.REVIEW, request, RATE)
+
+    def undo(self, request: str) -> str:
+        return self.path(page_urls.REVIEW, request, UNDO)
 
     def attention(self, run: str) -> str:
         return self.path(page_urls.ATTENTION, run)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import characters, refusals
-from bot.web import client_limits, form_data, status_pages
+from bot.web import form_data, sign_in_start, status_pages
 from bot.web.context import RequestContext
 from bot.web.service import AccessRefused
 from bot.web.status_pages import Notice, PageLink, StatusPage
@@ -18,7 +18,6 @@ from engine import fields, requests
 from engine.access import may_pass_on
 from engine.domain import (
     Address,
-    AskSignIn,
     Assurance,
     CannotTakeOver,
     Origin,
@@ -121,17 +120,8 @@ class SuccessionPages:
 
     async def _sign_in(self, request: Request, visit: SuccessionVisit, salt: str) -> Response:
         """Begin a sign-in with an account, which leads back to the request."""
-        command = AskSignIn(
-            decide=None,
-            holder=self._context.holder(request),
-            form=salt,
-            client=client_limits.client(request),
-            request=visit.request.id,
-        )
-        sign_in = await self._context.service.identity.ask_sign_in(command)
-        if isinstance(sign_in, Refusal):
-            return self._form(request, visit, notice=refusals.phrase(sign_in))
-        return self._context.to(self._context.at.sign_in(sign_in))
+        begun = await sign_in_start.with_account(self._context, request, visit.request.id, salt=salt)
+        return self._form(request, visit, notice=refusals.phrase(begun)) if isinstance(begun, Refusal) else begun
 
     async def _visit(self, request: Request) -> SuccessionVisit | Response:
         """Return the visit, or the page that refuses it."""

@@ -23,6 +23,7 @@ class Tone(StrEnum):
     REJECTED = "rejected"
     SENT_BACK = "sent-back"
     SKIPPED = "skipped"
+    UNDONE = "undone"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
     DONE = "done"
@@ -61,8 +62,9 @@ class CardOutcome:
 
     `line`: the verb, the person and the moment. `reason`: the reason of a decision, whole. `effect`: what became of it;
     `effect_at`: when that was, if it went well; `effect_tone`: whether it did, if it is known. `sentence`: the line as
-    a sentence to its reader, who may be the one who decided: "You approved this, …". `names_several`: whether the line
-    names more than one person, and may be longer.
+    a sentence to its reader, who may be the one who decided: "You approved this, …". `hold`: when something becomes of
+    it, while the approval can be undone. `names_several`: whether the line names more than one person, and may be
+    longer.
     """
 
     line: Phrase
@@ -71,13 +73,14 @@ class CardOutcome:
     effect: str | None = None
     effect_at: datetime | None = None
     effect_tone: Tone | None = None
+    hold: Phrase = ()
     names_several: bool = False
 
     @property
     def became(self) -> Phrase:
-        """What became of it, and when; empty before anything did."""
+        """What became of it, and when; before anything did, nothing, or when it starts if that is not undone."""
         if not self.effect:
-            return ()
+            return self.hold
         return (self.effect,) if self.effect_at is None else (f"{self.effect}, ", self.effect_at)
 
 
@@ -151,6 +154,8 @@ class Card:
     """Whether its reader may ask a question before they decide."""
     may_rate: bool = False
     """Whether its reader may rate what was asked, now that it is decided."""
+    may_undo: bool = False
+    """Whether its reader may undo the approval, because nothing has followed from it yet."""
     question_id: str | None = None
     """The id of the question that its reader is asked to answer."""
     because: str = ""

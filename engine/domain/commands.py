@@ -163,6 +163,21 @@ class GiveRating:
     browser: str | None = hidden(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """Take the approval of a request back while its hold lasts.
+
+    `assurance`, `link` and `browser`: as in `Decide`.
+    """
+
+    request: str
+    actor: Address
+    origin: Origin
+    assurance: Assurance
+    link: str | None = hidden(default=None, repr=False)
+    browser: str | None = hidden(default=None, repr=False)
+
+
 class ExportDecisions(Struct, frozen=True, kw_only=True):
     """Export the decisions made from `since` on and before `until`. `format`: of the file, for the audit log."""
 

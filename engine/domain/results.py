@@ -76,6 +76,13 @@ class Rated(Struct, frozen=True, kw_only=True):
     rating: int
 
 
+class ApprovalUndone(Struct, frozen=True, kw_only=True):
+    """The approval was taken back before anything was done. A new request asks the same again."""
+
+    request: str
+    run: str
+
+
 class Done(Struct, frozen=True, kw_only=True):
     """The run was cancelled, resumed or tried again, or one of its copies is sent once more."""
 
@@ -212,6 +219,25 @@ class CannotRate(Refusal, frozen=True, kw_only=True):
     """A request is not rated by this person, or not so. `why`: a key of the sentence."""
 
     why: Literal["off", "not_yours", "not_yet", "rating", "too_long"]
+
+
+class CannotUndo(Refusal, frozen=True, kw_only=True):
+    """The approval cannot be undone. `why`: a key of the sentence.
+
+    `names`: of the people who could, or the last one of whom the sentence tells. `at`: when it was too late.
+    """
+
+    why: Literal["off", "not_yours", "not_approved", "over", "cancelled", "inactive"]
+    names: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+class AlreadyUndone(Refusal, frozen=True, kw_only=True):
+    """The approval was undone, and the request is closed. `by_you`: by this person."""
+
+    by: Person
+    at: datetime
+    by_you: bool = False
 
 
 class CannotRevise(Refusal, frozen=True, kw_only=True):

@@ -52,6 +52,8 @@ class StepStatus(StrEnum):
     """The step has its output, and a request about that output is open."""
     FAILURE_IN_REVIEW = "failure_in_review"
     """The step failed, and people are asked what to do: try again, skip the step, or stop the run."""
+    HELD = "held"
+    """It was approved, and the run waits until the approval can no longer be undone."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """The owner has to say whether the effect happened."""
     SUCCEEDED = "succeeded"
@@ -83,6 +85,8 @@ class RequestState(StrEnum):
     """An approver asked for changes. An earlier step runs again, and a new request shows what it made."""
     SKIPPED = "skipped"
     """A step failed, and a person lets the run go on without it."""
+    UNDONE = "undone"
+    """It was approved, and the approval was taken back before its hold ended. A new request asks the same again."""
     EXPIRED = "expired"
     CANCELLED = "cancelled"
 

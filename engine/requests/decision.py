@@ -13,6 +13,7 @@ from engine.domain import (
     Address,
     AloneReason,
     AlreadyDecided,
+    AlreadyUndone,
     AlreadyVoted,
     Approver,
     Cancelled,
@@ -217,12 +218,21 @@ def check_open(request: Request, person: Person, now: datetime) -> Refusal | Non
                 by_you=by_you,
                 about_failure=request.subject.is_failure,
             )
+        case RequestState.UNDONE:
+            return already_undone(request, person)
         case RequestState.EXPIRED:
             return Expired(at=request.closed_at)
         case RequestState.CANCELLED:
             return Cancelled(at=request.closed_at)
         case _:  # pragma: no cover
             assert_never(request.state)
+
+
+def already_undone(request: Request, person: Person | None) -> Refusal:
+    """Return the refusal of a command about a request whose approval was undone."""
+    assert request.undone is not None
+    by = request.undone.person
+    return AlreadyUndone(by=by, at=request.undone.at, by_you=person is not None and person.id == by.id)
 
 
 def _check_content(request: Request, command: Decide) -> Refusal | None:

@@ -16,12 +16,13 @@ from engine.domain import (
     NeedsSignIn,
     Person,
     Refusal,
+    Undo,
     Verdict,
 )
 from engine.requests.model import Request
 from engine.workflowfile.workflow import SKIP, STOP, TRY_AGAIN
 
-Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion | GiveRating
+Identified: TypeAlias = Decide | AskQuestion | AnswerQuestion | GiveRating | Undo
 """A command that says who gives it, and how sure that is."""
 _IS_SIGNED_IN: Final = frozenset({Assurance.SSO, Assurance.SLACK})
 """Identifications by the person's own account. A person who clicks in Slack is signed in there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -148,6 +148,13 @@ class Rating(Struct, frozen=True):
     at: datetime
 
 
+class Undoing(Struct, frozen=True):
+    """Who took the approval of a request back, and when."""
+
+    person: Person
+    at: datetime
+
+
 class Revision(Struct, frozen=True, kw_only=True):
     """What an approver asked to be changed: the content that they saw, with what was changed by hand.
 
@@ -217,6 +224,10 @@ class Request(Struct, frozen=True, kw_only=True):
     """Whether changes can be asked for, and how often they were, if the gate offers it."""
     edited_before: tuple[str, ...] = ()
     """The ids of the people who changed the content before the request opened, after an earlier call failed."""
+    hold: timedelta | None = None
+    """How long the run waits after the approval, which can be undone until then."""
+    undone: Undoing | None = None
+    """Who took the approval back, if the state is `undone`."""
     ratings: tuple[Rating, ...] = ()
     """The ratings so far, the oldest first."""
     question_rule: QuestionRule = QUESTIONS
@@ -224,6 +235,13 @@ class Request(Struct, frozen=True, kw_only=True):
     """The questions of approvers, the oldest first."""
     changes: tuple[ContentChange, ...] = ()
     """The changes that made a new version of the content, the oldest first."""
+
+    @property
+    def hold_ends_at(self) -> datetime | None:
+        """When the run goes on with what was approved, or None if nothing was, or the gate has no `hold`."""
+        if self.hold is None or self.closed_at is None or self.state is not RequestState.APPROVED:
+            return None
+        return self.closed_at + self.hold
 
     @property
     def eligible(self) -> tuple[Approver, ...]:

@@ -91,6 +91,9 @@ class Opening(Struct, frozen=True, kw_only=True):
     separation: Separation = Separation()
     questions: QuestionRule = QUESTIONS
     feedback: bool = False
+    hold: timedelta | None = None
+    again: str | None = None
+    """The request whose approval was undone, if this one asks the same again."""
     revision: RevisionOffer | None = None
     edited_before: tuple[str, ...] = ()
     """The ids of the people who changed the content before, after an earlier call failed."""
@@ -194,6 +197,7 @@ def open_request(
         separation=Separation(requester=gate.requester_rule, editor=gate.excludes_editor),
         questions=gate.questions,
         feedback=gate.feedback,
+        hold=gate.hold,
         alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
 

@@ -134,7 +134,14 @@ class _PlayedRun:
 
     def _apply(self, progress: Progress) -> None:
         visits = {**self.state.visits, **{visit.step: visit for visit in progress.visits}}
-        self.state = replace(self.state, status=progress.status, cursor=progress.cursor, visits=visits, review=None)
+        is_held = any(visit.status is StepStatus.HELD for visit in progress.visits)
+        self.state = replace(
+            self.state,
+            status=progress.status,
+            cursor=progress.cursor,
+            visits=visits,
+            review=self.state.review if is_held else None,
+        )
         if progress.lane is not None:
             self._move_lane(progress.lane)
         for visit in progress.visits:
@@ -160,7 +167,7 @@ class _PlayedRun:
         content, edited = self._edited(opening, answer)
         self.state = replace(
             self.state,
-            review=_review(opening, answer, content, edited=edited),
+            review=_review(opening, answer, content, self.now, edited=edited),
             decisions={**self.state.decisions, **self._decided(opening, answer, edited=edited)},
             revisions=(*self.state.revisions, *self._revision(opening, answer, content)),
         )
@@ -229,13 +236,15 @@ def _request(opening: Opening, now: datetime) -> Request:
     )
 
 
-def _review(opening: Opening, answer: ExampleAnswer, content: Params, *, edited: bool) -> ReviewResult:
+def _review(opening: Opening, answer: ExampleAnswer, content: Params, now: datetime, *, edited: bool) -> ReviewResult:
+    """Return the answer as the request has it. No one undoes an approval in an example, so its hold just passes."""
     return ReviewResult(
         state=answer.state,
         content=content,
         digest=opening.subject.digest(content),
         on_expiry=opening.on_expiry,
         edited_by=(_APPROVER, _APPROVER) if edited and opening.subject.is_failure else None,
+        closed_at=now,
     )
 
 

@@ -54,6 +54,7 @@ class RunChanges:
         self.error: str | None = None
         self.events: list[Event] = []
         self.stopped = False
+        self.released: str | None = None
         self.scope = RunScope(workflow, state)
 
     def progress(self) -> Progress:
@@ -69,6 +70,7 @@ class RunChanges:
             events=tuple(self.events),
             order=self.order,
             output=self.output,
+            released=self.released,
         )
 
     def current(self) -> tuple[Step, Visit]:

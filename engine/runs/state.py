@@ -54,14 +54,18 @@ class Visit(Struct, frozen=True, kw_only=True):
 class ReviewResult(Struct, frozen=True, kw_only=True):
     """The request of the current visit and its state. `content` includes the edits; `digest` is its digest."""
 
+    request: str = ""
     state: RequestState
     content: Params
     digest: str
     on_expiry: OnExpiry = OnExpiry.STOP
     as_asked: Params | None = None
-    """The content when the request opened, if approvers changed it and too few of them approved that."""
+    """The content when the request opened, if it is asked again, or approvers changed it and too few approved that."""
     edited_by: tuple[str, str] | None = None
     """The id and the name of the person who edited the content with an answer to a failure."""
+    closed_at: datetime | None = None
+    edited_before: tuple[str, ...] = ()
+    """The ids of the people who changed the content before it was asked, if it is asked again."""
 
 
 class ChildRun(Struct, frozen=True, kw_only=True):
@@ -171,6 +175,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     order: RunOrder | LanesOrder | None = None
     lane: LanePlace | None = None
     output: dict[str, Value] | None = None
+    released: str | None = None
+    """The request whose approval can no longer be undone since this transition."""
 
 
 class StepOutput(Struct, frozen=True):

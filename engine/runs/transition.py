@@ -17,7 +17,7 @@ from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
 from engine.runs import child_runs, items
-from engine.runs.failure_reviews import FailureReviews
+from engine.runs.held_reviews import AfterReview, HeldReviews
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
 from engine.workflowfile.grammar import OTHERWISE
@@ -30,15 +30,17 @@ DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 # Module names, because they are read at each step, and reading a member of an enum class takes longer.
 _EFFECT, _SLEEP, _RUNS = Nature.EFFECT, Nature.SLEEP, Nature.RUNS
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
-_ASKED: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.FAILURE_IN_REVIEW})
+_ASKED: Final = frozenset(
+    {StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.HELD, StepStatus.FAILURE_IN_REVIEW}
+)
+"""Statuses in which the request of a visit says how it goes on."""
 _ENDS: Final = {RequestState.REJECTED: RunStatus.REJECTED, RequestState.EXPIRED: RunStatus.EXPIRED}
 """How a run ends whose request was not approved. In any other state, the run is cancelled."""
 _CANCELLED: Final = {StepStatus.FAILURE_IN_REVIEW: StepStatus.FAILED}
 """Statuses of a step in a run that is cancelled, where it is not simply stopped."""
-_AfterReview = Callable[[Step, Visit, ReviewResult], None]
 
 
-class Transition(FailureReviews):
+class Transition(HeldReviews):
     """Moves a run forward in memory. Each private method makes one transition of the current visit."""
 
     # -- from step to step --
@@ -152,10 +154,10 @@ class Transition(FailureReviews):
         if why is False:
             self.events.append(Event(EntryKind.GATE_PASSED, step.id))
             return False
-        self._open(gate, step, visit, content, names, why)
+        self.open_gate(gate, step, visit, content, names, why)
         return True
 
-    def _open(
+    def open_gate(
         self, gate: Gate, step: Step, visit: Visit, content: Params, names: dict[str, Value], why: bool | str
     ) -> None:
         if not self.may_open_requests:
@@ -181,7 +183,7 @@ class Transition(FailureReviews):
         person, name = review.edited_by
         names = self.scope.names(self.visits, self.cursor)
         content = replace(review.content, context={})
-        self._open(gate, step, visit, content, names, f"{name} changed this after the step had failed.")
+        self.open_gate(gate, step, visit, content, names, f"{name} changed this after the step had failed.")
         if self.opening is not None:
             self.opening = replace(self.opening, edited_before=(person,))
 
@@ -190,12 +192,11 @@ class Transition(FailureReviews):
     def _after_request(self, step: Step, visit: Visit) -> None:
         if visit.status is StepStatus.FAILURE_IN_REVIEW:
             self.after_failure(step, visit)
-        elif visit.status is StepStatus.IN_REVIEW:
-            self._after_review(step, visit, self._begin_reviewed)
         else:
-            self._after_review(step, visit, self._accept_output)
+            # A step that has run has an output.
+            self._after_review(step, visit, self._begin_reviewed if visit.output is None else self._accept_output)
 
-    def _after_review(self, step: Step, visit: Visit, after: _AfterReview) -> None:
+    def _after_review(self, step: Step, visit: Visit, after: AfterReview) -> None:
         review = self.review
         if review is None and visit.status is StepStatus.OUTPUT_IN_REVIEW:
             # The output was saved while the directory could not say who the approvers are. The request is opened now.
@@ -206,7 +207,9 @@ class Transition(FailureReviews):
             return
         self.review = None
         if review.state is RequestState.APPROVED:
-            after(step, visit, review)
+            self.after_approval(step, visit, review, after)
+        elif review.state is RequestState.UNDONE:
+            self.ask_again(step, visit, review)
         elif review.state is RequestState.EXPIRED and review.on_expiry is OnExpiry.CONTINUE:
             self.events.append(Event(EntryKind.GATE_UNANSWERED, step.id))
             after(step, visit, self._as_asked(step, visit, review))
@@ -403,6 +406,7 @@ class Transition(FailureReviews):
             if is_unknown:
                 error = f"The run was cancelled before it was clear whether “{step.label}” happened."
             self.put(replace(visit, status=status, ended_at=self.now, wakes_at=None), EntryKind.STEP_STOPPED)
+            self.release(step)
         self.ready_at = None
         self.end(RunStatus.CANCELLED, error)
 

@@ -17,6 +17,7 @@ from engine.domain import (
     AddressReturned,
     AnswerAttention,
     AnswerQuestion,
+    ApprovalUndone,
     AskQuestion,
     Assurance,
     Away,
@@ -53,6 +54,7 @@ from engine.domain import (
     Start,
     Started,
     TryAgain,
+    Undo,
 )
 from engine.errors import ChannelError, Conflict
 from engine.read_models import AttentionView, DecisionExport
@@ -78,6 +80,7 @@ from engine.service import (
     return_address,
     start,
     try_again,
+    undo,
 )
 from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
@@ -216,6 +219,10 @@ class Engine(Queries):
     async def rate(self, command: GiveRating) -> Rated | Refusal:
         """Rate what a request asked about, after deciding it."""
         return await self._about_request(rate.rate, command)
+
+    async def undo(self, command: Undo) -> ApprovalUndone | Refusal:
+        """Take an approval back while its hold lasts. `ApprovalUndone` means that nothing will follow from it."""
+        return await self._about_request(undo.undo, command)
 
     async def reassign(self, command: Reassign) -> Reassigned | Refusal:
         """Let another person decide in the place of an approver."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from engine import json_values
+from engine.domain import RequestState
 from engine.read_models import DecisionFilter, ExportedDecision
 from engine.store import request_queries
 from engine.store.connection import Connection
@@ -21,6 +22,7 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_IS_UNDONE = (_request.c.state == RequestState.UNDONE.value) & (_decision.c.verdict == RequestState.APPROVED.value)
 # The decision that closed a request; approvals that others had to join come with the request.
 _CLOSING = (
     select(_decision.c.id, _decision.c.request, _decision.c.record)
@@ -30,7 +32,7 @@ _CLOSING = (
         .join(_workflow, _workflow.c.id == _run.c.workflow)
     )
     .where(
-        _request.c.state == _decision.c.verdict,
+        or_(_request.c.state == _decision.c.verdict, _IS_UNDONE),
         _request.c.content_version == _decision.c.content_version,
         _request.c.closed_by == _decision.c.person,
     )

@@ -19,9 +19,12 @@ from engine.store import edit_columns
 def closing(row: Row[Any], decisions: Sequence[Row[Any]]) -> Row[Any] | None:
     """Return the decision that closed a request, the last one. Approvals that others did not join close nothing.
 
+    Of a request that was undone, it is the approval.
+
     Two approvals that were saved together have the same time.
     """
-    candidates = [given for given in decisions if given.verdict == row.state]
+    verdict = RequestState.APPROVED.value if row.state == RequestState.UNDONE.value else row.state
+    candidates = [given for given in decisions if given.verdict == verdict]
     return max(
         candidates, key=lambda given: (given.content_version, given.person == row.closed_by, given.id), default=None
     )

@@ -22,6 +22,7 @@ from engine.store.tables import (
     RunRow,
     StepAnswerRow,
     StepRunRow,
+    UndoRow,
 )
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
@@ -80,6 +81,7 @@ TABLES: Final = (
     _table(ApproverRow, texts="rule excluded handed_to", json="named_by", people="person"),
     DECISION,
     _table(ContentChangeRow, json="edits", people="person"),
+    _table(UndoRow, people="person"),
     _table(QuestionRow, texts="text answer", people="asked_by asked_to answered_by"),
     _table(RatingRow, texts="comment", people="person"),
     DELIVERY,

@@ -40,6 +40,7 @@ _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 PAGE: Final = 200
 """Runs that are compared at a time, so that a large log takes time but no memory."""
 _CHANGED: Final = "request.changed"
+_UNDONE: Final = "request.undone"
 _DECIDED: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.APPROVED.value: ("request.approved", "request.voted", _CHANGED),
     RequestState.REJECTED.value: ("request.rejected",),
@@ -54,6 +55,7 @@ _CLOSED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     RequestState.CHANGES_REQUESTED.value: ("request.changes_requested",),
     RequestState.SKIPPED.value: ("request.skipped",),
     RequestState.CANCELLED.value: ("request.withdrawn",),
+    RequestState.UNDONE.value: (_UNDONE,),
 }
 """The entries that close a request, by its state; all other closed states come from its expiry."""
 _EXPIRED: Final = ("request.expired",)
@@ -265,6 +267,8 @@ def _compare_end(row: Any, closed: Set[str]) -> Iterator[str]:
     if row.state == RequestState.PENDING.value:
         if closed:
             yield f"request {row.id} was closed by its entries ({', '.join(sorted(closed))}), and waits in the tables"
+    elif _UNDONE in closed and row.state != RequestState.UNDONE.value:
+        yield f"request {row.id} was undone by its entries, and is {row.state} in the tables"
     elif not closed & set(_CLOSED_BY.get(row.state, _EXPIRED)):
         yield f"request {row.id} is {row.state} in the tables, and no entry says so"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, Final, TypeAlias, cast
 
 from msgspec.structs import replace
@@ -37,6 +36,7 @@ from engine.store import (
     questions,
     ratings,
     revisions,
+    undos,
     votes,
     workflows,
 )
@@ -121,6 +121,7 @@ _ANSWER = Statement(
         _request.c.content,
         _request.c.digest,
         _request.c.on_expiry,
+        _request.c.closed_at,
         _request.c.content_version,
         _decision.c.edits,
         _decision.c.approved_digest,
@@ -187,6 +188,8 @@ def load_request(tx: Tx, request: str) -> tuple[Request, tuple[str, str]] | None
     pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
     model = read_request(row, details, rules, persons, workflow=pinned.name, hash=pinned.hash)
     model = with_votes(tx.connection, model, persons)
+    if model.state is RequestState.UNDONE:
+        model = replace(model, undone=undos.load(tx.connection, request))
     if questions.HAS_SOME in details:
         model = replace(model, questions=questions.load_questions(tx.connection, request, persons))
     return model, (details["approve_label"], details["reject_label"])
@@ -222,15 +225,7 @@ def read_request(
         id=row.id,
         workspace=row.workspace,
         requester=row.requester,
-        subject=Subject(
-            workflow=workflow,
-            hash=hash,
-            run=row.run,
-            step=row.step,
-            visit=row.visit,
-            uses=details["uses"],
-            at=_POINTS[row.at],
-        ),
+        subject=_subject(row, details, workflow, hash),
         state=_STATES[row.state],
         rev=row.rev,
         content_version=row.content_version,
@@ -254,6 +249,19 @@ def read_request(
         feedback=details.get(ratings.ASKED, False),
         revision=revisions.read(details),
         edited_before=failure_requests.read_editors(details),
+        hold=undos.read_hold(details),
+    )
+
+
+def _subject(row: Any, details: Mapping[str, Any], workflow: str, hash: str) -> Subject:
+    return Subject(
+        workflow=workflow,
+        hash=hash,
+        run=row.run,
+        step=row.step,
+        visit=row.visit,
+        uses=details["uses"],
+        at=_POINTS[row.at],
     )
 
 
@@ -300,24 +308,36 @@ def load_title(connection: Connection, request: str) -> str:
     return str(_TITLE.scalars(connection, {"id": request})[0])
 
 
+_ASKS_AGAIN: Final = frozenset({RequestState.EXPIRED.value, RequestState.UNDONE.value})
+"""States of requests whose changes by approvers did not count in the end."""
+
+
 def load_answer(connection: Connection, *, run: str, step: str, visit: int, at: str) -> ReviewResult | None:
-    """Return the result of the latest request of this visit, with the content as it was decided."""
+    """Return the result of the latest request of this visit, with the content as it was decided.
+
+    Of several, all but one were undone: their ids do not say which is the latest, because a clock may be set back.
+    """
     rows = _ANSWER.all(connection, {"run": run, "step": step, "visit": visit, "at": at})
     if not rows:
         return None
-    row = max(rows, key=itemgetter(0))
+    row = max(rows, key=lambda row: (row.state != RequestState.UNDONE.value, row.closed_at, row.id))
     content, as_asked = Params.from_value(json_values.loads(row.content)), None
-    if row.content_version > 1 and row.state == RequestState.EXPIRED.value:
+    if row.content_version > 1 and row.state in _ASKS_AGAIN:
         before = votes.load_values_before(connection, row.id)
         as_asked = replace(content, value=json_values.replace_all(content.value, before))
+    elif row.state == RequestState.UNDONE.value:
+        as_asked = content
     if row.edits is not None:
         content = replace(content, value=edit_columns.edited(content.value, row.edits))
     return ReviewResult(
+        request=row.id,
         state=_STATES[row.state],
         content=content,
         digest=row.approved_digest or row.digest,
         on_expiry=_ON_EXPIRY[row.on_expiry],
         as_asked=as_asked,
+        closed_at=row.closed_at,
+        edited_before=undos.load_editors(connection, row.id) if row.state == RequestState.UNDONE.value else (),
     )
 
 

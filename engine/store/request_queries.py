@@ -16,7 +16,17 @@ from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestSt
 from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
-from engine.store import decision_views, failure_requests, people, questions, ratings, request_model, run_queries, votes
+from engine.store import (
+    decision_views,
+    failure_requests,
+    people,
+    questions,
+    ratings,
+    request_model,
+    run_queries,
+    undos,
+    votes,
+)
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.people_tables import PersonRow
@@ -241,7 +251,8 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     for row in rows:
         asked, known = _joined(row, rules[row.id], persons, joined)
         around_it = decisions.get(row.id, ()), known, unreached[row.id]
-        views.append(_request_view(connection, row, details[row.id], asked, *around_it))
+        view = _request_view(connection, row, details[row.id], asked, *around_it)
+        views.append(_with_undo(connection, view, details[row.id]) if undos.HOLD in details[row.id] else view)
     if unposted:
         views = [replace(view, unposted=unposted.get(view.id)) for view in views]
     if any(row.state == RequestState.APPROVED.value for row in rows):
@@ -384,6 +395,19 @@ def _request_view(
         asked_to_change=request_model.load_revision(connection, request),
         unreached=tuple(unreached),
         left_out=details.get("left_out"),
+    )
+
+
+def _with_undo(connection: Connection, view: RequestView, details: Mapping[str, Any]) -> RequestView:
+    """Return a request of a gate with `hold`: whether it is held, and who undid it, or the one before."""
+    model = view.model
+    if model.state is RequestState.UNDONE:
+        model = structs.replace(model, undone=undos.load(connection, model.id))
+    return replace(
+        view,
+        model=model,
+        is_held=undos.is_held(connection, model),
+        asked_again=undos.load(connection, details[undos.AGAIN]) if undos.AGAIN in details else None,
     )
 
 

@@ -32,7 +32,7 @@ LEASE: Final = timedelta(seconds=7)
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _STATUSES: Final = by_value(RunStatus)
-_REVIEWED: Final[Mapping[StepStatus, str]] = {StepStatus.IN_REVIEW: "before", StepStatus.OUTPUT_IN_REVIEW: "after"}
+_REVIEWED: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.HELD})
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 # Unused columns are left out: each column of a row costs as much as half a look-up.
@@ -243,7 +243,8 @@ def _answer(connection: Connection, run: str, cursor: int, visits: Mapping[str, 
     for visit in visits.values():
         if visit.index == cursor and visit.status is StepStatus.FAILURE_IN_REVIEW:
             return failure_requests.load_answer(connection, run, visit)
-        if visit.index == cursor and (at := _REVIEWED.get(visit.status)):
+        if visit.index == cursor and visit.status in _REVIEWED:
+            at = "before" if visit.output is None else "after"
             return request_model.load_answer(connection, run=run, step=visit.step, visit=visit.visit, at=at)
     return None
 

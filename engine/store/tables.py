@@ -206,6 +206,7 @@ class RequestRow(SQLModel, table=True):
         Index("request_rejected", "workspace", "id", sqlite_where=text("state = 'rejected'")),
         Index("request_changes_requested", "workspace", "id", sqlite_where=text("state = 'changes_requested'")),
         Index("request_skipped", "workspace", "id", sqlite_where=text("state = 'skipped'")),
+        Index("request_undone", "workspace", "id", sqlite_where=text("state = 'undone'")),
         Index("request_expired", "workspace", "id", sqlite_where=text("state = 'expired'")),
         Index("request_cancelled", "workspace", "id", sqlite_where=text("state = 'cancelled'")),
         Index(
@@ -311,6 +312,15 @@ class ContentChangeRow(SQLModel, table=True):
     edits: str = text_column(nullable=False)
     digest: str
     changed_at: datetime = utc(nullable=False)
+
+
+class UndoRow(SQLModel, table=True):
+    """Who took the approval of a request back before its hold ended."""
+
+    __tablename__ = "undo"
+    request: str = Field(primary_key=True, foreign_key="request.id")
+    person: str = Field(foreign_key="person.id")
+    undone_at: datetime = utc(nullable=False)
 
 
 class QuestionRow(SQLModel, table=True):

@@ -201,6 +201,9 @@ class Advancer:
             run_rows.wake_queued(tx, run.trigger)
         if progress.status.ended and run.parent is not None:
             wake(tx, run.parent)
+        if progress.released is not None:
+            # The button Undo must vanish.
+            deliveries.mark_outdated(tx, run.state.id, progress.released, closes=True)
         # The owner gets an alert of their own, unless the run goes on without the step.
         informed = {*asked, *([run.owner] if alert is not None else []), *([run.requester] if notified else [])}
         # If a person stopped the run, the alert about the unknown outcome already shows that.

@@ -154,6 +154,10 @@ def check_form(report: ProblemReport, step: StepDraft, file: StepFile, gate: Gat
     if file.on_error == "ask":
         message = "A form calls nothing that could fail, so `on_error: ask` would never ask."
         report.add((*step.at, "on_error"), message, "Delete this line.", at="key")
+    if "hold" in file.model_fields_set:
+        message = "A form is filled in and not approved, so there is nothing to hold."
+        hint = "Put `hold` on the gate of the step that uses what was filled in."
+        report.add((*step.at, "hold"), message, hint, at="key")
     required = [name for name, field in step.fields.items() if field.required and field.default is None]
     if gate is not None and gate.on_expiry == "continue" and required:
         message = f"The run could not continue without an answer: {list_names(required, 'and')} would be missing."

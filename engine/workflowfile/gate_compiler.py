@@ -113,6 +113,7 @@ def _with_answers(compiled: Gate, gate: GateFile) -> Gate:
         revise=gate.revise,
         revise_limit=gate.revise_limit or REVISE_LIMIT,
         on_reject=gate.on_reject,
+        hold=gate.hold,
     )
 
 

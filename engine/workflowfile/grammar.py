@@ -21,6 +21,7 @@ from engine.workflowfile.scalars import (
     Duration,
     Emoji,
     Header,
+    HoldDuration,
     Label,
     Owner,
     People,
@@ -184,7 +185,7 @@ class GateFile(FilePart):
     revise_limit: Annotated[int, Key(ge=1, le=100)] | None = None
     on_reject: StepId | None = None
     confirm: TemplateText | None = None
-    hold: Duration | None = None
+    hold: HoldDuration | None = None
 
     @field_validator("edit")
     @classmethod

@@ -31,6 +31,10 @@ MAX_DESCRIPTION: Final = 3_000
 """Maximum length of a workflow's description, in characters."""
 MAX_TIMEOUT: Final = timedelta(hours=1)
 """Maximum of a step's `timeout`, and of the wait between its attempts."""
+MIN_HOLD: Final = timedelta(seconds=10)
+"""Minimum of a gate's `hold`: a person cannot press Undo faster."""
+MAX_HOLD: Final = timedelta(days=7)
+"""Maximum of a gate's `hold`: what was approved may not be true any more."""
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -145,6 +149,14 @@ def _up_to_an_hour(duration: timedelta) -> timedelta:
     return duration
 
 
+def _hold(duration: timedelta) -> timedelta:
+    if not MIN_HOLD <= duration <= MAX_HOLD:
+        raise refuse(
+            "This must be from 10s to 7d.", "In less no one can press Undo, and after more the content is old."
+        )
+    return duration
+
+
 def _condition(raw: object) -> bool | str:
     if isinstance(raw, bool):
         return raw
@@ -192,6 +204,7 @@ def _header(text: str) -> str:
 
 Header = Annotated[str, AfterValidator(_header)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+HoldDuration = Annotated[Duration, AfterValidator(_hold)]
 ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]
 Condition = Annotated[bool | str, BeforeValidator(_condition)]
 ScheduleText = Annotated[str, AfterValidator(_schedule)]

@@ -159,6 +159,8 @@ class Gate:
     """The step that runs again when an approver asks for changes, if the gate offers that."""
     revise_limit: int = REVISE_LIMIT
     """How often changes can be asked for in one run."""
+    hold: timedelta | None = None
+    """How long the run waits after an approval, which can be undone until then."""
     on_reject: str | None = None
     """The later step with which the run goes on after a rejection, or None if the run ends."""
 

@@ -252,6 +252,22 @@ async def _rated(env: WebEnv) -> Browser:
     return browser
 
 
+async def _undone(env: WebEnv) -> Browser:
+    request = await env.request_approval("      hold: 10m\n")
+    browser = await env.sign_in(ADA)
+    await browser.send((await browser.get(f"/review/{request.id}")).page.form)
+    await env.engine_env.settle()
+    form = (await browser.get(f"/review/{request.id}/undo")).page.form
+    await browser.post(form.action, [], kind=form.kind)
+    env.engine_env.pass_time(seconds=1)
+    await browser.post(form.action, form.with_(), kind=form.kind)
+    await env.engine_env.settle()
+    for page in (f"/requests/{request.id}", "/inbox?part=decided", f"/runs/{request.run}", "/inbox"):
+        await browser.get(page)
+    await env.open_link(browser=browser)
+    return browser
+
+
 async def _sign_in(env: WebEnv) -> Browser:
     browser = env.browser()
     form = (await browser.get("/inbox")).page.form
@@ -394,6 +410,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
     ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),
     ("batch-result", "several rejected"): (_together, "already approved this request"),
+    ("undo", "and asked again"): (_undone, "Asked again"),
     ("rate", "saved"): (_rated, "You rated this 4 of 5."),
     ("pass-on", "by the owner"): (_pass_on, "ben@example.com decides now"),
     ("question", "answered"): (_asked_before, "Your answer was sent."),

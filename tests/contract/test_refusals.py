@@ -14,7 +14,7 @@ from bot.presentation import dates, refusals
 from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.service import SlackService
-from engine.domain import Address, Cancel, Refusal, Verdict
+from engine.domain import Address, ApprovalUndone, Assurance, Cancel, Refusal, Undo, Verdict
 from engine.errors import Conflict
 from engine.read_models import RequestView
 from tests.support.account_directory import AccountDirectory
@@ -55,6 +55,13 @@ async def overtake(env: WebEnv, request: RequestView) -> None:
     env.engine_env.engine.store = OvertakenStore(env.engine_env.store)  # type: ignore[assignment]
 
 
+async def undo(env: WebEnv, request: RequestView) -> None:
+    ben = Address("email", BEN)
+    await env.engine_env.decide(request.run, by=ben)
+    command = Undo(request=request.id, actor=ben, origin=TERMINAL, assurance=Assurance.TERMINAL)
+    assert isinstance(await env.engine_env.engine.undo(command), ApprovalUndone)
+
+
 async def leave(env: WebEnv, request: RequestView) -> None:
     """Leave the request unchanged."""
 
@@ -67,6 +74,7 @@ OTHER: Final = "0" * 64
 REFUSED: Final[dict[str, tuple[Prepare, str, str | None, str]]] = {
     "decided": (reject, "", None, "ben@example.com already rejected this request, "),
     "cancelled": (cancel, "", None, "The run was cancelled, "),
+    "undone": (undo, "      hold: 10m", None, "ben@example.com already undid the approval, "),
     "expired": (let_expire, EXPIRES, None, "This request expired "),
     "changed": (leave, "", OTHER, "This request has changed since you opened it"),
     "tampered": (tamper, "", None, "is not what was approved, so nothing was run."),

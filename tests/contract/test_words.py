@@ -14,6 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,7 +104,7 @@ from engine.read_models import (
     StoryEntry,
     WorkflowView,
 )
-from engine.requests import Edit, Editable, Policy, Question, Separation
+from engine.requests import Edit, Editable, Policy, Question, Separation, Undoing
 from engine.requests.questions import answer_topic, question_topic
 from engine.steps.registry import builtin
 from engine.workflowfile import Workflow, load
@@ -190,7 +191,8 @@ VARIANTS: Final[Mapping[str, Callable[..., RequestView]]] = {
 def request_of(state: RequestState, variant: str = "plain", *, edited: bool = False, **changes: Any) -> RequestView:
     closed = {} if state is RequestState.PENDING else {"closed_at": samples.NOW}
     decision = None
-    if state in (RequestState.APPROVED, RequestState.SKIPPED, RequestState.REJECTED):
+    decided = (RequestState.APPROVED, RequestState.SKIPPED, RequestState.REJECTED, RequestState.UNDONE)
+    if state in decided:
         decision = DecisionView(
             id="05n7nzcm0decision",
             person=samples.PERSON,
@@ -210,7 +212,15 @@ def request_of(state: RequestState, variant: str = "plain", *, edited: bool = Fa
         **closed,
         **changes,
     )
-    return replace(view, run=RUN)
+    undone = Undoing(samples.LEE, samples.NOW) if state is RequestState.UNDONE else None
+    return replace(view, run=RUN, model=replace_fields(view.model, undone=undone))
+
+
+def held(variant: str, at: ReviewPoint) -> RequestView:
+    """Return an approved request whose approval can still be undone."""
+    view = request_of(RequestState.APPROVED, variant)
+    subject = replace_fields(view.model.subject, at=at)
+    return replace(view, is_held=True, model=replace_fields(view.model, hold=timedelta(minutes=10), subject=subject))
 
 
 PENDING: Final = {variant: request_of(RequestState.PENDING, variant) for variant in VARIANTS}
@@ -248,6 +258,14 @@ def _effects_with_times(run: RunView) -> Iterator[tuple[str, DeliveryContent]]:
         yield f"alert ended {effect.status}", _content(DeliveryKind.ALERT, "approved_failed", run, request)
 
 
+def _held_copies(run: RunView) -> Iterator[tuple[str, DeliveryContent]]:
+    """Yield copies of requests whose approval can be undone, and of one that asks again after an undo."""
+    for variant, at in itertools.product(("plain", "http"), ReviewPoint):
+        yield f"held {variant} {at}", _content(DeliveryKind.REQUEST, None, run, held(variant, at))
+    again = replace(PENDING["plain"], asked_again=Undoing(samples.LEE, samples.NOW))
+    yield "asked again", _content(DeliveryKind.REQUEST, None, run, again)
+
+
 def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNotice]]:
     """Yield the content of a copy of each kind in each state."""
     waiting = samples.run(id=RUN, status=RunStatus.WAITING)
@@ -263,6 +281,7 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNo
         request = request_of(RequestState.APPROVED, "http", edited=True, effect=StepEffect(ended_as, error))
         yield f"edited {ended_as} {error}", _content(DeliveryKind.REQUEST, None, waiting, request)
     yield from _effects_with_times(waiting)
+    yield from _held_copies(waiting)
     for topic in TOPICS:
         status = RunStatus(topic) if topic in {*RunStatus} else RunStatus.WAITING
         alert = samples.run(id=RUN, status=status, error="The bank said no.")
@@ -391,7 +410,7 @@ def in_html(card: Card) -> str:
 
 def _without_link(text: str) -> str:
     """Return a text without what stands in the address of its link, which a person opens and does not read."""
-    return re.sub(r"(https?://\S+?/pass-on/)\w+", r"\1…", text)
+    return re.sub(r"(https?://\S+?/(?:pass-on|review)/)\w+", r"\1…", text)
 
 
 def in_terminal(card: Card) -> str:

@@ -31,7 +31,7 @@ RATED = """\
 name: rated
 owner: finance@example.com
 steps:
-  - {id: go, uses: set, with: {}, gate: {feedback: true, exclude: []}}
+  - {id: go, uses: set, with: {}, gate: {feedback: true, exclude: [], hold: 1h}}
 """
 
 
@@ -109,6 +109,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     rated = next(request["id"] for request in terminal.json("requests") if request["workflow"] == "rated")
     terminal.json("decide", rated, "approve")
     real["signoff rate"] = terminal.json("rate", rated, "4")
+    real["signoff undo"] = terminal.json("undo", rated)
     real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
     real["signoff back"] = terminal.json("back")
     real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")

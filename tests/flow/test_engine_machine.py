@@ -36,11 +36,14 @@ from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
     AlreadyDecided,
+    AlreadyUndone,
+    ApprovalUndone,
     Assurance,
     Cancel,
     Cancelled,
     CannotRevise,
     CannotSkip,
+    CannotUndo,
     Changed,
     Decide,
     Decided,
@@ -63,6 +66,7 @@ from engine.domain import (
     ReviewPoint,
     Start,
     Started,
+    Undo,
     Verdict,
 )
 from engine.json_values import Value
@@ -136,6 +140,8 @@ class Record:
     """Whether an effect that must not be repeated may be started (again)."""
     params: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
     decisions: dict[str, AcknowledgedDecision] = field(default_factory=dict)
+    undone: dict[str, str] = field(default_factory=dict)
+    """The requests whose approval was undone, and by whom."""
     cancelled: set[str] = field(default_factory=set)
     comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """By run, what was asked to be changed: the step of the gate and the comment, in order."""
@@ -147,6 +153,12 @@ class Record:
 
 
 _REVIEWED = {"before": "in_review", "after": "output_in_review", "failed": "failure_in_review"}
+_HELD = """
+    SELECT request.id FROM request JOIN step_run USING (run, step, visit)
+    WHERE request.state = 'approved' AND request.details LIKE '%"hold":%'
+    AND status IN ('held', 'in_review', 'output_in_review') ORDER BY request.id
+"""
+"""The requests whose approval can be undone."""
 _REQUESTS = "SELECT id FROM request WHERE coalesce(?, state) = state ORDER BY id"
 
 
@@ -209,7 +221,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: len(self.sample_of) < MAX_RUNS)
     @rule(
-        name=st.sampled_from(sorted(SAMPLE_WORKFLOWS)),
+        name=st.sampled_from([*sorted(SAMPLE_WORKFLOWS), "hold", "hold"]),
         amount=st.sampled_from([5, 500, 500]),
         key=st.sampled_from([None, None, None, "a", "b"]),
     )
@@ -356,6 +368,7 @@ class EngineMachine(RuleBasedStateMachine):
             "rejected": AlreadyDecided,
             "changes_requested": AlreadyDecided,
             "skipped": AlreadyDecided,
+            "undone": AlreadyUndone,
             "expired": Expired,
             "cancelled": Cancelled,
         }
@@ -391,6 +404,47 @@ class EngineMachine(RuleBasedStateMachine):
         for view in self.views(state="pending"):
             if view.model.deadlines.expires_at is None or view.model.deadlines.expires_at > self.clock.at:
                 self._approve(view, edit)
+
+    @precondition(lambda self: self.rows(_HELD))
+    @rule(
+        draws=st.data(),
+        person=st.sampled_from([None, None, None, "sam", "lee", "kim", "ann", "eve"]),
+        held=st.sampled_from([True, True, True, False]),
+        clicks=st.integers(1, 2),
+    )
+    def undo(self, draws: st.DataObject, person: str | None, held: bool, clicks: int) -> None:
+        """Undo an approval, or try to. Without `person`, as one who gave it. `held`: one that is not undone yet."""
+        request = self.pick(draws, _HELD if held else "SELECT id FROM request ORDER BY id")
+        assert request is not None
+        if person is None:
+            person = self.facts.decisions[request].person if request in self.facts.decisions else "sam"
+        command = Undo(request=request, actor=email(person), origin=ORIGIN, assurance=Assurance.TERMINAL)
+        for _ in range(clicks):
+            expected = self._expected_of_undo(request, person)
+            answer = self.finish(self.engine.undo(command))
+            why = answer.why if isinstance(answer, CannotUndo) else type(answer)
+            assert why == expected, (answer, expected)
+            if isinstance(answer, ApprovalUndone):
+                assert request not in self.facts.undone
+                self.facts.undone[request] = person
+
+    def _expected_of_undo(self, request: str, person: str) -> object:
+        """Return the reason of the refusal, or the type of the answer."""
+        row = self.rows("SELECT * FROM request WHERE id = ?", request)[0]
+        if row["step"] not in SAMPLE_WORKFLOWS[self.sample_of[row["run"]]].holds:
+            return "off"
+        if row["state"] not in ("approved", "undone"):
+            return "not_approved"
+        if person not in ("sam", self.facts.decisions[request].person):
+            return "not_yours"
+        if request in self.facts.undone:
+            return AlreadyUndone
+        query = "SELECT status FROM step_run WHERE run = ? AND step = ? AND visit = ?"
+        status = self.column(query, row["run"], row["step"], row["visit"])[0]
+        waits = status in ("in_review", "output_in_review", "held")
+        if row["run"] in self.facts.cancelled and (waits or status == "stopped"):
+            return "cancelled"
+        return ApprovalUndone if waits else "over"
 
     @precondition(lambda self: self.sample_of)
     @rule(draws=st.data(), person=st.sampled_from(["ann", "sam", "eve"]))
@@ -531,6 +585,8 @@ class EngineMachine(RuleBasedStateMachine):
         if row["state"] == "approved":
             acknowledged = self.facts.decisions[row["id"]]
             assert acknowledged.decided.state is RequestState.APPROVED
+            hold = SAMPLE_WORKFLOWS[self.sample_of[claimed.run]].holds.get(effect.step.id, timedelta())
+            assert moment(row["closed_at"]) + hold <= self.clock.at, "an effect was begun before its hold ended"
             assert effect.params.value == acknowledged.content
         else:
             assert (row["state"], row["on_expiry"]) == ("expired", "continue")
@@ -695,7 +751,22 @@ class EngineMachine(RuleBasedStateMachine):
         states = {row["id"]: row["state"] for row in self.rows("SELECT id, state FROM request")}
         for request, acknowledged in self.facts.decisions.items():
             assert stands[request]["id"] == acknowledged.decided.decision
-            assert stands[request]["verdict"] == states[request] == acknowledged.decided.state
+            assert stands[request]["verdict"] == acknowledged.decided.state
+            assert states[request] == ("undone" if request in self.facts.undone else acknowledged.decided.state)
+
+    @invariant()
+    def what_was_undone_is_asked_again_and_not_done(self) -> None:
+        undone = self.rows("SELECT request.*, undo.person FROM undo JOIN request ON request.id = undo.request")
+        assert {row["id"] for row in undone} == self.facts.undone.keys()
+        for row in undone:
+            assert row["state"] == "undone"
+            again = self.column("SELECT details FROM request WHERE run = ?", row["run"])
+            is_asked = any(f'"again":"{row["id"]}"' in details for details in again)
+            (run,) = self.rows("SELECT * FROM run WHERE id = ?", row["run"])
+            assert is_asked or run["ready_at"] is not None or row["run"] in self.facts.cancelled
+            if row["at"] == "before":
+                place = (row["run"], row["step"], row["visit"])
+                assert place not in self.facts.params, "what was undone was begun"
 
     @invariant()
     def a_copy_of_a_closed_request_says_so_or_will(self) -> None:
@@ -709,6 +780,14 @@ class EngineMachine(RuleBasedStateMachine):
                 continue
             for message in self._messages(copy["id"]):
                 assert not message.card.actions, "a stale copy is left alone"
+                if message.card.may_undo:
+                    view = self.finish(self.engine.request(copy["request"]))
+                    assert view is not None
+                    # The copies follow once the run has come to its end.
+                    (ends,) = self.column(
+                        "SELECT cancel IS NOT NULL AND ended_at IS NULL FROM run WHERE id = ?", view.run
+                    )
+                    assert view.is_held or ends, "a copy offers to undo what has begun"
 
     @invariant()
     def what_was_asked_for_is_done_within_the_limit(self) -> None:
@@ -818,6 +897,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.a_run_is_over_or_something_will_move_it()
         self.a_pending_request_is_what_its_run_stands_at()
         self.what_was_acknowledged_is_what_stands()
+        self.what_was_undone_is_asked_again_and_not_done()
         self.a_copy_of_a_closed_request_says_so_or_will()
         self.what_was_asked_for_is_done_within_the_limit()
         self.every_failure_has_an_alert()

@@ -13,10 +13,12 @@ from sqlalchemy import make_url, text
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
+    ApprovalUndone,
     AskCode,
     AskSignIn,
     Assurance,
     Cancel,
+    CannotUndo,
     CodeExpired,
     CodeSent,
     Decide,
@@ -45,6 +47,7 @@ from engine.domain import (
     Started,
     TooManyCodes,
     TryAgain,
+    Undo,
     WrongCode,
 )
 from engine.errors import ChannelError, Conflict, StepError
@@ -566,3 +569,72 @@ async def test_the_owner_hears_once_that_no_one_was_reached(rivals: Processes) -
 async def test_the_owner_hears_once_that_a_channel_is_broken(rivals: Processes) -> None:
     run = await fail_at_once(rivals, ChannelError("the password is wrong", about="channel"))
     assert await alerts(rivals[0], run) == ["broken"]
+
+
+# -- undoing ------------------------------------------------------------------------------------------------
+
+HELD = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}, gate: {approvers: [lee@example.com, mia@example.com], hold: 10m}}
+"""
+
+
+def undo_of(request: str, actor: Address = LEE) -> Undo:
+    return Undo(request=request, actor=actor, origin=TERMINAL, assurance=Assurance.TERMINAL)
+
+
+async def approve_held(env: EngineEnv) -> tuple[str, str]:
+    """Start a run whose approval is held, and return the run and the request."""
+    run = await start_run(env, HELD)
+    request = (await env.request(run)).id
+    assert isinstance(await env.decide(run), Decided)
+    await env.settle()
+    env.pass_time(seconds=1)
+    return run, request
+
+
+@pytest.mark.parametrize("actors", [(LEE, LEE), (LEE, SAM)])
+async def test_an_approval_is_undone_once(rivals: Processes, meet: Meet, actors: tuple[Address, Address]) -> None:
+    first, second = rivals
+    run, request = await approve_held(first)
+    undoing = (env.engine.undo(undo_of(request, actor)) for env, actor in zip(rivals, actors, strict=True))
+    answers = await meet("request", *undoing)
+    assert sorted(type(answer).__name__ for answer in answers) == ["AlreadyUndone", "ApprovalUndone"]
+    await second.settle()
+    assert (await first.kinds(run)).count("request.undone") == 1
+    assert [row for (row,) in await rows(first, "SELECT state FROM request ORDER BY state")] == ["pending", "undone"]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_of_an_undo_and_the_end_of_the_hold_one_wins(rivals: Processes, meet: Meet, order: int) -> None:
+    first, second = rivals
+    run, request = await approve_held(first)
+    first.pass_time(hours=1)
+    units = [first.runner.advance(run), second.engine.undo(undo_of(request))]
+    answers = await meet("run", *units[::order])
+    (undone,) = [answer for answer in answers if answer is not None]
+    await first.settle()
+    calls = len(first.step.calls) + (len(second.step.calls) if second is not first else 0)
+    state = [row for (row,) in await rows(first, f"SELECT state FROM request WHERE id = '{request}'")]
+    if isinstance(undone, ApprovalUndone):
+        assert (calls, state) == (0, ["undone"])
+    else:
+        assert isinstance(undone, CannotUndo)
+        assert (undone.why, calls, state) == ("over", 1, ["approved"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_of_an_undo_and_a_cancel_nothing_is_left_open(rivals: Processes, meet: Meet, order: int) -> None:
+    first, second = rivals
+    run, request = await approve_held(first)
+    cancel = Cancel(run=run, actor=ANN, origin=TERMINAL)
+    units = [first.engine.cancel(cancel), second.engine.undo(undo_of(request))]
+    answers = await meet("run", *units[::order])
+    assert Done(run=run) in answers
+    first.pass_time(hours=1)
+    await first.settle()
+    assert (await first.view(run)).status is RunStatus.CANCELLED
+    assert await rows(first, "SELECT id FROM request WHERE state = 'pending'") == []
+    assert (first.step.calls, second.step.calls) == ([], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,8 @@ class SampleWorkflow:
     """The effects that people review before they happen."""
     revised: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """The steps at whose gates changes can be asked for: the step that runs again, and how often."""
+    holds: Mapping[str, timedelta] = field(default_factory=dict)
+    """The steps at whose gates an approval is held, and how long."""
     commented: frozenset[str] = frozenset()
     """The effects with the parameter `asked`: what was asked for last of this step."""
 
@@ -226,4 +229,32 @@ steps:
     reviewed=frozenset({"pay"}),
 )
 
-SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK, SPLIT, DOUBT)}
+HELD = SampleWorkflow(
+    "hold",
+    """
+name: hold
+owner: sam@example.com
+inputs:
+  amount: {type: integer}
+steps:
+  - id: send
+    uses: call
+    with: {to: bank, text: hello}
+    retry: {attempts: 2, wait: 1s}
+    gate: {approvers: [lee@example.com, kim@example.com], edit: [text], hold: 10m, reason_required: never}
+  - id: ask
+    uses: call
+    with: {to: oracle, text: "{{ steps.send.text }}"}
+    gate: {at: after, approvers: [kim@example.com], hold: 30m}
+  - id: last
+    uses: call
+    with: {to: archive, text: "{{ steps.ask.text }}"}
+    idempotent: true
+    gate: {approvers: [lee@example.com], hold: 1h, expires: 2h, on_expiry: continue}
+""",
+    reviewed=frozenset({"send", "last"}),
+    repeatable=frozenset({"last"}),
+    holds={"send": timedelta(minutes=10), "ask": timedelta(minutes=30), "last": timedelta(hours=1)},
+)
+
+SAMPLE_WORKFLOWS = {sample.name: sample for sample in (PAY, LENIENT, TWO, REWORK, SPLIT, DOUBT, HELD)}

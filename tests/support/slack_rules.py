@@ -45,7 +45,7 @@ _REPEATED_CHARACTERS = 3_000
 """The fallback text must repeat all blocks of up to this many characters; of longer messages it may cut the end."""
 _CUT = re.compile(r"…( \([\d,]+ more characters\))?\s*$")
 _DATE = re.compile(r"<!date\^\d+\^[^|>]*\|([^>]*)>")
-_ICON = re.compile(r"^[●✓✕↺↷◷⊘!] ")
+_ICON = re.compile(r"^[●✓✕↺↶↷◷⊘!] ")
 """The sign before a state, which is only for eyes: screen readers get the words beside it."""
 _FOLDED = re.compile(r"[\d,]+ (more )?(long )?changes? in Details")
 """How many changes a closed card folds; the text for screen readers has them."""

@@ -35,6 +35,7 @@ _STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     StepStatus.IN_RUNS: Tone.WAITING,
     StepStatus.OUTPUT_IN_REVIEW: Tone.WAITING,
     StepStatus.FAILURE_IN_REVIEW: Tone.FAILED,
+    StepStatus.HELD: Tone.WAITING,
     StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
     StepStatus.SUCCEEDED: Tone.DONE,
     StepStatus.SKIPPED: Tone.CANCELLED,

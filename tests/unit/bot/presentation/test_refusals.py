@@ -13,6 +13,7 @@ from engine.domain import (
     AloneReason,
     AlreadyAnswered,
     AlreadyDecided,
+    AlreadyUndone,
     AlreadyVoted,
     Assurance,
     BodyRefused,
@@ -24,6 +25,7 @@ from engine.domain import (
     CannotRevise,
     CannotSkip,
     CannotTakeOver,
+    CannotUndo,
     Changed,
     CodeExpired,
     ConfirmElsewhere,
@@ -132,6 +134,30 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         CannotRevise(rounds=3),
         "Changes were asked for 3 times already. This workflow allows no more. Approve it, edit it, or reject it.",
+    ),
+    (CannotUndo(why="off"), "This workflow gives no time to undo an approval."),
+    (CannotUndo(why="not_approved"), "This is not approved, so there is nothing to undo."),
+    (CannotUndo(why="not_yours", names=("Lee", "Kim")), "Only Lee or Kim can undo this."),
+    (CannotUndo(why="over"), "It is too late to undo this. The run went on."),
+    (
+        CannotUndo(why="over", at=AT),
+        "It is too late to undo this. The run went on Mar 2, 2026, 9:30 AM UTC.",
+    ),
+    (
+        CannotUndo(why="cancelled", at=AT),
+        "The run was cancelled, so nothing follows from this approval and there is nothing to undo.",
+    ),
+    (
+        CannotUndo(why="inactive"),
+        "Your account is not active any more, so you cannot undo this. Ask the owner of the workflow.",
+    ),
+    (
+        AlreadyUndone(by=LEE, at=AT),
+        "Lee already undid the approval, Mar 2, 2026, 9:30 AM UTC. It is asked again.",
+    ),
+    (
+        AlreadyUndone(by=LEE, at=AT, by_you=True),
+        "You already undid the approval, Mar 2, 2026, 9:30 AM UTC. It is asked again.",
     ),
     (ReasonMissing(verdict=Verdict.REVISE), "Please say what should change."),
     (CannotRate(why="off"), "No rating is asked for here."),

@@ -20,6 +20,7 @@ CLOSED = {
     Tone.REJECTED: CardOutcome(line=("Rejected by Lee, ", samples.NOW), reason="Paid already.\nSee A-12."),
     Tone.SENT_BACK: CardOutcome(line=("Sent back for changes by Lee, ", samples.NOW), reason="Make it shorter."),
     Tone.SKIPPED: CardOutcome(line=("Skipped by Lee, ", samples.NOW), effect="The run goes on without this step."),
+    Tone.UNDONE: CardOutcome(line=("Undone by Lee, ", samples.NOW, ". Approved by Lee, ", samples.NOW)),
     Tone.EXPIRED: CardOutcome(line=("Expired without a decision, ", samples.NOW, ". The run was stopped")),
     Tone.CANCELLED: CardOutcome(line=("The run was cancelled by Sam, ", samples.NOW)),
     Tone.FAILED: CardOutcome(line=("Approved by Lee, ", samples.NOW), effect="Pay the refund: failed"),

@@ -59,6 +59,26 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (step_file("id: a\nuses: set") + "owner: 'group:x'\n", 5, 8, "owner", "The owner is one person"),
     (step_file("id: a\nuses: set") + "may_run: []\n", 5, 10, "may_run", "No one could start this workflow"),
     (step_file("id: a\nuses: set") + "may_run: [requester]\n", 5, 11, "may_run[0]", "known before it runs"),
+    # hold
+    (gate_file("hold: 9s"), 7, 13, "steps[0].gate.hold", "This must be from 10s to 7d."),
+    (gate_file("hold: 169h"), 7, 13, "steps[0].gate.hold", "This must be from 10s to 7d."),
+    (gate_file("hold: 0s"), 7, 13, "steps[0].gate.hold", "is zero"),
+    (gate_file("hold: 5"), 7, 13, "steps[0].gate.hold", "This must be a duration with its unit"),
+    (gate_file("hold: true"), 7, 13, "steps[0].gate.hold", "This must be a duration with its unit"),
+    (
+        step_file("id: a\nuses: set\nhold: 1h"),
+        5,
+        5,
+        "steps[0].hold",
+        "A step has no key `hold`. Write it under `gate`.",
+    ),
+    (
+        step_file("id: a\nuses: form\nfields: {x: text}\nhold: 1h"),
+        6,
+        5,
+        "steps[0].hold",
+        "there is nothing to hold. Put `hold` on the gate of the step",
+    ),
     # inputs
     (step_file("id: a\nuses: set") + "inputs: {Who: text}\n", 5, 10, "inputs.Who", "Write `who`"),
     (step_file("id: a\nuses: set") + "inputs: {a-b: text}\n", 5, 10, "inputs.a-b", "Use `_` instead of `-`: `a_b`"),

@@ -21,47 +21,14 @@ def test_the_example_of_the_format_is_supported() -> None:
     assert [trigger.kind for trigger in workflow.triggers] == ["schedule", "webhook"]
 
 
-UNSUPPORTED_VALUES = {
-    "hold": ["5m"],
-}
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [(key, value) for key, values in UNSUPPORTED_VALUES.items() for value in values]
-)
-def test_every_unsupported_key_is_reported(key: str, value: str) -> None:
-    source = gate_file(f"expires: 5d\n{key}: {value}")
-    reported = [problem for problem in problems_of(source) if problem.path == f"steps[0].gate.{key}"]
-    assert len(reported) == 1
-    assert reported[0].message in (f"`{key}` is not available yet.", f"`{key}: {value}` is not available yet.")
-    assert reported[0].column == 7
-
-
-def test_the_table_above_has_every_unsupported_key() -> None:
-    assert set(UNSUPPORTED_VALUES) == set(AVAILABLE_VALUES["gate"])
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [
-        "hold: 5",
-    ],
-)
-def test_an_unsupported_key_is_the_only_problem_with_any_value(keys: str) -> None:
-    (problem,) = problems_of(gate_file(keys))
-    assert problem.message == f"`{keys.partition(':')[0]}` is not available yet."
-
-
 @pytest.mark.parametrize(
     ("source", "sentences"),
     [
         (gate_file("assurance: sms"), "This must be `link`, `code` or `sso`, not `sms`. Did you mean `sso`?"),
         (gate_file("assurance: cod"), "This must be `link`, `code` or `sso`, not `cod`. Did you mean `code`?"),
         (gate_file("assurance: [link]"), "This must be `link`, `code` or `sso`, not a list."),
-        (gate_file("holt: 1h"), "A gate has no key `holt`. `hold` is not available yet."),
+        (gate_file("holt: 1h"), "A gate has no key `holt`. Did you mean `hold`?"),
         (gate_file("expire: 1h"), "A gate has no key `expire`. Did you mean `expires`?"),
-        (step_file("id: a\nuses: set\nhold: 1h"), "`hold` is not available yet."),
-        (step_file("id: a\nuses: form\nfields: {x: text}\nhold: 1h"), "`hold` is not available yet."),
         (step_file("id: a\nuses: foreac"), "`run`, `set` and `wait`. Did you mean `foreach`?"),
     ],
 )  # fmt: skip
