@@ -11,11 +11,13 @@ from typing import Final
 from msgspec import Struct
 
 from engine import fields
+from engine.domain import EmailAttachment
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
 
 MOST_BYTES: Final = 1_000_000
-"""Maximum size of an email, in bytes."""
+"""Maximum size of an email without its attachments, in bytes."""
+MOST_ATTACHMENTS: Final = 10
 _ADDRESS: Final = Field(type=FieldType.EMAIL)
 _PROGRAMS: Final = frozenset({"bulk", "list", "junk", "auto_reply"})
 _OF_LISTS: Final = ("list-id", "list-post", "list-unsubscribe", "x-autoreply", "x-autorespond")
@@ -34,6 +36,7 @@ class ReadEmail(Struct, frozen=True, kw_only=True):
     id: str
     results: tuple[str, ...]
     is_automatic: bool
+    attachments: tuple[EmailAttachment, ...] = ()
 
 
 class UnreadableEmail(ValueError):
@@ -58,6 +61,7 @@ def _read(message: EmailMessage) -> ReadEmail:
         id=_id(message),
         results=tuple(_results(message)),
         is_automatic=is_automatic(message),
+        attachments=_attachments(message),
     )
 
 
@@ -97,6 +101,15 @@ def _text(message: EmailMessage) -> str:
     if part is None:
         raise UnreadableEmail("It has no part in plain text. Send it as plain text.")
     return str(part.get_content()).replace("\r\n", "\n").strip()
+
+
+def _attachments(message: EmailMessage) -> tuple[EmailAttachment, ...]:
+    """Return the files of an email. What is no file, such as a text in HTML or another email, is left out."""
+    parts = [part for part in message.iter_attachments() if part.get_filename() and not part.is_multipart()]
+    if len(parts) > MOST_ATTACHMENTS:
+        raise UnreadableEmail(f"It has more than {MOST_ATTACHMENTS} attachments.")
+    payloads = [(str(part.get_filename()), part.get_payload(decode=True)) for part in parts]
+    return tuple(EmailAttachment(name, payload) for name, payload in payloads if isinstance(payload, bytes))
 
 
 def _id(message: EmailMessage) -> str:

@@ -23,6 +23,8 @@ HOST: Final = "127.0.0.1"
 """The protocol has no passwords, so the port is one of this machine."""
 MOST_CONNECTIONS: Final = 20
 """Connections at the same time; a mail server waits with the others."""
+_MOST_IN_MEMORY: Final = 100_000_000
+"""Maximum size of the emails of all connections together, in bytes."""
 _IDLE_SECONDS: Final = 60.0
 _MOST_COMMANDS: Final = 200
 """Commands of one kind in one connection."""
@@ -33,10 +35,10 @@ log = logging.getLogger(__name__)
 class _Connection(LMTP):
     """One connection of the mail server."""
 
-    def __init__(self, handler: DeliverySession, open_connections: set[Any]) -> None:
+    def __init__(self, handler: DeliverySession, open_connections: set[Any], most_bytes: int) -> None:
         super().__init__(
             handler,
-            data_size_limit=MOST_BYTES,
+            data_size_limit=most_bytes,
             enable_SMTPUTF8=True,
             ident="Signoff",
             hostname="signoff",
@@ -45,10 +47,11 @@ class _Connection(LMTP):
             command_call_limit=_MOST_COMMANDS,
         )
         self._open = open_connections
+        self._most = max(1, min(MOST_CONNECTIONS, _MOST_IN_MEMORY // most_bytes))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the conversation, or refuse it while there are too many."""
-        if len(self._open) >= MOST_CONNECTIONS:
+        if len(self._open) >= self._most:
             stream = cast("asyncio.Transport", transport)
             stream.write(b"421 4.7.0 Too many connections\r\n")
             stream.close()
@@ -64,18 +67,27 @@ class _Connection(LMTP):
 
 
 @asynccontextmanager
-async def listening(handler: DeliverySession, *, port: int = 0, socket: Path | None = None) -> AsyncIterator[int]:
-    """Take emails while the body runs, and yield the port. Raises `SettingsError` if it cannot be opened."""
+async def listening(
+    handler: DeliverySession, *, port: int = 0, socket: Path | None = None, most_bytes: int = MOST_BYTES
+) -> AsyncIterator[int]:
+    """Take emails while the body runs, and yield the port. Raises `SettingsError` if it cannot be opened.
+
+    `most_bytes`: maximum size of an email.
+    """
     loop, opened = asyncio.get_running_loop(), set[Any]()
+
+    def connection() -> _Connection:
+        return _Connection(handler, opened, most_bytes)
+
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # it logs what strangers send
     async with AsyncExitStack() as stack:
         bound = port
         if socket is None:
-            server = await _bound(loop.create_server(lambda: _Connection(handler, opened), HOST, port), "LMTP_PORT")
+            server = await _bound(loop.create_server(connection, HOST, port), "LMTP_PORT")
             bound = int(server.sockets[0].getsockname()[1])
         else:
             _remove_stale(socket)
-            made = loop.create_unix_server(lambda: _Connection(handler, opened), str(socket))
+            made = loop.create_unix_server(connection, str(socket))
             with _private():
                 server = await _bound(made, "LMTP_SOCKET")
             stack.callback(socket.unlink, missing_ok=True)

@@ -104,6 +104,7 @@ class DeliverySession:
             text=mail.text,
             message_id=mail.id,
             received_at=self._clock.now(),
+            attachments=mail.attachments,
         )
 
     def _workflow(self, address: str) -> str | None:

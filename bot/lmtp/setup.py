@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bot import setting_values
+from bot.lmtp.email_reader import MOST_BYTES
 from bot.lmtp.session import DeliverySession
 from bot.settings import Settings, SettingsError
 from engine.domain import TriggerKind
@@ -16,6 +17,8 @@ from engine.ports import Clock
 from engine.service import Engine
 
 _LIBRARY: Final = "aiosmtpd"
+_MOST_WITH_FILES: Final = 35_000_000
+"""Maximum size of an email with files, in bytes, whatever files may have."""
 NOT_SET_UP: Final = (
     "No mail server delivers to this server: set SIGNOFF_LMTP_PORT or SIGNOFF_LMTP_SOCKET, SIGNOFF_LMTP_DOMAIN and "
     "SIGNOFF_LMTP_AUTHSERV, then register the file again."
@@ -52,9 +55,17 @@ async def open_lmtp(settings: Settings, engine: Engine, clock: Clock) -> AsyncIt
         authserv=settings.lmtp_authserv,
         own=setting_values.parse_sender(settings.email_from).addr_spec if settings.email_from else "",
     )
-    async with listening(session, port=settings.lmtp_port, socket=_socket(settings)) as port:
+    largest, socket = _largest(settings, engine), _socket(settings)
+    async with listening(session, port=settings.lmtp_port, socket=socket, most_bytes=largest) as port:
         yield port
 
 
 def _socket(settings: Settings) -> Path | None:
     return Path(settings.lmtp_socket).expanduser() if settings.lmtp_socket else None
+
+
+def _largest(settings: Settings, engine: Engine) -> int:
+    """Return the maximum size of an email: with files, one of the largest size fits, as text in Base64."""
+    if not engine.files.is_set_up:
+        return MOST_BYTES
+    return min(_MOST_WITH_FILES, MOST_BYTES + settings.largest_file * 3 // 2)

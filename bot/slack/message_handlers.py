@@ -10,7 +10,6 @@ from bot.presentation import refusals
 from bot.slack import (
     ids,
     message_modals,
-    message_source,
     message_starts,
     replies,
     request_modals,
@@ -24,6 +23,7 @@ from bot.slack.payloads import Click, MessageShortcut, Submission
 from bot.slack.service import ANOTHER_VERSION
 from bot.slack.text_objects import View
 from engine.domain import Refusal, TriggerKind
+from engine.workflowfile import trigger_inputs
 
 _GONE: Final = "This message is gone, or this app is no longer in its channel, so nothing can be started with it."
 _NO_TRIGGER: Final = "This workflow no longer takes messages."
@@ -94,9 +94,9 @@ class MessageHandlers:
         trigger = message_starts.find_trigger(workflow, source.ref)
         if trigger is None:
             return request_modals.sentence(_NO_TRIGGER)
-        inputs, missing = message_source.fill(trigger, await self._context.messages.names(source))
+        inputs, missing = trigger_inputs.fill(trigger, await self._context.messages.names(source))
         metadata = msgspec.structs.replace(metadata, message=source.ref, workflow=view.name, version=view.version)
-        above = message_modals.above_form(source, workflow, missing)
+        above = message_modals.above_form(source, workflow, [*missing])
         form = start_modal.run_form(workflow, version=view.version, metadata=metadata, typed=inputs, above=above)
         if sum(map(text_objects.weight, form["blocks"])) > ids.VIEW_BYTES:
             return start_modal.run_form(workflow, version=view.version, metadata=metadata, above=above)

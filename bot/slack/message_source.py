@@ -20,12 +20,10 @@ from bot.slack.payloads import Actor
 from engine import timestamps
 from engine.domain import Origin
 from engine.domain.accounts import SLACK
-from engine.errors import ChannelError, ExpressionError
-from engine.expressions import compile_value
+from engine.errors import ChannelError
 from engine.json_values import Value
 from engine.ports import Directory, DirectoryPerson
 from engine.references import Reference
-from engine.workflowfile import Trigger
 
 _LOOKING_UP: Final = 1.0
 """How long the names of people in a message are waited for, in seconds. Without them, their ids are shown."""
@@ -120,18 +118,6 @@ def key(ref: MessageRef, workflow: str) -> str:
 def origin(by: Actor, ref: MessageRef, link: str) -> Origin:
     """Return where a run was started, for the audit log. Its outcome goes to the thread of the message."""
     return by.origin(message=ref.ts, thread=ref.thread or ref.ts, link=link, emoji=ref.emoji)
-
-
-def fill(trigger: Trigger, names: Mapping[str, Value]) -> tuple[dict[str, Value], list[str]]:
-    """Return the inputs that a trigger gives, and the names of those that it cannot give for this message."""
-    assert isinstance(trigger.inputs.value, dict)
-    inputs, missing = dict[str, Value](), list[str]()
-    for name, value in trigger.inputs.value.items():
-        try:
-            inputs[name] = compile_value(value).render({"trigger": dict(names)})
-        except ExpressionError:
-            missing.append(name)
-    return inputs, missing
 
 
 def _author(message: Mapping[str, Any]) -> str:

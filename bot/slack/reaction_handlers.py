@@ -25,7 +25,7 @@ from engine.domain import InvalidInputs, Offer, Refusal, Start, Started, Trigger
 from engine.domain.accounts import SLACK
 from engine.errors import ChannelError
 from engine.references import Reference
-from engine.workflowfile import reaction_identity
+from engine.workflowfile import reaction_identity, trigger_inputs
 
 _CHANNEL_KNOWN: Final = timedelta(minutes=10)
 _REMEMBERED: Final = 10_000
@@ -82,7 +82,7 @@ class ReactionHandlers:
         trigger = next((one for one in workflow.triggers if one.identity == offer.identity), None)
         if trigger is None:
             return
-        inputs, missing = message_source.fill(trigger, names)
+        inputs, missing = trigger_inputs.fill(trigger, names)
         ref = msgspec.structs.replace(source.ref, position=trigger.index, workflow=view.name)
         if missing:
             if await self._context.service.engine.startable([view.name], added.by.address):

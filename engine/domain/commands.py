@@ -69,9 +69,20 @@ class ReceiveWebhook:
     workspace: str = DEFAULT_WORKSPACE
 
 
+@dataclass(frozen=True, slots=True)
+class EmailAttachment:
+    """A file of an email. `name`: as its sender wrote it."""
+
+    name: str
+    content: bytes = hidden(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveEmail:
-    """Start a run by an email. The mail server proved that it is from the `sender`."""
+    """Start a run by an email. The mail server proved that it is from the `sender`.
+
+    `attachments`: its files.
+    """
 
     workflow: str
     sender: str
@@ -79,6 +90,7 @@ class ReceiveEmail:
     text: str = hidden(repr=False)
     message_id: str
     received_at: datetime
+    attachments: tuple[EmailAttachment, ...] = hidden(default=(), repr=False)
     workspace: str = DEFAULT_WORKSPACE
 
 

@@ -57,6 +57,7 @@ from engine.domain import (
     Undo,
 )
 from engine.errors import ChannelError, Conflict
+from engine.file_references import FileReference
 from engine.read_models import AttentionView, DecisionExport
 from engine.service import (
     absence,
@@ -186,10 +187,30 @@ class Engine(Queries):
     async def receive_email(self, command: ReceiveEmail) -> Started | Refusal:
         """Start a run by an email, whose sender is proven."""
         began = self._telemetry.clock()
-        mail = await receive_email.evaluate(self.context, self.store, command)
-        result = mail if isinstance(mail, Refusal) else await self._start_by(receive_email.receive, mail)
+        result = await self._receive_email(command)
         self._telemetry.started(result, surface="email", began=began)
         return result
+
+    async def _receive_email(self, command: ReceiveEmail) -> Started | Refusal:
+        unit = partial(receive_email.refuse, self.context, command)
+        refused = await self.transact_with_directory(unit, required=False)
+        files = refused or await self._take_in(command)
+        if isinstance(files, Refusal):
+            return files
+        mail = await receive_email.evaluate(self.context, self.store, command, files)
+        return mail if isinstance(mail, Refusal) else await self._start_by(receive_email.receive, mail)
+
+    async def _take_in(self, command: ReceiveEmail) -> list[FileReference] | Refusal:
+        """Store the files of an email, if the workflow takes any."""
+        found: list[FileReference] = []
+        if not command.attachments or not await receive_email.reads_files(self.context, self.store, command):
+            return found
+        for attachment in command.attachments:
+            kept = await self.files.receive(receive_email.upload(command, attachment))
+            if isinstance(kept, Refusal):
+                return kept
+            found.append(kept)
+        return found
 
     async def decide(self, command: Decide) -> Decided | Refusal:
         """Decide a request. `Decided` means that the decision is on the disk, and that no other decision will count."""

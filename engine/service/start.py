@@ -129,7 +129,7 @@ def _requester(
     """Return the actor if they may start the workflow. A trigger that no person starts may: the file names it."""
     if command.firing is not None and command.actor.kind in AUTOMATIC:
         return people.need_person(tx, command.workspace, command.actor, evidence="It starts runs of this workflow.")
-    return _check_starter(recipients, command.workspace, command.actor, current, workflow)
+    return check_starter(recipients, command.workspace, command.actor, current, workflow)
 
 
 def startable(
@@ -150,11 +150,11 @@ def startable(
     return [
         current.name
         for current, workflow in found
-        if isinstance(_check_starter(recipients, workspace, actor, current, workflow), Person)
+        if isinstance(check_starter(recipients, workspace, actor, current, workflow), Person)
     ]
 
 
-def _check_starter(
+def check_starter(
     recipients: Recipients, workspace: str, actor: Address, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:
     """Return the actor if they may start the workflow."""

@@ -40,6 +40,7 @@ NAMES: Final[Mapping[TriggerKind, Mapping[str, StaticType | None]]] = {
         "subject": StaticType(frozenset({"text"}), "text", is_date=False),
         "text": StaticType(frozenset({"text"}), "text", is_date=False),
         "from": StaticType(frozenset({"text"}), "an address (text)", is_date=False),
+        "attachments": None,
     },
 }
 """What `trigger` holds for each kind of trigger."""

@@ -8,6 +8,8 @@ import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from bot.settings import SettingsError
 from engine.domain import RunStatus, TriggerKind
 from engine.read_models import PageQuery, RunView
 from tests.support.databases import OpenStore
-from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.engine_env import MAX_FILE, EngineEnv, open_engine
 
 FLOW = """
 name: refund
@@ -246,3 +248,51 @@ async def test_too_many_connections_are_sent_away(env: EngineEnv) -> None:
         assert (await reader.readline()).startswith(b"421 ")
         for _, stream in (*opened, (reader, writer)):
             stream.close()
+
+
+WITH_FILE = FLOW.replace("asked: {type: email}", "asked: {type: email}\n  bill: {type: file, required: false}").replace(
+    'asked: "{{ trigger.from }}"}', 'asked: "{{ trigger.from }}", bill: "{{ trigger.attachments | first }}"}'
+)
+
+
+def with_files(*files: tuple[str, bytes], sender: str = "ann@example.com", id: str = "1") -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["Authentication-Results"], message["From"], message["Subject"] = PROVEN, sender, "A-1"
+    message["Message-ID"] = f"<{id}@example.com>"
+    message.set_content("It arrived broken.")
+    for name, content in files:
+        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+    return message.as_bytes()
+
+
+def stored_files(env: EngineEnv) -> list[Path]:
+    folder = env.path.with_name("files")
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
+
+
+async def test_a_file_of_an_email_is_an_input(env: EngineEnv) -> None:
+    await env.register(WITH_FILE)
+    content = with_files(("../bill.pdf", b"%PDF-1.7 words"), ("other.txt", b"more"))
+    async with listening(env) as port:
+        assert (await send(port, content))[0] == 250
+        (run,) = await runs(env)
+        bill = run.inputs["bill"]
+        assert isinstance(bill, dict)
+        assert (bill["name"], bill["type"], bill["size"]) == ("bill.pdf", "application/pdf", 14)
+        assert (await send(port, content))[1].startswith("2.6.0 Started before: run")
+    assert len(await runs(env)) == 1
+
+
+async def test_files_of_an_email_are_stored_only_for_a_run_that_takes_them(env: EngineEnv) -> None:
+    files = [(f"{number}.txt", b"words") for number in range(11)]
+    async with listening(env) as port:
+        assert (await send(port, with_files(*files[:2])))[0] == 250  # the workflow takes none
+        await env.register(WITH_FILE)
+        assert "You cannot start" in (await send(port, with_files(*files[:2], sender="lee@example.com")))[1]
+        assert "known here" in (await send(port, with_files(*files[:2], sender="eve@example.com")))[1]
+        assert "more than 10 attachments" in (await send(port, with_files(*files, id="3")))[1]
+        assert stored_files(env) == []
+        code, text = await send(port, with_files(("large.bin", b"x" * (MAX_FILE + 1)), id="4"))
+        assert (code, "large.bin" in text) == (550, True)
+    assert stored_files(env) == []
+    assert len(await runs(env)) == 1
