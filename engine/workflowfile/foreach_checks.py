@@ -20,8 +20,7 @@ def check_foreach(report: ProblemReport, step: StepDraft, drafts: Sequence[StepD
     """Report a gate for all items that cannot show what is about to run for each of them."""
     if step.uses != FOREACH or step.body is None:
         return
-    for asking in (step, *(drafts[index] for index in step.body)):
-        _check_failures(report, asking)
+    _check_failures(report, step)
     if step.gate is None:
         return
     _check_gate(report, step, step.gate)
@@ -37,17 +36,17 @@ def check_foreach(report: ProblemReport, step: StepDraft, drafts: Sequence[StepD
             report.add(inner.gate_at, message, "Delete one of the two.", at="key")
         elif inner.file is not None and inner.file.on_error == "ask":
             message = "What is approved for all items runs as it is, so it cannot be tried again with other values."
-            report.add((*inner.at, "on_error"), message, "Write `on_error: ask` on the foreach.", at="key")
+            report.add((*inner.at, "on_error"), message, "Put a gate on the step inside instead.", at="key")
         elif inner.uses in _NOT_REVIEWED:
             message = f"One gate for all items cannot show what `{cite(inner.uses)}` does."
             report.add((*inner.at, "uses"), message, "Put gates on the steps inside.")
 
 
 def _check_failures(report: ProblemReport, step: StepDraft) -> None:
-    """Report a question about a failure: each item has its own outcome, and another try would repeat the others."""
+    """Report a question about the failure of all items: another try would do again what worked for others."""
     if step.file is not None and step.file.on_error == "ask":
-        message = "A foreach asks no one about a failure: each item has an outcome of its own."
-        report.add((*step.at, "on_error"), message, "Write `continue`, and look at the outcomes after it.", at="key")
+        message = "A foreach asks no one about its failure: another try would repeat the items that worked."
+        report.add((*step.at, "on_error"), message, "Write `on_error: ask` on a step inside.", at="key")
 
 
 def _check_gate(report: ProblemReport, step: StepDraft, gate: GateFile) -> None:

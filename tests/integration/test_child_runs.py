@@ -20,6 +20,7 @@ from engine.domain import (
     RequestState,
     Resume,
     ResumeAnswer,
+    ReviewPoint,
     RunStatus,
     StepStatus,
     TryAgain,
@@ -242,6 +243,30 @@ async def test_trying_again_starts_another_run_and_the_first_stays_as_it_ended(e
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     again = await below(env, run)
     assert (again.id != child.id, again.status) == (True, RunStatus.SUCCEEDED)
+
+
+async def test_a_failure_below_that_is_asked_about_starts_another_run_after_its_gate(env: EngineEnv) -> None:
+    async def fail(*_: object) -> Any:
+        raise StepError("no money")
+
+    play, env.step.play = env.step.play, fail
+    run = await begin(env, keys=f"{GATE}\n    on_error: ask")
+    env.pass_time(seconds=1)
+    await env.decide(run)
+    await env.settle()
+    child, failure = await below(env, run), await env.request(run)
+    assert (failure.at, failure.confirm is not None) == (ReviewPoint.FAILED, True)
+    assert failure.reason == f"“Below” (run {child.id}) failed: Step “Pay” failed: no money"
+    env.step.play = play
+    env.pass_time(seconds=1)
+    assert isinstance(await env.decide(run, by=SAM), Decided)
+    await env.settle()
+    assert (await env.request(run)).at is ReviewPoint.BEFORE
+    env.pass_time(seconds=1)
+    assert isinstance(await env.decide(run), Decided)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert (await below(env, run)).id != child.id
 
 
 async def test_the_person_who_started_it_needs_the_right_to_start_what_is_below(env: EngineEnv) -> None:

@@ -202,6 +202,13 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         "A form calls nothing that could fail",
     ),
     (
+        step_file("id: a\nuses: foreach\nwith: {over: [1]}\non_error: ask\nsteps: [{id: b, uses: set}]"),
+        6,
+        5,
+        "steps[0].on_error",
+        "Write `on_error: ask` on a step inside",
+    ),
+    (
         step_file("id: a\nuses: set\non_error: ask\napprovers: []"),
         6,
         5,
