@@ -185,6 +185,8 @@ class StepView:
     """The oldest first."""
     model_calls: tuple[ModelCall, ...] = ()
     """The language models that the step asked, the oldest call first."""
+    uses: str = ""
+    """The kind of the step, if the file can be read."""
     param_labels: Mapping[Path, str] = field(default_factory=dict)
     """The labels that the builder gave to parts of the parameters."""
     output_labels: Mapping[Path, str] = field(default_factory=dict)

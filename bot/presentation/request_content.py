@@ -29,7 +29,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     editable = {place.path for place in model.editable}
     declared = {place.path: place.field for place in (*model.declared, *model.editable)}
     shown = _shown_content(request, request.content_as_asked)
-    if _signs_in(request, shown):
+    if model.subject.uses == sign_ins.STEP and isinstance(shown, dict) and sign_ins.PATH[0] in shown:
         declared = {path: field for path, field in declared.items() if path[:1] != sign_ins.PATH}
         declared[sign_ins.PATH] = sign_ins.FIELD
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})
@@ -57,14 +57,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
 
 def _shown_content(request: RequestView, content: Params) -> Value:
     """Return the content as people may see it: of a sign-in only how it is done."""
-    shown: Value = content.shown()
-    if not _signs_in(request, shown):
-        return shown
-    return json_values.replace(shown, sign_ins.PATH, sign_ins.in_words(json_values.look(shown, sign_ins.PATH)))
-
-
-def _signs_in(request: RequestView, shown: Value) -> bool:
-    return request.model.subject.uses == sign_ins.STEP and isinstance(shown, dict) and sign_ins.PATH[0] in shown
+    return sign_ins.readable(request.model.subject.uses, content.shown())
 
 
 def _since_version_before(request: RequestView, path: Path, field: Field, value: Value) -> tuple[str | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from engine.fields import Field
@@ -11,6 +12,17 @@ STEP: Final = "http"
 """The kind of step that signs in with its parameter `auth`."""
 PATH: Final[Path] = ("auth",)
 FIELD: Final = Field.model_validate({"type": "text", "label": "Sign-in"})
+
+
+def readable(uses: str, params: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the parameters of a step as people read them: of a sign-in only how it is done."""
+    name = str(PATH[0])
+    return {**params, name: in_words(params[name])} if uses == STEP and name in params else dict(params)
+
+
+def labels(uses: str, given: Mapping[Path, str]) -> Mapping[Path, str]:
+    """Return the labels of the parameters of a step, with that of its sign-in."""
+    return {**given, PATH: str(FIELD.label)} if uses == STEP else given
 
 
 def in_words(auth: Value) -> str:

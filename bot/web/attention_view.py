@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import answers, characters, labels, outcome_card, people, request_content, request_outcome, states
+from bot.presentation import (
+    answers,
+    characters,
+    labels,
+    outcome_card,
+    people,
+    request_content,
+    request_outcome,
+    sign_ins,
+    states,
+)
 from bot.web import form_inputs, outcome, review_view, run_history
 from bot.web.attention_access import AttentionVisit, call
 from bot.web.form_inputs import Raws
@@ -110,9 +120,10 @@ def _given(visit: AttentionVisit, attention: AttentionView) -> tuple[tuple[str, 
 
 def _details(visit: AttentionVisit, attention: AttentionView) -> Iterator[CardFact]:
     step, run = attention.step, attention.run
-    params = step.params.shown() if step.params is not None else {}
+    params = sign_ins.readable(attention.uses, step.params.shown()) if step.params is not None else {}
     technical = {name: value for name, value in params.items() if name in attention.technical}
-    for label, text in run_history.values(technical, _people(visit), step.param_labels):
+    given = sign_ins.labels(attention.uses, step.param_labels)
+    for label, text in run_history.values(technical, _people(visit), given):
         yield CardFact(label=label, text=(text,))
     for request in visit.requests:
         if request.model.subject.step == step.step and request.model.closed_at is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from bot.presentation import characters, people, request_content, request_outcome, states
+from bot.presentation import characters, people, request_content, request_outcome, sign_ins, states
 from engine import fields, requests
 from engine.domain import Person, Phrase, StepStatus
 from engine.json_values import Path, Value
@@ -64,7 +64,8 @@ def steps(run: RunView | None, people: People) -> tuple[HistoryStep, ...]:
 
 def given(step: StepView, people: People) -> Iterator[tuple[str, str]]:
     """Yield the parameters of a step with their labels, as people read them."""
-    return values(step.params.shown() if step.params else {}, people, step.param_labels)
+    params = sign_ins.readable(step.uses, step.params.shown()) if step.params else {}
+    return values(params, people, sign_ins.labels(step.uses, step.param_labels))
 
 
 def output(step: StepView, people: People) -> Iterator[tuple[str, str]]:

@@ -119,12 +119,15 @@ class CallSignIns:
     ) -> str:
         secret = hashlib.sha256(client.client_secret.encode()).hexdigest()
         key = (client.token_url, client.client_id, secret, client.scope or "", client.client_auth)
-        kept = self._tokens.setdefault(key, _Token())
-        async with kept.lock:  # calls at the same time ask for one token
+        kept, ends_at = self._tokens.setdefault(key, _Token()), self._clock() + seconds
+        await _acquire(kept.lock, seconds)  # calls at the same time ask for one token
+        try:
             if kept.text == refused or kept.until <= self._clock():
                 began = self._clock()
-                answer = await self._ask(client, seconds, redact)
+                answer = await self._ask(client, ends_at - began, redact)
                 kept.text, kept.until = _read_token(answer, began)
+        finally:
+            kept.lock.release()
         while len(self._tokens) > _MOST_TOKENS:
             del self._tokens[next(iter(self._tokens))]
         return kept.text
@@ -155,6 +158,15 @@ class CallSignIns:
                 return http_response.parse(answer, body)
             except InvalidValue:
                 raise StepError(f"{target.call} answered something that is no token") from None
+
+
+async def _acquire(lock: asyncio.Lock, seconds: float) -> None:
+    """Take the lock. Raises `StepError` if the time is over first: then it is known that nothing was sent."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            await lock.acquire()
+    except TimeoutError:
+        raise StepError("there was no time left", retryable=True) from None
 
 
 def _fields(client: OAuthClient) -> Iterator[tuple[str, str]]:

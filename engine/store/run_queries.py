@@ -149,6 +149,7 @@ def _step_view(row: Row[Any], run: RunView, values: ValueLabels) -> StepView:
         attempt=row.attempt,
         params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
         output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
+        uses=values.uses.get(row.step, ""),
         param_labels=values.params.get(row.step, {}),
         output_labels=values.outputs.get(row.step, {}),
         error=row.error,

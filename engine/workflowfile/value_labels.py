@@ -36,6 +36,8 @@ class ValueLabels:
     inputs: Labels = field(default_factory=dict)
     params: Mapping[str, Labels] = field(default_factory=dict)
     outputs: Mapping[str, Labels] = field(default_factory=dict)
+    uses: Mapping[str, str] = field(default_factory=dict)
+    """The kinds of the steps by id."""
 
 
 def load_value_labels(source: bytes) -> ValueLabels:
@@ -60,6 +62,7 @@ def load_value_labels(source: bytes) -> ValueLabels:
         inputs=dict(_iter_labels(inputs)),
         params={step: dict(_iter_labels(declared)) for step, declared in params.items()},
         outputs={step: dict(_iter_labels(declared)) for step, declared in outputs.items()},
+        uses={step.id: step.uses for step in draft.steps if step.id is not None and step.uses is not None},
     )
 
 

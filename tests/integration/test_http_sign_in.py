@@ -366,6 +366,26 @@ async def test_a_form_and_its_parts_arrive(monkeypatch: pytest.MonkeyPatch) -> N
     assert seen[1][1] == [*plain, ("q%22'", "y")], "as browsers write names"
 
 
+async def test_a_call_that_waits_for_the_token_of_another_one_keeps_its_own_time() -> None:
+    server = TokenServer()
+
+    async def slow(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            await asyncio.sleep(0.6)
+        return await server.handle(request)
+
+    async with serving(slow) as url:
+        step = HttpStep(allow=LOCAL)
+        async with asyncio.TaskGroup() as tasks:
+            patient = tasks.create_task(call(step, f"{url}/x", auth=oauth2(url)))
+            await asyncio.sleep(0.1)
+            error = await failure(step, f"{url}/x", seconds=0.2, method="POST", auth=oauth2(url))
+        assert str(error).endswith("/x was not sent: it got no access token: there was no time left")
+        assert kind(error) == "definite retryable"
+        assert patient.result()["status"] == 200
+    assert len(server.given) == 1
+
+
 async def test_a_step_whose_time_is_spent_on_the_token_sends_nothing() -> None:
     async def slow(request: web.Request) -> web.Response:
         await asyncio.sleep(5)

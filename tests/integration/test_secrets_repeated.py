@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import text
 
+from bot.web import run_history
 from engine.domain import RunStatus, Verdict
 from engine.ports import StepType
 from engine.steps.http import HttpStep
@@ -155,7 +156,9 @@ async def test_a_sign_in_that_an_answer_repeats_is_readable_nowhere(
     assert view.steps[0].output["pages"] == 2
     readable = f"{stored}\n{view!r}\n{caplog.text}"
     assert [piece for piece in (*PIECES, token) if piece in readable] == []
-    assert "Signs in as me with an access token from" in readable
+    words = f"Signs in as me with an access token from {url}/token"
+    assert words in readable
+    assert ("Sign-in", words) in [*run_history.given(view.steps[0], {})], "what the page of the run shows"
 
 
 async def test_a_secret_of_digits_that_comes_back_as_a_number_is_masked(tmp_path: Path) -> None:
