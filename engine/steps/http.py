@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -206,8 +207,8 @@ class _AttemptCalls:
         if store is None:
             raise StepError(NO_PLACE)
         body = await self._client.read(call, answer, most=store.max_size)
-        done, text = http_response.done(call.target.call, answer), body.decode("latin-1")
-        if await off_loop(lambda: self.redact(text) != text):
+        done = http_response.done(call.target.call, answer)
+        if await off_loop(lambda: any(self.redact(text) != text for text in _texts(body))):
             raise StepError(f"{done} its answer was not kept, because there is a secret in it")
         try:
             file = await store.save(name, step_files.pieces(body), run=self._context.run)
@@ -215,6 +216,14 @@ class _AttemptCalls:
             raise StepError(f"{done} its answer could not be kept. {error}") from None
         output: dict[str, Value] = {"status": answer.status, "headers": _headers(answer), "file": file.value}
         return _PageAnswer(output, http_response.links(answer), done)
+
+
+def _texts(body: bytes) -> Iterator[str]:
+    """Yield what a body says in the encodings that a secret may have in it."""
+    yield body.decode("latin-1")
+    if not body.isascii():
+        is_utf16 = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        yield body.decode("utf-16" if is_utf16 else "utf-8", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

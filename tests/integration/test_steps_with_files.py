@@ -43,6 +43,7 @@ steps:
     uses: ai
     with: {prompt: "What is on it?", files: ["{{ inputs.photo }}"], output: {what: text}}
 """
+OTHER_TOKEN = "schlüssel-für-später"
 
 
 class RecordingMailer:
@@ -96,7 +97,7 @@ async def steps(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[Steps
         kinds = registry.builtin(
             StepServices(mailer=mailer, language_model=client, files=late, http_allow=("127.0.0.1",))
         )
-        secrets = {"TOKEN": "hush-hush-hush"}
+        secrets = {"TOKEN": "hush-hush-hush", "OTHER": OTHER_TOKEN}
         async with open_engine(tmp_path / "signoff.db", open_store=open_database, steps=kinds, secrets=secrets) as env:
             late.files = env.engine.files
             yield Steps(env, mailer, service)
@@ -214,8 +215,17 @@ async def test_a_call_sends_files_as_parts(steps: Steps, partner: Partner) -> No
     assert parts["doc"] == ("Rechnung „März“ _1_.png", "image/png", png())
 
 
-async def test_an_answer_with_a_secret_is_not_kept(steps: Steps, partner: Partner) -> None:
-    partner.report = b"\xff your token: hush-hush-hush"
+@pytest.mark.parametrize(
+    "report",
+    [
+        b"\xff your token: hush-hush-hush",
+        "your token: hush-hush-hush".encode("utf-16"),
+        *(f"your token: {OTHER_TOKEN}".encode(encoding) for encoding in ("utf-8", "utf-16", "latin-1")),
+        b"\xff " + OTHER_TOKEN.encode(),
+    ],
+)
+async def test_an_answer_with_a_secret_is_not_kept(steps: Steps, partner: Partner, report: bytes) -> None:
+    partner.report = report
     source = CALL.format(url=partner.url, body='file: "{{ inputs.doc }}"')
     run = await steps.start(source, doc=await steps.file(b"%PDF-1.7 mine", "mine.pdf"))
     view = await steps.env.view(run)
