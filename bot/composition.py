@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -54,7 +55,7 @@ _SET_UP: Final = {
 def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: bool = False) -> App:
     """Build all parts around the store. None of them runs yet. `is_trial`: see `engine.service.context`."""
     clock, secrets = adapters.clock, adapters.secrets
-    files = Attachments(store, adapters.blobs, scanner=files_setup.scanner(settings), max_size=settings.largest_file)
+    files = _files(store, settings, adapters)
     kinds, login = load_step_types(settings, replace(adapters.services, files=files)), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
     advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours)
@@ -77,7 +78,9 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(adapters, stale_homes)
-    relay = Relay(store, channels=channels, directory=directory, render=card.card, codes=codes, telemetry=monitoring)
+    page_of = _page_of(settings)
+    render = card.with_pages(page_of)
+    relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {
         "advance": runner.advance,
         "deliver": relay.deliver,
@@ -92,10 +95,20 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     if adapters.slack is not None:
         inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
         confirmations = Confirmations(prompt, Identity(prompt, codes, clock), settings.public_url)
-        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox, confirmations)
+        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox, confirmations, page_of)
         slack = SlackParts(adapters.slack, service, stale_homes)
     review = ReviewService(prompt, Identity(prompt, codes, clock))
     return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
+
+
+def _page_of(settings: Settings) -> Callable[[str], str] | None:
+    """Return what gives the address of the page of a request, if pages are served."""
+    return partial(page_urls.review_page, settings.public_url) if settings.public_url else None
+
+
+def _files(store: Store, settings: Settings, adapters: Adapters) -> Attachments:
+    scanner = files_setup.scanner(settings)
+    return Attachments(store, adapters.blobs, scanner=scanner, max_size=settings.largest_file)
 
 
 def _load_codes(settings: Settings) -> Codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -13,6 +14,7 @@ from engine.errors import InvalidValue
 from engine.json_values import Value
 
 MAX_SIZE: Final = 2**40
+_EXAMPLE_SIZE: Final = 1_000
 NOT_A_FILE: Final = "must be a file that was uploaded"
 _KEYS: Final = frozenset({"id", "name", "type", "size", "sha256"})
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{20,64}", re.ASCII)
@@ -75,6 +77,14 @@ def find(value: Value) -> FileReference | None:
             )
             return FileReference(id=id, name=name, type=type, size=size, sha256=digest) if is_one else None
     return None
+
+
+def example(name: str) -> FileReference:
+    """Return the reference to a file that is only played with, of the type that its name tells."""
+    cleaned = file_names.cleaned(name)
+    digest = hashlib.sha256(cleaned.encode()).hexdigest()
+    kind = media_types.by_ending(cleaned)
+    return FileReference(id=f"example-{digest[:32]}", name=cleaned, type=kind, size=_EXAMPLE_SIZE, sha256=digest)
 
 
 def find_all(value: Value) -> Iterator[FileReference]:

@@ -231,6 +231,11 @@ _ENDINGS: Final[Mapping[str, str]] = {
 }
 
 
+def by_ending(name: str) -> str:
+    """Return the media type that the ending of a name tells, where there are no bytes to look at."""
+    return _ENDINGS.get(ending(name), UNKNOWN)
+
+
 def matches(media_type: str, pattern: str) -> bool:
     """Return whether a type is the one that a pattern names, or of its family, as `image/*` names it."""
     family = pattern.removesuffix("/*")

@@ -6,6 +6,7 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bot.presentation.alert_card import alert_card
@@ -13,7 +14,7 @@ from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
 from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
-from bot.presentation.request_card import request_card
+from bot.presentation.request_card import request_card, with_page
 from bot.presentation.trigger_card import trigger_card
 from engine.domain import SHARED, Card, DeliveryKind
 from engine.notices import TriggerNotice
@@ -24,6 +25,13 @@ def card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
     """Return the card of a copy, from the current state, for the person who gets it."""
     below = copy.below if isinstance(copy, DeliveryContent) else None
     return replace(_card(copy), zone=copy.person.zone, below=below)
+
+
+def with_pages(
+    page_of: Callable[[str], str] | None,
+) -> Callable[[DeliveryContent | CodeDelivery | TriggerNotice], Card]:
+    """Return what does the same as `card`, with the address of the page of each request that needs one."""
+    return lambda copy: with_page(card(copy), page_of)
 
 
 def _card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from bot.presentation import (
@@ -88,6 +89,12 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         content_version=model.content_version,
         digest=model.digest,
     )
+
+
+def with_page(card: Card, page_of: Callable[[str], str] | None) -> Card:
+    """Return the card with the address of its page, if it asks about files. `page_of`: returns it for a request."""
+    has_files = card.outcome is None and any(field.files for field in card.values)
+    return replace(card, page=page_of(card.request)) if has_files and card.request and page_of is not None else card
 
 
 def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Iterator[Phrase]:

@@ -128,7 +128,13 @@ def _open(card: Card, delivery: str, topic: str | None) -> list[Block]:
     left_out = fitted.left_out(cut_before + cut_after)
     if left_out is not None:
         blocks.append(_left_out(card, left_out, delivery=delivery))
+    if card.page:
+        blocks.append(rich_text.paragraphs([rich_text.section([_files_link(card.page)])]))
     return [*blocks, *after]
+
+
+def _files_link(page: str) -> Element:
+    return {"type": "link", "url": page, "text": "Open the files on the web"}
 
 
 def _before(card: Card) -> tuple[list[Block], int]:

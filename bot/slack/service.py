@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -91,6 +91,8 @@ class SlackService:
     """The address of the inbox on the web, if pages are served."""
     confirmations: Confirmations | None = None
     """Where decisions wait that have to be confirmed."""
+    page_of: Callable[[str], str] | None = None
+    """Returns the address of the page of a request, if pages are served."""
 
     # -- deciding --
 
@@ -141,7 +143,8 @@ class SlackService:
         differs = view.model.state is RequestState.PENDING or offers
         reader = await self.person(by) if by is not None and differs else None
         large = json_values.is_larger(view.model.content.value, LARGE)
-        return await off_loop(lambda: request_card.request_card(view, reader), large=large)
+        card = await off_loop(lambda: request_card.request_card(view, reader), large=large)
+        return request_card.with_page(card, self.page_of)
 
     async def receipt(self, by: Actor, request: str) -> Phrase:
         """Return the sentence for a person who just decided: what they did, and when."""

@@ -136,6 +136,8 @@ class Card:
     """Whether more people are asked then, instead of the request expiring."""
     in_working_hours: bool = False
     """Whether `expires_after` counts working hours."""
+    page: str = ""
+    """The address of the page on which the files of an open request can be opened; empty without files or pages."""
     request: str | None = None
     run: str | None = None
     topic: str | None = None

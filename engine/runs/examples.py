@@ -12,9 +12,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine import fields, requests, timestamps
+from engine import fields, file_references, json_values, requests, timestamps
 from engine.domain import Params, Refusal, RequestState, RunStatus, StepStatus
 from engine.errors import about
+from engine.fields import FieldType
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Opening, Request, Revision
@@ -274,13 +275,22 @@ def failures(workflow: Workflow, example: Example, now: datetime) -> tuple[str, 
 
 
 def _inputs(workflow: Workflow, example: Example) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the inputs, read as they are typed on the command line where they are text, and the errors by name."""
+    """Return the inputs, read as they are typed on the command line where they are text, and the errors by name.
+
+    A file is named as there, and need not exist.
+    """
     texts = {
-        name: value for name, value in example.inputs.items() if isinstance(value, str) and name in workflow.inputs
+        name: _played_file(value) if workflow.inputs[name].type is FieldType.FILE else value
+        for name, value in example.inputs.items()
+        if isinstance(value, str) and name in workflow.inputs
     }
     typed, errors = fields.from_text_all({name: workflow.inputs[name] for name in texts}, texts)
     inputs, other_errors = fields.validate_all(workflow.inputs, {**example.inputs, **typed})
     return inputs, {**other_errors, **errors}
+
+
+def _played_file(typed: str) -> str:
+    return json_values.dumps(file_references.example(typed.removeprefix("@")).value)
 
 
 def _differences(run: _PlayedRun) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -102,6 +102,7 @@ class SlackEnv:
     limiter: RateLimiter | None = None
     roles: Roles = field(default_factory=Roles)
     auditors: frozenset[Address] = frozenset()
+    page_of: Callable[[str], str] | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bot: Bot | None = None
 
@@ -140,7 +141,7 @@ class SlackEnv:
         prompt = engine
         if self.patience is not None:
             prompt = Engine(PunctualStore(store, patience=self.patience), advancer, files=files)
-        service = SlackService(prompt, kinds, directory, self.clock, self.builders)
+        service = SlackService(prompt, kinds, directory, self.clock, self.builders, page_of=self.page_of)
         surface = None
         if listens:
             surface = await stack.enter_async_context(serving(client, service, self._credentials(), homes))
@@ -154,7 +155,7 @@ class SlackEnv:
             store=store,
             engine=engine,
             runner=Runner(store, advancer, steps=kinds, secrets=secrets),
-            relay=Relay(store, channels={"slack": channel}, directory=directory, render=card.card),
+            relay=Relay(store, channels={"slack": channel}, directory=directory, render=card.with_pages(self.page_of)),
             client=client,
             channel=channel,
             directory=directory,

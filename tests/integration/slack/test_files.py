@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bot.slack import file_uploads
@@ -26,6 +28,7 @@ steps:
       edit: [receipt]
 """
 PDF = b"%PDF-1.7 receipt"
+FILES_LINK = "Open the files on the web"
 
 
 async def open_form(env: SlackEnv) -> None:
@@ -103,3 +106,20 @@ async def test_an_approver_replaces_a_file_or_keeps_it(env: SlackEnv) -> None:
     assert request.decision is not None
     (edit,) = request.decision.edits
     assert (await env.engine.files.open(edit.after, run=run)).data == b"%PDF-1.7 new"
+
+
+async def test_a_card_with_a_file_links_to_its_page_while_it_is_open(env: SlackEnv) -> None:
+    await env.stop_bot()
+    env.page_of = "https://signoff.example.com/review/{}".format
+    await env.start_bot()
+    await open_form(env)
+    cleo, ada = env.person("cleo"), env.person("ada")
+    await cleo.upload("receipt.pdf", PDF, into="Receipt")
+    expect_ok(await cleo.submit())
+    await env.settle()
+    (request,) = await env.engine.requests_of_run(await started(env))
+    link = {"type": "link", "url": f"https://signoff.example.com/review/{request.id}", "text": FILES_LINK}
+    assert json.dumps(link) in json.dumps(copy_of(ada, "Pay the claim?"))
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    assert FILES_LINK not in words(ada.sees())
