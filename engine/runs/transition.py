@@ -344,7 +344,7 @@ class Transition(HeldReviews):
 
     def _recover(self, step: Step, visit: Visit) -> None:
         """Handle a visit that was started and has no lease: the process died between the call and its record."""
-        if self.is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:
+        if self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:
             self.call(step, visit)
         else:
             self.park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")

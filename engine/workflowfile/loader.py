@@ -97,6 +97,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         reads_decisions=decision_outputs.reads(texts),
         reads_approved=decision_outputs.reads(texts, approved_params.NAME),
         can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
+        asks_about_failures=any(step.failure_gate is not None for step in steps),
     )
 
 

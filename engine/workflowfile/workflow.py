@@ -349,11 +349,8 @@ class Workflow:
     """Whether one of its expressions reads what an earlier step was called with."""
     can_revise: bool = False
     """Whether an approver can ask for changes at one of its gates."""
-
-    @property
-    def asks_about_failures(self) -> bool:
-        """Whether people are asked what to do when one of its steps has failed."""
-        return any(step.failure_gate is not None for step in self.steps)
+    asks_about_failures: bool = False
+    """Whether people are asked what to do when one of its steps has failed."""
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""

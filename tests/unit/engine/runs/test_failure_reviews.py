@@ -6,7 +6,7 @@ import pytest
 
 from engine import runs, workflowfile
 from engine.domain import Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
-from engine.runs import Outcome, ReviewResult, StepFailure, StepOutput
+from engine.runs import MAX_CRASHES, Outcome, ReviewResult, StepFailure, StepOutput
 from engine.runs.state import ChildRun
 from engine.steps.run import RunStep
 from tests.support.copies import replace_fields
@@ -211,3 +211,11 @@ def test_an_unknown_outcome_is_no_failure_and_stopping_it_asks_nothing() -> None
     run = failed_run(outcome=StepFailure(message="lost", unknown=True))
     assert run.state.status is RunStatus.NEEDS_ATTENTION
     assert run.resume(ResumeAnswer.STOP).status is RunStatus.FAILED
+
+
+def test_calls_that_crashes_cut_off_are_counted_anew_after_an_answer() -> None:
+    run = failed_run(ASKS % ", idempotent: true")
+    answer(run, RequestState.APPROVED)
+    for _ in range(MAX_CRASHES - 1):
+        assert run.proceed().effect is not None
+    assert run.proceed().status is RunStatus.NEEDS_ATTENTION
