@@ -26,7 +26,7 @@ from bot.presentation import (
 )
 from bot.presentation.characters import visible
 from bot.presentation.undo import ASKED_AGAIN
-from bot.terminal import next_commands
+from bot.terminal import item_lines, next_commands
 from bot.terminal.output import (
     create_console,
     format_time,
@@ -45,7 +45,7 @@ from engine.references import parse
 from engine.requests import Question
 from engine.requests.questions import is_shared_answer
 from engine.requests.ratings import HIGHEST
-from engine.store import delivery_queries, people, request_queries, run_queries
+from engine.store import delivery_queries, item_queries, people, request_queries, run_queries
 from engine.system import SystemClock
 
 
@@ -54,18 +54,20 @@ from engine.system import SystemClock
 @click.option("--all", "everything", is_flag=True, help="List closed requests too.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="How many to list.")
 @click.option("--details", is_flag=True, help="With ID: show the technical details, and every text whole.")
+@click.option("--items", is_flag=True, help="With ID, if it is about all items of a foreach: show each of them.")
 @json_option
-def requests(request_id: str | None, everything: bool, limit: int, details: bool, as_json: bool) -> None:
+def requests(request_id: str | None, everything: bool, limit: int, details: bool, items: bool, as_json: bool) -> None:
     """List the open requests, or show the request ID.
 
     The first one to expire is at the top. Below the list are the questions that you were asked before a decision, and
     the runs that need an answer about a step.
     """
-    if details and request_id is None:
-        raise click.UsageError("--details needs the id of a request: signoff requests ID --details")
+    for option, is_given in (("--details", details), ("--items", items)):
+        if is_given and request_id is None:
+            raise click.UsageError(f"{option} needs the id of a request: signoff requests ID {option}")
     with client.open_for_reading() as connection:
         if request_id is not None:
-            _show(connection, request_id, details=details, as_json=as_json)
+            _show(connection, request_id, details=details, items=items, as_json=as_json)
             return
         page = PageQuery(limit=limit, open_only=not everything)
         views = request_queries.request_views(connection, DEFAULT_WORKSPACE, page)
@@ -122,7 +124,7 @@ def _state(view: RequestView, now: datetime) -> str:
     return f"{icon} {words} {short_time(model.closed_at, now) if model.closed_at else ''}"
 
 
-def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> None:
+def _show(connection: Any, request_id: str, *, details: bool, items: bool, as_json: bool) -> None:
     view = request_queries.request_view(connection, request_id)
     if view is None:
         client.refuse(f"There is no request “{request_id}”. {LISTS['request']}")
@@ -137,6 +139,8 @@ def _show(connection: Any, request_id: str, *, details: bool, as_json: bool) -> 
     out = create_console()
     card = request_card.request_card(view, next_steps.operator(view))
     out.print(render_card(card, local_time, details=details))
+    for part in item_lines.render_items(item_queries.iter_reviewed(connection, view.model.subject) if items else ()):
+        out.print(part)
     if details:
         rows = [_delivery_row(delivery) for delivery in deliveries]
         out.print(render_table(("copy for", "channel", "state", "when", "error"), rows))

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot import app, app_parts, loaded_settings
 from bot.app_parts import AppOptions
-from bot.cli import client, trial_folders, trial_questions
+from bot.cli import client, trial_cards, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
 from bot.presentation import answers, characters, dates, labels, refusals, request_card, states, undo
@@ -27,7 +27,6 @@ from bot.terminal import attached_files, input_hints, prompts
 from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
 from bot.terminal.prompts import PromptedQuestion, TypedDecision
 from bot.terminal.story_lines import render_output, render_story_entry
-from bot.terminal.view import render_card
 from engine import fields, workflowfile
 from engine.domain import (
     Address,
@@ -136,6 +135,8 @@ class Trial:
     _typed_edits: dict[str, Mapping[str, Value]] = field(default_factory=dict)
     _left_open: set[str] = field(default_factory=set)
     """The questions that the person did not answer."""
+    _listed: set[str] = field(default_factory=set)
+    """The requests whose items were printed."""
     _left_held: set[str] = field(default_factory=set)
     """The requests about which the person was asked whether to undo their approval."""
     _answers_used: int = 0
@@ -292,6 +293,9 @@ class Trial:
             self._answer(request, question)
             return None
         decider = self._decider(request)
+        if request.id not in self._listed:
+            self._listed.add(request.id)
+            trial_cards.print_items(self.console, self.portal, self.app.engine, request)
         answer = self._next_answer(request) if decider is not None else None
         if decider is None or answer is None:
             return self._leave_open(request, is_asked=decider is not None)
@@ -308,7 +312,7 @@ class Trial:
         return None if self._is_interactive else Exit.NO
 
     def _leave_open(self, request: RequestView, *, is_asked: bool) -> int:
-        self._print_whole_card(request)
+        trial_cards.print_whole(self.console, request)
         if is_asked:
             click.echo("This is not a terminal, so you cannot be asked. Add --answer approve, or use a terminal.")
         return Exit.WAITING
@@ -340,10 +344,6 @@ class Trial:
             reason=answer.reason,
         )
         return self.portal.call(self.app.engine.decide, command)
-
-    def _print_whole_card(self, request: RequestView) -> None:
-        """Print the card with its details, because a script cannot ask for them."""
-        self.console.print(render_card(request_card.request_card(request), local_time, details=True))
 
     def _decider(self, request: RequestView) -> Address | None:
         """Return the person to answer as: of those who are asked now the first, so that each of them answers in turn.
@@ -377,7 +377,7 @@ class Trial:
             self._answers_used += 1
             if index >= len(answers):
                 return None
-            self._print_whole_card(request)
+            trial_cards.print_whole(self.console, request)
             return prompts.parse_answer(answers[index], request, attach=self._attach)
         if not sys.stdin.isatty():
             return None

@@ -35,6 +35,7 @@ from engine.domain import (
 )
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, by_name, clip
+from engine.runs import items
 from engine.workflowfile.step_kinds import FOREACH
 from engine.workflowfile.workflow import SKIP
 
@@ -42,7 +43,6 @@ LONGEST_LEAD: Final = 200
 """Longest reason that stands in the line of context, in characters. A longer one is a note."""
 _MODEL_NAME: Final = 60
 """Longest name of a model in the line of context, in characters."""
-_ITEMS: Final = "Only the first items are shown here. Your decision is about all of them: see the page of this request."
 CONTEXT_LABELS: Final = {
     "reasoning": "Why",
     "data": "Made from",
@@ -133,8 +133,10 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     if request.reason and (_is_long(request.reason) or not pending):
         label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
         yield CardFact(label=label, text=(visible(request.reason),))
-    if request.model.subject.uses == FOREACH:
-        yield CardFact(label="All items", text=(_ITEMS,))
+    if request.model.subject.uses == FOREACH and (left := items.left_out(request.model.content)):
+        count = f"{left:,} more item" if left == 1 else f"{left:,} more items"
+        text = f"Your decision is about {count}, too. The page of this request shows all of them."
+        yield CardFact(label="All items", text=(text,))
     yield from _asked_before(request)
     if request.asked_again is not None:
         yield CardFact(label="Asked again", text=(*undo.written(request.asked_again), "."))

@@ -160,6 +160,12 @@ def reviewed_content(items: ItemList) -> Params:
     return Params({_COUNT: items.waiting, **shown, _FINGERPRINT: items.fingerprint or ""})
 
 
+def left_out(content: Params) -> int:
+    """Return how many items a request about all of them does not show itself."""
+    count = content.value.get(_COUNT)
+    return max(0, count - SHOWN) if isinstance(count, int) else 0
+
+
 def reviewed_fingerprint(content: Params) -> str:
     """Return the fingerprint of all items in what people reviewed."""
     return str(content.value.get(_FINGERPRINT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, literal_column, select
@@ -11,6 +12,7 @@ from engine.child_views import ItemPage, ItemProgress, ItemView
 from engine.domain import ItemStatus, Params, RequestState, RunStatus
 from engine.domain.statuses import by_value
 from engine.json_values import Value
+from engine.requests import Subject
 from engine.store import item_rows
 from engine.store.connection import Connection
 from engine.store.item_rows import ForeachVisit
@@ -18,6 +20,8 @@ from engine.store.item_tables import ItemListRow, ItemRow
 from engine.store.statements import Statement
 from engine.store.tables import RequestRow, RunRow
 
+_AT_ONCE: Final = 500
+"""Number of items that are read at once."""
 _FAILURES_SHOWN: Final = 5
 """Number of failed items that a page of a run names."""
 _list = ItemListRow.__table__  # type: ignore[attr-defined]
@@ -92,6 +96,14 @@ def load_page(connection: Connection, of: ForeachVisit, *, after: int, limit: in
     begun = {lane.item for lane in _LANES.all(connection, of.params)}
     rows = _PAGE.all(connection, {**of.params, "after": after, "limit": limit})
     return ItemPage(progress=progress, items=tuple(_view(row, is_begun=row.number in begun) for row in rows))
+
+
+def iter_reviewed(connection: Connection, subject: Subject) -> Iterator[ItemView]:
+    """Yield all items that a request is about, in their order; none if it is not about items."""
+    of, after = ForeachVisit(subject.run, subject.step, subject.visit), 0
+    while (page := load_page(connection, of, after=after, limit=_AT_ONCE)) is not None and page.items:
+        yield from page.items
+        after = page.items[-1].number
 
 
 def _view(row: Any, *, is_begun: bool) -> ItemView:

@@ -443,6 +443,26 @@ def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     assert "were asked." in closed_output
 
 
+def test_a_request_about_many_items_shows_all_of_them_when_asked(signoff: Commands) -> None:
+    rows = "[{who: Ann}, {who: Bob}, {who: Cy}, {who: Di}, {who: Eve}]"
+    signoff.installation.write(
+        "pay.yaml",
+        "name: pay\nsteps:\n- id: each\n  uses: foreach\n"
+        f"  with: {{over: {rows}}}\n  gate: {{approvers: [lee@example.com]}}\n"
+        "  steps: [{id: one, uses: set, with: {text: 'Pay {{ item.who }}'}}]\n",
+    )
+    signoff.run_ok("register", "pay.yaml")
+    signoff.run_ok("run", "pay")
+    (request,) = signoff.json("requests")
+    card = signoff.run_ok("requests", request["id"]).out
+    assert "Pay Cy" in card
+    assert "Pay Di" not in card
+    assert "Your decision is about 2 more items, too." in card
+    listed = signoff.run_ok("requests", request["id"], "--items").out
+    assert [f"Pay {name}" in listed for name in ("Ann", "Bob", "Cy", "Di", "Eve")] == [True] * 5
+    assert "--items needs the id of a request" in signoff("requests", "--items").err
+
+
 def test_a_question_is_asked_and_answered_at_the_terminal(signoff: Commands, open_request: dict[str, Any]) -> None:
     request = open_request["id"]
     own = signoff("ask", request, "Which cost centre?")

@@ -247,6 +247,17 @@ def test_typed_edits_are_kept_when_the_answer_is_refused(installation: Installat
         assert person.interrupt() == 3
 
 
+def test_all_items_of_a_batch_are_printed_before_the_decision_about_them(signoff: Commands) -> None:
+    signoff.installation.write(
+        "pay.yaml",
+        "name: pay\nowner: sam@example.com\nsteps:\n- id: each\n  uses: foreach\n"
+        "  with: {over: [Ann, Bob, Cy, Di]}\n  gate: true\n"
+        "  steps: [{id: one, uses: set, with: {text: 'Pay {{ item }}'}}]\n",
+    )
+    printed = signoff.run_ok("try", "pay.yaml", "--answer", "approve").out
+    assert printed.index("Pay Di") < printed.index("Answering as sam@example.com.")
+
+
 def test_a_rejection_needs_a_reason(installation: Installation) -> None:
     with terminal(installation, "try", "refund.yaml", *INPUTS) as person:
         person.see(DETAILS)

@@ -72,7 +72,7 @@ async def test_the_pages_list_every_item_of_a_request_in_parts(env: WebEnv) -> N
     run = await begin(env, TOGETHER, 230)
     request = await env.engine_env.request(run)
     browser, page = await env.open_link(ADA)
-    assert "Only the first items are shown here." in page.page.text
+    assert "Your decision is about 227 more items, too." in page.page.text
     assert f"/review/{request.id}/items" in page.page.links
     ada = await env.sign_in(ADA)
     for window, head in ((browser, f"/review/{request.id}"), (ada, f"/requests/{request.id}")):
