@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from engine.domain import (
+    DEFAULT_WORKSPACE,
     Address,
     AlreadyUndone,
     ApprovalUndone,
     Assurance,
     Cancel,
     CannotUndo,
+    Decide,
     Decided,
     Done,
     Refusal,
@@ -24,7 +27,9 @@ from engine.domain import (
     Undo,
     Verdict,
 )
-from engine.read_models import RequestView
+from engine.read_models import PageQuery, RequestView
+from engine.store import reconciliation
+from engine.store.port import Connection
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -216,3 +221,119 @@ async def test_an_expiry_that_continues_is_no_approval_and_is_not_held(env: Engi
     await env.settle()
     assert texts(env) == ["hello"]
     assert "gate.unanswered" in await env.kinds(run)
+
+
+TOGETHER = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: each
+    uses: foreach
+    with: {over: [ann, bob, cat], parallel: 2}
+    gate: {approvers: [lee@example.com], hold: 10m}
+    steps:
+      - {id: send, uses: played, with: {text: "Hello {{ item }}"}}
+"""
+ONE_EACH = """
+name: flow
+owner: sam@example.com
+steps:
+  - id: each
+    uses: foreach
+    with: {over: [ann, bob], parallel: 2}
+    steps:
+      - id: send
+        uses: played
+        with: {text: "Hello {{ item }}"}
+        gate: {approvers: [lee@example.com], hold: 10m}
+"""
+
+
+async def test_the_approval_of_all_items_together_is_undone_and_asked_again(env: EngineEnv) -> None:
+    run = await begin(env, source=TOGETHER)
+    first = await approve(env, run)
+    env.pass_time(minutes=5)
+    assert texts(env) == []
+    assert isinstance(await undo(env, first.id), ApprovalUndone)
+    env.pass_time(hours=1)
+    await env.settle()
+    assert texts(env) == []
+    await approve(env, run)
+    env.pass_time(minutes=10)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert sorted(texts(env)) == ["Hello ann", "Hello bob", "Hello cat"]
+
+
+async def test_each_item_is_held_and_undone_for_itself(env: EngineEnv) -> None:
+    run = await begin(env, source=ONE_EACH)
+    for _ in range(20):
+        for view in await env.engine.requests(PageQuery(limit=50)):
+            if view.model.state is RequestState.PENDING:
+                env.pass_time(seconds=1)
+                assert isinstance(await env.decide(run, seen=view), Decided)
+        await env.settle()
+        held = [view for view in await env.engine.requests(PageQuery(limit=50)) if view.is_held]
+        if not held and (await env.view(run)).status.ended:
+            break
+        undone = [
+            one for one in await env.engine.requests(PageQuery(limit=50)) if one.model.state is RequestState.UNDONE
+        ]
+        if held and not undone:
+            assert isinstance(await undo(env, held[0].id), ApprovalUndone)
+        env.pass_time(minutes=11)
+        await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert sorted(texts(env)) == ["Hello ann", "Hello bob"]
+
+
+async def test_approvals_given_together_are_held_and_undone_one_by_one(env: EngineEnv) -> None:
+    runs = [await begin(env), await begin(env)]
+    views = [await env.request(run) for run in runs]
+    env.pass_time(seconds=1)
+    commands = [
+        Decide(
+            request=view.id,
+            verdict=Verdict.APPROVE,
+            actor=LEE,
+            content_version=view.model.content_version,
+            digest=view.model.digest,
+            origin=TERMINAL,
+            assurance=Assurance.TERMINAL,
+        )
+        for view in views
+    ]
+    assert all(isinstance(answer, Decided) for answer in await env.engine.decide_together(commands))
+    await env.settle()
+    assert isinstance(await undo(env, views[0].id), ApprovalUndone)
+    env.pass_time(minutes=10)
+    await env.settle()
+    assert [(await env.view(run)).status for run in runs] == [RunStatus.WAITING, RunStatus.SUCCEEDED]
+
+
+async def test_a_chain_begins_anew(env: EngineEnv) -> None:
+    run = await begin(
+        env,
+        "policy: {chain: [[lee@example.com], [kim@example.com]]}",
+        FLOW.replace("approvers: [lee@example.com, kim@example.com], ", ""),
+    )
+    await approve(env, run)
+    first = await approve(env, run, by=KIM)
+    assert isinstance(await undo(env, first.id, KIM), ApprovalUndone)
+    again = await env.request(run)
+    assert [row.person.label for row in again.model.tally.waiting] == ["lee@example.com"]
+
+
+async def test_the_log_and_the_tables_agree_about_an_undo(env: EngineEnv) -> None:
+    run = await begin(env)
+    first = await approve(env, run)
+    await undo(env, first.id)
+
+    def problems(connection: Connection) -> list[str]:
+        return [*reconciliation.compare(connection, DEFAULT_WORKSPACE)]
+
+    assert await env.store.read(problems) == []
+    forged = f"UPDATE request SET state = 'approved' WHERE id = '{first.id}'"
+    await env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
+    (found,) = await env.store.read(problems)
+    assert found == f"request {first.id} was undone by its entries, and is approved in the tables"
