@@ -74,6 +74,7 @@ _REFUSED: Final = {
     "not_approved": "This is not approved, so there is nothing to undo.",
     "over": "It is too late to undo this. The run went on.",
     "cancelled": "The run was cancelled, so nothing follows from this approval and there is nothing to undo.",
+    "elsewhere": "You have to sign in with Slack to undo this. Undo it in Slack or on its page.",
     "inactive": "Your account is not active any more, so you cannot undo this. Ask the owner of the workflow.",
 }
 SENTENCES: Final[Mapping[type[Refusal], Callable[[Any], Phrase]]] = {

@@ -227,7 +227,7 @@ class CannotUndo(Refusal, frozen=True, kw_only=True):
     `names`: of the people who could, or the last one of whom the sentence tells. `at`: when it was too late.
     """
 
-    why: Literal["off", "not_yours", "not_approved", "over", "cancelled", "inactive"]
+    why: Literal["off", "not_yours", "not_approved", "over", "cancelled", "inactive", "elsewhere"]
     names: tuple[str, ...] = ()
     at: datetime | None = None
 

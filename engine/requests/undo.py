@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias
 
-from engine.domain import CannotUndo, Person, Refusal, RequestState, Undo
+from engine.domain import CannotUndo, ConfirmElsewhere, Person, Refusal, RequestState, Undo
 from engine.requests.decision import already_undone
 from engine.requests.identification import check_assurance
 from engine.requests.model import Request
@@ -33,4 +33,5 @@ def check(
         return already_undone(request, person)
     if late is not None:
         return CannotUndo(why=late, at=request.hold_ends_at)
-    return check_assurance(request, command, has_account=person.account is not None)
+    refusal = check_assurance(request, command, has_account=person.account is not None)
+    return CannotUndo(why="elsewhere") if isinstance(refusal, ConfirmElsewhere) else refusal

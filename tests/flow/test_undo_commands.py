@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from engine.system import SystemClock
 from tests.support.cli import Commands
+from tests.support.processes import create_installation
+from tests.support.terminals import terminal
 
 PAY = """\
 name: pay
@@ -86,3 +89,21 @@ examples:
 """
     signoff.installation.write("pay.yaml", PAY.replace("HOLD", "7d") + example)
     signoff.run_ok("check", "--examples", "pay.yaml")
+
+
+def test_a_trial_asks_once_whether_to_undo(tmp_path: Path) -> None:
+    installation = create_installation(tmp_path)
+    installation.write("pay.yaml", PAY.replace("HOLD", "10s"))
+    with terminal(installation, "try", "pay.yaml") as person:
+        person.see("[d] Details: ")
+        person.type("a")
+        person.see("unless undone.")
+        person.see("Undo the approval? [y/N]: ")
+        person.type("y")
+        person.see("undid the approval")
+        person.see("[d] Details: ")
+        person.type("a")
+        person.see("Undo the approval? [y/N]: ")
+        person.type("n")
+        person.see("The run is done.")
+        assert person.end() == 0

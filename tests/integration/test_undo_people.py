@@ -12,7 +12,6 @@ from engine.domain import (
     ApprovalUndone,
     Assurance,
     CannotUndo,
-    ConfirmElsewhere,
     Decide,
     Decided,
     NoLink,
@@ -113,7 +112,7 @@ async def test_a_gate_with_accounts_wants_one_for_an_undo_as_well(env: EngineEnv
     assert isinstance(await env.engine.decide(approval), Decided)
     await env.settle()
     refused = await env.engine.undo(undo(model.id, LEE, Assurance.TERMINAL))
-    assert refused == ConfirmElsewhere(how=Assurance.SSO)
+    assert refused == CannotUndo(why="elsewhere")
     assert await env.engine.undo(undo(model.id, LEE, Assurance.CODE)) == NoLink()
     assert isinstance(await env.engine.undo(undo(model.id, account("ULEE"))), ApprovalUndone)
 

@@ -136,6 +136,10 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         "Changes were asked for 3 times already. This workflow allows no more. Approve it, edit it, or reject it.",
     ),
     (CannotUndo(why="off"), "This workflow gives no time to undo an approval."),
+    (
+        CannotUndo(why="elsewhere"),
+        "You have to sign in with Slack to undo this. Undo it in Slack or on its page.",
+    ),
     (CannotUndo(why="not_approved"), "This is not approved, so there is nothing to undo."),
     (CannotUndo(why="not_yours", names=("Lee", "Kim")), "Only Lee or Kim can undo this."),
     (CannotUndo(why="over"), "It is too late to undo this. The run went on."),
