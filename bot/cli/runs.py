@@ -131,7 +131,7 @@ def _show(connection: Any, run_id: str, *, as_json: bool) -> None:
     names = Names.of_run(view, requests, deliveries)
     for line in render_story(story, names, [in_local_zone(entry.at) for entry in story]):
         out.print(line)
-    pending = [request for request in requests if request.model.closed_at is None]
+    pending = [request for request in requests if request.model.closed_at is None or request.is_held]
     for command in _next_lines(view, pending):
         print_commands(out, command)
 

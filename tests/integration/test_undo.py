@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ from engine.domain import (
     Undo,
     Verdict,
 )
+from engine.errors import StepError
+from engine.ports import StepContext
 from engine.read_models import PageQuery, RequestView
 from engine.store import reconciliation
 from engine.store.port import Connection
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
 
 KIM = Address("email", "kim@example.com")
 FLOW = """
@@ -337,3 +339,32 @@ async def test_the_log_and_the_tables_agree_about_an_undo(env: EngineEnv) -> Non
     await env.store.transact(lambda tx: tx.connection.execute(text(forged)).close())
     (found,) = await env.store.read(problems)
     assert found == f"request {first.id} was undone by its entries, and is approved in the tables"
+
+
+async def test_who_changed_the_parameters_after_a_failure_does_not_approve_them_after_an_undo(env: EngineEnv) -> None:
+    async def refuse(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        if params.text == "hello":
+            raise StepError("The bank did not answer.", retryable=False)
+        return {"text": params.text}
+
+    env.step.play = refuse
+    keys = "edit: [text], exclude: [editor]"
+    asking = "\n    on_error: ask\n    approvers: [lee@example.com]"
+    source = FLOW.replace("hold: 10m, KEYS}", f"hold: 10m, {keys}}}{asking}").replace(
+        "lee@example.com, kim", "sam@example.com, lee@example.com, kim"
+    )
+    run = await begin(env, source=source)
+    await approve(env, run)
+    env.pass_time(minutes=10)
+    await env.settle()
+    await approve(env, run, edits={"text": "changed"})
+    gate = await approve(env, run, by=KIM)
+    assert gate.is_held
+    assert isinstance(await undo(env, gate.id, KIM), ApprovalUndone)
+    again = await env.request(run)
+    assert again.model.content.value["text"] == "changed"
+    assert [row.person.label for row in again.approvers] == ["sam@example.com", "kim@example.com"]
+    await approve(env, run, by=KIM)
+    env.pass_time(minutes=10)
+    await env.settle()
+    assert texts(env) == ["hello", "changed"]
