@@ -24,7 +24,7 @@ from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Circle, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
-from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState
+from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState, TakenItem
 from engine.store import deliveries, failure_requests, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
@@ -110,8 +110,10 @@ class Advancer:
         workflow, state = self._pinned(tx, run)
         recipients = Recipients(tx, self.directory, resolved)
         started: dict[tuple[str, int], ChildRun | NotStarted] = {}
+        taken: list[TakenItem | None] = []
         while True:
-            progress = runs.proceed(workflow, replace(state, started=started), now=tx.now, may_start_runs=True)
+            state = replace(state, started=started, lane=foreach.repeat_lane(state.lane, taken))
+            progress = runs.proceed(workflow, state, now=tx.now, may_start_runs=True)
             order = progress.order
             if order is None:
                 return progress

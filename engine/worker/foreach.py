@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
 from engine.domain import ItemStatus, Origin, RunStatus, StepStatus, Work
 from engine.errors import Conflict, ExpressionError
 from engine.json_values import Value
-from engine.runs import ChildRun, ItemEnd, LanesOrder, NotStarted, Progress, RunState, TakenItem, items
+from engine.runs import ChildRun, ItemEnd, Lane, LanesOrder, NotStarted, Progress, RunState, TakenItem, items
+from engine.runs.items import ItemSource
 from engine.runs.scope import RunScope
 from engine.store import item_rows, run_rows
 from engine.store.item_rows import ForeachVisit
@@ -121,6 +123,34 @@ def _insert(tx: Tx, parent: LoadedRun, order: LanesOrder, number: int) -> str:
     )
     tx.enqueue(Work("advance", state.id))
     return state.id
+
+
+class RepeatedItems(Struct):
+    """The items of a lane for a transition that is made once more in the same unit: it takes the same items again.
+
+    `taken`: what earlier ones took, which is shared by all of them.
+    """
+
+    source: ItemSource
+    taken: list[TakenItem | None]
+    at: int = 0
+
+    def take(self) -> TakenItem | None:
+        if self.at == len(self.taken):
+            self.taken.append(self.source.take())
+        self.at += 1
+        return self.taken[self.at - 1]
+
+    def finish(self, end: ItemEnd) -> None:
+        self.source.finish(end)
+
+
+def repeat_lane(lane: Lane | None, taken: list[TakenItem | None]) -> Lane | None:
+    """Return the lane for another transition from its state, which takes what was `taken` again."""
+    if lane is None:
+        return None
+    source = lane.source.source if isinstance(lane.source, RepeatedItems) else lane.source
+    return replace(lane, source=RepeatedItems(source, taken))
 
 
 class StoredItems(Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine import json_values
 from engine.domain import (
     Cancel,
     Decided,
@@ -355,3 +356,62 @@ async def test_a_lost_hint_costs_only_time(env: EngineEnv) -> None:
         await env.runner.advance(works[0].id)
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
     assert len(await env.engine.runs(PageQuery())) == 2
+
+
+# -- a run for each item of a foreach -----------------------------------------------------------------------
+
+EACH = """
+name: flow
+owner: sam@example.com
+inputs: {amounts: {type: json, default: [1, 2, 3, 4, 5]}}
+steps:
+  - id: each
+    uses: foreach
+    with: {over: "{{ inputs.amounts }}", parallel: 2}
+    on_error: continue
+    KEYS
+    steps:
+      - {id: call, uses: run, with: {workflow: below, inputs: {amount: "{{ item }}", why: "item {{ index }}"}}}
+"""
+TOGETHER = "gate: {title: 'Pay all?', approvers: [lee@example.com]}"
+
+
+def each(parallel: int, amounts: str = "[1, 2, 3, 4, 5]") -> str:
+    return EACH.replace("parallel: 2", f"parallel: {parallel}").replace("[1, 2, 3, 4, 5]", amounts)
+
+
+async def approve_all(env: EngineEnv, run: str, keys: str) -> None:
+    if keys:
+        await env.decide(run)
+        await env.settle()
+
+
+async def items_of(env: EngineEnv, run: str) -> list[tuple[int, str, Any]]:
+    rows = await env.rows(f"SELECT number, status, output FROM item WHERE run = '{run}' ORDER BY number")
+    return [(row[0], row[1], json_values.loads(row[2]) if row[2] else None) for row in rows]
+
+
+@pytest.mark.parametrize("keys", ["", TOGETHER])
+@pytest.mark.parametrize("parallel", [1, 2, 7])
+async def test_each_item_has_its_own_run(env: EngineEnv, parallel: int, keys: str) -> None:
+    run = await begin(env, keys=keys, flow=each(parallel, "[1, none, 3, 4, 5]"))
+    await approve_all(env, run, keys)
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert sorted(texts(env)) == [f"{number} for item {number}" for number in (1, 3, 4, 5)]
+    for number, status, output in await items_of(env, run):
+        assert status == ("failed" if number == 2 else "succeeded")
+        assert output is None or output["receipt"] == f"{number} for item {number}"
+
+
+@pytest.mark.parametrize("keys", ["", TOGETHER])
+@pytest.mark.parametrize("parallel", [1, 3])
+async def test_cancelling_ends_the_run_of_each_item(env: EngineEnv, parallel: int, keys: str) -> None:
+    run = await begin(env, gate=GATE, keys=keys, flow=each(parallel))
+    await approve_all(env, run, keys)
+    waiting = await env.rows("SELECT id FROM request WHERE state = 'pending'")
+    assert len(waiting) == parallel
+    assert isinstance(await env.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    await env.settle()
+    assert {row[0] for row in await env.rows("SELECT status FROM run")} == {"cancelled"}
+    assert await env.rows("SELECT id FROM request WHERE state = 'pending'") == []
+    assert env.step.calls == []
