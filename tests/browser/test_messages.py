@@ -32,6 +32,8 @@ async def test_the_menu_of_a_message_starts_a_run(windows: SandboxWindows) -> No
     cleo, ada = await windows.window("cleo", "general", size=NARROW), await windows.window("ada")
     message = cleo.locator("li.message", has_text="The printer is on fire").first
     await message.get_by_label("Message menu").click()
+    menu = message.locator(".message-menu-items")
+    assert await menu.evaluate("node => node.scrollWidth <= node.clientWidth && node.getBoundingClientRect().left >= 0")
     await message.get_by_role("button", name="Run a workflow").click()
     form = cleo.get_by_role("dialog", name="Triage")
     await expect(form.get_by_label("What it is about")).to_have_value("The printer is on fire")

@@ -12,7 +12,7 @@ import pytest
 from bot.devtools.sandbox.people import emit
 from bot.devtools.sandbox.server import SimulatedPerson
 from bot.devtools.sandbox.world import User
-from engine.domain import RunStatus
+from engine.domain import Address, NotAllowed, Origin, Register, RunStatus
 from engine.read_models import PageQuery, RunView
 from tests.support.databases import OpenStore
 from tests.support.slack_env import SlackEnv, buttons, ephemeral_texts, expect_ok, open_slack, words
@@ -418,3 +418,27 @@ async def test_overlap_holds_for_reactions(env: SlackEnv) -> None:
     await react(env, "ben", second)
     (run,) = await runs(env)
     assert f"the run before, {run.id}, has not ended" in ephemeral_texts(env.slack, env.person("ben"))[-1]
+
+
+# -- registering, and looking -------------------------------------------------------------------------------
+
+
+async def test_registering_lets_the_app_join_the_channel_of_a_reaction(env: SlackEnv) -> None:
+    await env.register(refund(channel='"#finance"'))
+    await react(env, "ben", say(env, "ben", "A-1", channel="finance"))
+    assert len(await runs(env)) == 1
+
+
+async def test_a_channel_that_the_app_cannot_see_is_refused(env: SlackEnv) -> None:
+    address, origin = Address("slack", env.person("cleo").id), Origin(surface="slack")
+    command = Register(source=refund(channel='"#secret"').encode(), actor=address, origin=origin)
+    answer = await env.engine.register(command)
+    assert isinstance(answer, NotAllowed)
+    assert "The reaction that starts it: Signoff sees no channel #secret." in answer.why
+
+
+async def test_people_can_see_how_messages_start_a_workflow(env: SlackEnv) -> None:
+    await env.register(refund())
+    expect_ok(await env.person("ben").command("/signoff show refund"))
+    shown = words(env.person("ben").sees()[-1]["blocks"])
+    assert "It also starts with the menu of a message or the reaction :eyes: in #general." in shown
