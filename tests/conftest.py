@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.examples import example_count
+
 if TYPE_CHECKING:
     from tests.support.databases import OpenStore
 
 # The duration of an example depends on how busy the machine is, so hypothesis must not limit it. Tests of speed count
 # steps instead.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "unhurried", deadline=None, max_examples=example_count(60), suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell makes commands in the background ignore Ctrl-C, and the processes that tests start would inherit that.

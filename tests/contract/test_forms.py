@@ -34,6 +34,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.read_models import RequestView
 from tests.support import html_forms, samples, slack_rules
+from tests.support.examples import example_count
 
 
 @dataclass(frozen=True)
@@ -464,7 +465,7 @@ _VALUES: Final[dict[FieldType, st.SearchStrategy[Value]]] = {
 }
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=example_count(100))
 @given(kind=st.sampled_from(sorted(_VALUES)), typed=_TYPED, required=st.booleans(), draw=st.data())
 def test_every_surface_reads_any_typed_text_the_same_way(
     kind: FieldType, typed: str, required: bool, draw: st.DataObject
@@ -475,7 +476,7 @@ def test_every_surface_reads_any_typed_text_the_same_way(
     assert_same(by_surface)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=example_count(50))
 @given(
     kind=st.sampled_from([FieldType.CHOICE, FieldType.CHOICES]),
     labels=st.lists(st.text("ab ü\N{ZERO WIDTH SPACE}.", min_size=1, max_size=200), min_size=1, max_size=12),

@@ -1,13 +1,12 @@
 """The engine with people, clocks, faults and crashes in any order, on a real database.
 
 The state machine simulates the people, the mailboxes, the called services and the workers of two servers. The units,
-the relay and the SQL are real. `SIGNOFF_TEST_EXAMPLES` sets the number of examples.
+the relay and the SQL are real. `SIGNOFF_TEST_EXAMPLES` raises the number of examples.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sqlite3
 import tempfile
@@ -81,6 +80,7 @@ from engine.store.sqlite import SqliteStore
 from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer, ClaimedEffect, wake
 from tests.support import stepwise_units
+from tests.support.examples import example_count
 from tests.support.fakes import ByEmail, Call, CountingIds, FakeClock, Fault, MailboxChannel
 from tests.support.recording_channel import PostedCopy
 from tests.support.sample_workflows import SAMPLE_WORKFLOWS, SampleWorkflow
@@ -92,7 +92,7 @@ Ending = Literal["done", "refused", "final", "landed", "lost"]
 """The result of an effect: it works, fails for now or finally, or its outcome is unknown and it landed or was lost."""
 
 MAX_RUNS = 4
-EXAMPLES = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "30"))
+EXAMPLES = example_count(30)
 
 
 def email(name: str) -> Address:

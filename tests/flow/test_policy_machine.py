@@ -1,12 +1,11 @@
 """Policies with edits, deadlines, questions, absences, hand-overs and races in any order, on both databases.
 
-What must hold, no matter who acts when. `SIGNOFF_TEST_EXAMPLES` sets the number of examples.
+What must hold, no matter who acts when. `SIGNOFF_TEST_EXAMPLES` raises the number of examples.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -42,8 +41,9 @@ from engine.store import people, request_model
 from engine.store.port import Tx
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.examples import example_count
 
-EXAMPLES: Final = int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25"))
+EXAMPLES: Final = example_count(25)
 NAMES: Final = ("ann", "lee", "kim", "mia", "sam")
 """Ann starts every run, and Sam owns the workflow."""
 SOURCE: Final = """
@@ -317,7 +317,7 @@ def test_whatever_people_do_only_the_needed_approvals_of_one_content_run_it_once
         await env.settle()
 
     @settings(
-        max_examples=int(os.environ.get("SIGNOFF_TEST_EXAMPLES", "25")),
+        max_examples=EXAMPLES,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -15,6 +15,7 @@ from engine.domain import CodeSent, SignIn, TooManyCodes
 from engine.store import asked_codes
 from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.examples import example_count
 from tests.support.fakes import people_reached_by
 
 LEE = "lee@example.com"
@@ -74,7 +75,7 @@ async def test_what_no_longer_limits_a_client_is_deleted_in_portions(
     assert remaining == [many + 1, 22, 3]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=example_count(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 async def test_no_client_gets_more_codes_than_the_limit_in_any_time_span(env: EngineEnv, data: st.DataObject) -> None:
     steps = st.lists(st.integers(0, 60), min_size=asked_codes.MOST, max_size=60)

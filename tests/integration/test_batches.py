@@ -30,6 +30,7 @@ from engine.store.postgres_calls import Calls
 from engine.store.postgres_connection import PostgresConnection
 from engine.store.statements import Statement
 from tests.support import filled_tables
+from tests.support.examples import example_count
 from tests.support.fakes import START
 
 DIALECT: Final[Any] = dialects.dialect()  # type: ignore[no-untyped-call]
@@ -201,8 +202,11 @@ def row_of(statement: Statement, texts: tuple[str, ...]) -> st.SearchStrategy[di
     return st.fixed_dictionaries({name: values(bind.type, texts) for name, bind in free.items()})
 
 
+# There are about three hundred statements, each with rows of two to five units.
 @pytest.mark.parametrize("name", STATEMENTS)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=example_count(6), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_units_together_get_what_each_gets_alone(bench: Bench, name: str, data: st.DataObject) -> None:
     statement = STATEMENTS[name]

@@ -18,6 +18,7 @@ from engine.requests import quiet_times
 from tests.integration.test_deadlines import GATED, KIM, routes_of
 from tests.support import stepwise_units
 from tests.support.engine_env import TERMINAL, EngineEnv, open_engine
+from tests.support.examples import example_count
 from tests.support.fakes import FakeClock, KnownPeople
 from tests.support.recording_channel import RecordingChannel
 
@@ -107,7 +108,7 @@ async def check(env: EngineEnv, held: Held) -> None:
         assert sum(card.title == title for card in cards if card.kind == "request") <= 1
 
 
-@settings(max_examples=8)
+@settings(max_examples=example_count(8))
 @given(st.lists(ACTS, max_size=14))
 def test_no_one_who_is_held_stays_untold(acts: list[Act]) -> None:
     with TemporaryDirectory() as folder:

@@ -15,6 +15,7 @@ from engine.domain import FormDraft
 from engine.store import challenges, form_drafts
 from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.examples import example_count
 
 FLOW = """
 name: flow
@@ -107,7 +108,7 @@ async def test_a_draft_of_a_clock_that_was_ahead_is_not_kept_for_years(env: Engi
     assert await env.rows("SELECT count(*) FROM form_draft") == [(0,)]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=example_count(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1, 1, 1, 1_300_000, 3_000_000])), max_size=20))
 async def test_the_newest_drafts_are_kept_and_no_more_than_the_limits(
     env: EngineEnv, draft: FormDraft, saves: list[tuple[int, int]]

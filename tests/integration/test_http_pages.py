@@ -19,6 +19,7 @@ from engine.steps.http_pages import PageCollector
 from engine.steps.http_params import Pages
 from engine.steps.registry import builtin
 from engine.workflowfile import load
+from tests.support.examples import example_count
 from tests.support.http_calls import LOCAL, call, failure, kind, serving
 
 NEXT = {"next": "{{ response.body.next }}", "items": "{{ response.body.data }}"}
@@ -61,7 +62,7 @@ async def test_a_list_of_one_page_needs_nothing_but_where_the_next_would_be() ->
     assert answer == {"items": [1], "pages": 1}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=example_count(60))
 @given(
     st.lists(st.lists(st.integers() | st.text(st.characters(exclude_categories=["Cs"]))), min_size=1, max_size=8),
     st.integers(1, 8),

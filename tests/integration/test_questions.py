@@ -43,6 +43,7 @@ from engine.requests.questions import MAX_OPEN, QUESTION_LENGTH
 from engine.service import Engine
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.examples import example_count
 
 KIM = Address("email", "kim@example.com")
 GATED = """
@@ -316,7 +317,7 @@ class Play:
 
 
 @settings(
-    max_examples=8,
+    max_examples=example_count(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -52,6 +52,7 @@ from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.examples import example_count
 
 T = TypeVar("T")
 NOA = account("noa")
@@ -359,7 +360,7 @@ def overlaps(draw: st.DrawFn) -> tuple[AccountDirectory, Roles, Sequence[Referen
     return accounts, roles, [*(reference for reference in parsed if reference is not None), *slack]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 @given(overlaps())
 def test_however_addresses_overlap_each_human_is_one_person(
     world: tuple[AccountDirectory, Roles, Sequence[Reference]],
@@ -502,7 +503,7 @@ async def test_hundreds_of_people_are_saved_in_parts_so_that_other_units_run_in_
     assert len(await world.env.rows("SELECT id FROM person WHERE name LIKE 'U%'")) == 120
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(overlaps(), st.data())
 def test_no_human_gives_two_approvals_however_their_addresses_overlap(
     overlap: tuple[AccountDirectory, Roles, Sequence[Reference]], data: st.DataObject

@@ -27,6 +27,7 @@ from engine.domain import (
 )
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.examples import example_count
 
 GATED: Final = """
 name: flow
@@ -131,7 +132,7 @@ async def walk(path: Path, steps: list[Any], *, in_messenger: bool) -> None:
 
 
 @pytest.mark.parametrize("in_messenger", [False, True], ids=["page", "messenger"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=example_count(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_a_sign_in_decides_once_and_as_the_person_who_may(
     tmp_path_factory: pytest.TempPathFactory, empty_database: bytes, in_messenger: bool, steps: list[Any]

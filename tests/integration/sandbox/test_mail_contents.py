@@ -14,6 +14,7 @@ from bot.devtools.sandbox.mail import contents, mailbox, message_parser
 from bot.devtools.sandbox.mail.dialogue import SmtpEnvelope
 from bot.devtools.sandbox.mail.mailbox_page import open_links_in_new_window
 from bot.devtools.sandbox.mail.records import ReceivedMail
+from tests.support.examples import example_count
 from tests.support.smtp_conversation import MIA, SENDER, message
 
 ENVELOPE = SmtpEnvelope(sender=SENDER, recipients=[MIA])
@@ -104,7 +105,7 @@ PIECE = (
 )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=example_count(400))
 @given(pieces=st.lists(PIECE, max_size=60))
 def test_any_bytes_are_read_and_checked_without_an_exception(pieces: list[bytes]) -> None:
     raw = b"".join(pieces)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from bot.devtools.sandbox import FrozenClock, MailConfig, RunningSandbox, sandbox
 from bot.devtools.sandbox.mail.config import Security
 from tests.support.certificates import encrypted_mail_config
+from tests.support.examples import example_count
 from tests.support.http_service import PATIENCE
 from tests.support.smtp_conversation import (
     MIA,
@@ -354,7 +355,7 @@ LINES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=example_count(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES)
 async def test_every_content_arrives_byte_by_byte(slack: RunningSandbox, lines: list[bytes]) -> None:
     content = HEAD + b"\r\n".join(lines) + b"\r\n"
@@ -362,7 +363,7 @@ async def test_every_content_arrives_byte_by_byte(slack: RunningSandbox, lines: 
     assert slack.mail.received()[-1].raw == content
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=example_count(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, cuts=st.lists(st.integers(1, 40), max_size=40))
 async def test_a_content_arrives_whole_wherever_the_network_splits_it(
     slack: RunningSandbox, lines: list[bytes], cuts: list[int]

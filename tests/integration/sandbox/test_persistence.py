@@ -23,6 +23,7 @@ from bot.devtools.sandbox.clock import Time
 from bot.devtools.sandbox.mail.records import Outsider, ReceivedMail
 from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.devtools.sandbox.world import Conversation, File, InstalledApp, Message, Team, User, Usergroup, World
+from tests.support.examples import example_count
 from tests.support.sandbox_env import actions, button, client_of, served
 
 # Halves of surrogate pairs too: JSON can carry them, and Slack accepts them.
@@ -86,7 +87,7 @@ def worlds(draw: st.DrawFn) -> World:
 NOT_KEPT = {"time", "views", "stacks", "homes", "troubles"}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=example_count(50))
 @given(world=worlds())
 def test_a_saved_workspace_is_loaded_unchanged(world: World) -> None:
     loaded = persistence.loads(persistence.dumps(world), Time(world.time.clock))

@@ -18,6 +18,7 @@ from bot.devtools.sandbox.delivery import Ack, DeliveryKind
 from bot.devtools.sandbox.limits import ACK_SECONDS
 from engine.domain import RequestState
 from tests.support.broken_payloads import broken_payloads
+from tests.support.examples import example_count
 from tests.support.slack_env import SlackEnv, expect_ok, open_slack, words
 
 Change = Callable[[dict[str, Any]], None]
@@ -280,7 +281,7 @@ async def test_malformed_deliveries_are_refused_and_break_nothing(
     seen = set[int]()
 
     @given(st.sampled_from(deliveries), st.data())
-    @settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=example_count(300), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     def fuzz(delivery: tuple[DeliveryKind, dict[str, Any]], data: st.DataObject) -> None:
         kind, recorded_payload = delivery
         payload = data.draw(broken_payloads(recorded_payload))

@@ -19,6 +19,7 @@ from engine.service import Engine
 from engine.store import sign_ins
 from engine.store.port import Tx
 from tests.support.engine_env import SAM, TERMINAL
+from tests.support.examples import example_count
 from tests.support.web_env import ADA, Answer, Browser, WebEnv
 
 WRONG = "13572468"
@@ -324,7 +325,7 @@ async def test_erasing_a_run_erases_what_waits_for_codes(env: WebEnv) -> None:
         assert await env.engine_env.rows(kept) == [(request.id,)]
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=example_count(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["ask", "guess", "sign-in", "wait"]), max_size=25))
 async def test_a_person_can_always_decide_whatever_others_do(env: WebEnv, acts: list[str]) -> None:
     request = await env.request_approval()

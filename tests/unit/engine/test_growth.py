@@ -33,6 +33,7 @@ from engine.json_values import Path, Value
 from engine.redaction import Redactor
 from tests.support import samples
 from tests.support.email_env import envelope
+from tests.support.examples import example_count
 
 SIZES: Final = (500, 2_000, 8_000, 32_000)
 MAX_GROWTH: Final = 9
@@ -160,7 +161,7 @@ def test_the_time_for_a_field_grows_with_its_text(kind: FieldType, unit: str) ->
             check_growth(f"{kind}, {name}", work, repeat(unit, first, last))
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=example_count(40), suppress_health_check=[HealthCheck.too_slow])
 @given(
     kind=st.sampled_from(list(FieldType)),
     unit=st.text(st.sampled_from("019.,'_ +-eETZ:@/\\\"[]{}<>|Uab\u00a0\u2019€\r\n\t"), min_size=1, max_size=4),

@@ -13,6 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from engine.redaction import MIN_LENGTH, Redactor, views
+from tests.support.examples import example_count
 
 Spell = Callable[[str], str]
 
@@ -77,7 +78,7 @@ def redact(secret: str, text: str) -> str:
 
 
 @pytest.mark.parametrize("names", [*((name,) for name in SPELLINGS), *TWICE], ids=", then ".join)
-@settings(max_examples=50)
+@settings(max_examples=example_count(20))  # There are 35 spellings.
 @given(secret=SECRET, before=st.text("ab/ .", max_size=5), after=st.text("ab/ .", max_size=5))
 @example(secret=DIFFICULT_SECRET, before="<", after=">")
 @example(secret="no\x80 character: \ufffe", before="", after="")

@@ -17,6 +17,7 @@ from engine import schedules
 from engine.domain import Missed
 from engine.errors import InvalidValue
 from engine.schedules import LATE, Cron, Every, Occurrence
+from tests.support.examples import example_count
 
 YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 ZONES = sorted(available_timezones())
@@ -147,7 +148,7 @@ def test_nothing_drifts_over_a_year_in_any_zone() -> None:
 
 
 @given(st.sampled_from(ZONES), st.integers(0, 59), st.integers(0, 23), st.integers(0, 525_600), st.integers(1, 2_000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=example_count(150), deadline=None)
 def test_the_next_time_does_not_depend_on_where_the_search_begins(
     zone: str, minute: int, hour: int, start: int, step: int
 ) -> None:
@@ -216,7 +217,7 @@ def test_a_schedule_that_cannot_be_meant_is_refused(text: str, problem: str) -> 
 
 
 @given(st.text(alphabet="0123456789*/,-#L WEvrymo", max_size=30))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=example_count(300), deadline=None)
 def test_any_text_is_a_schedule_or_refused(text: str) -> None:
     try:
         schedule = schedules.parse(text, "Europe/Berlin")
@@ -271,7 +272,7 @@ def test_missed_times_are_skipped_or_run_once_or_each() -> None:
     st.sampled_from(Missed),
     st.lists(st.integers(0, 20_000), min_size=1, max_size=6),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=example_count(80), deadline=None)
 def test_every_time_is_run_or_skipped_exactly_once(
     schedule: schedules.Schedule, missed: Missed, gaps: list[int]
 ) -> None:

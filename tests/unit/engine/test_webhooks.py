@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from engine import webhooks
 from engine.errors import InvalidValue
 from engine.webhooks import ID, SIGNATURE, TIMESTAMP, WINDOW
+from tests.support.examples import example_count
 from tests.support.refused_values import HOSTILE_BODIES
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -75,7 +76,7 @@ def test_a_call_that_is_too_old_or_too_new_is_not_signed() -> None:
 
 
 @given(st.binary(min_size=1, max_size=64), st.binary(max_size=200), st.sampled_from(["std", "url", "bare"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 def test_a_secret_in_either_alphabet_has_the_same_key(key: bytes, body: bytes, alphabet: str) -> None:
     written = base64.b64encode(key) if alphabet == "std" else base64.urlsafe_b64encode(key)
     secret = written.decode().rstrip("=") if alphabet == "bare" else f"whsec_{written.decode()}"
@@ -135,7 +136,7 @@ JSON_TEXT = st.recursive(
     st.one_of(JSON_TEXT.map(str.encode), st.binary(max_size=300), st.text(max_size=50).map(str.encode)),
     st.data(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=example_count(400), deadline=None)
 def test_any_body_is_a_value_or_refused(kind: str, body: bytes, data: Any) -> None:
     if body and data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(body) - 1))

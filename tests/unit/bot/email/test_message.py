@@ -39,6 +39,7 @@ from tests.support.email_env import (
     html_of,
     text_of,
 )
+from tests.support.examples import example_count
 
 REMINDER = replace(REQUEST_CARD, kind=DeliveryKind.REMINDER)
 LIST = Card(
@@ -651,7 +652,7 @@ def test_no_content_makes_an_email_that_gmail_would_cut(character: str) -> None:
 # -- hostile texts ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(samples.counted_requests())
 def test_an_email_about_any_request_that_several_people_approve_can_be_read(drawn: tuple[RequestView, Person]) -> None:
     card = replace(request_card.request_card(*drawn), token=REQUEST_CARD.token, until=AT)
@@ -661,7 +662,7 @@ def test_an_email_about_any_request_that_several_people_approve_can_be_read(draw
     assert len(html_of(received_mail).encode()) < GMAIL_HTML_BYTES
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(
     title=HOSTILE_TEXTS,
     label=HOSTILE_TEXTS,
@@ -711,7 +712,7 @@ def test_an_email_shows_any_data_and_nothing_more(
     assert review_lines == ([f"Review and decide: {LINK}"] if reason is None else [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=example_count(60), deadline=None)
 @given(HOSTILE_TEXTS, HOSTILE_TEXTS)
 @example("a" * 90, f"{'a' * 90}\n- 5 EUR\n+ 7 EUR")
 def test_a_difference_in_the_text_part_leads_from_one_text_to_the_other(before: str, text: str) -> None:

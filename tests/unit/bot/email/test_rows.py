@@ -12,6 +12,7 @@ from bot.email import rows, truncate
 from bot.email.rows import Group, Row
 from bot.presentation.text_diff import Part
 from engine.domain import CardField
+from tests.support.examples import example_count
 
 TEXTS = st.builds(
     lambda words, count: "".join(islice(cycle(words), count)),
@@ -62,7 +63,7 @@ def test_an_empty_text_in_a_change_is_shown_by_a_dash(before: str, after: str, s
     assert (row.before, row.text) == shown
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=example_count(30), deadline=None)
 @given(st.lists(st.tuples(st.none() | TEXTS, TEXTS), min_size=1, max_size=6))
 def test_rows_of_any_texts_fit_into_their_room(values: list[tuple[str | None, str]]) -> None:
     fields = [

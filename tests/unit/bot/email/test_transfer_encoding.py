@@ -29,6 +29,7 @@ from tests.support.email_env import (
     html_of,
     mail_server,
 )
+from tests.support.examples import example_count
 
 LONG_PUBLIC_URL = "https://approvals.internal.department.company.example/teams/finance/approvals"
 LINK = f"{LONG_PUBLIC_URL}/r/{TOKEN}"
@@ -92,7 +93,7 @@ async def test_the_body_of_an_email_step_arrives_as_it_was_written(body: str) ->
     assert re.sub(r"\r\n?", "\n", received.text or "").rstrip("\n") == re.sub(r"\r\n?", "\n", body).rstrip("\n")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=example_count(60), deadline=None)
 @given(HOSTILE_TEXTS, HOSTILE_TEXTS)
 def test_no_line_of_an_email_is_longer_than_servers_accept_and_nothing_is_lost(fact: str, value: str) -> None:
     values = (replace(REQUEST_CARD.values[0], text=value),)

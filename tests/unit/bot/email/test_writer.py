@@ -33,6 +33,7 @@ from tests.support.email_env import (
     TOKEN,
     envelope,
 )
+from tests.support.examples import example_count
 
 OTHER_TOKEN: Final = "Zq_-4" + "Y" * 38
 GERMAN: Final = replace(REQUEST_CARD, notes=(CardFact(label="Prüfen", text=("Grüße aus Köln",)),))
@@ -104,7 +105,7 @@ _READERS = st.tuples(
 _TEXTS = HOSTILE_TEXTS | st.sampled_from([PLACEHOLDER, f"{PLACEHOLDER} ü" * 3, f"https://x.example/r/{PLACEHOLDER}"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(
     card=st.sampled_from(CARDS),
     title=_TEXTS,
@@ -142,7 +143,7 @@ def test_an_email_is_the_same_byte_by_byte_whichever_copies_were_written_before(
         assert writer.write(replace(card, **own), to) == ordinary(replace(card, **own), to)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(length=st.integers(1, 90), token=_TOKENS.filter(lambda token: len(token) == 43))
 def test_the_link_is_right_wherever_quoted_printable_cuts_it(length: int, token: str) -> None:
     url = f"https://{'s' * length}.example"

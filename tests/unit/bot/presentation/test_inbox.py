@@ -27,6 +27,7 @@ from engine.inbox import InboxFilter, InboxPage, InboxPart
 from engine.json_values import Value
 from engine.read_models import DecisionView, RequestView, StepEffect
 from tests.support import samples
+from tests.support.examples import example_count
 from tests.support.samples import HOSTILE, KIM, LEE, NOW, QUORUM, counted
 
 MONEY = {"type": "money", "currency": "EUR", "label": "Amount"}
@@ -85,7 +86,7 @@ def test_the_beginning_of_a_long_text_stands_in_for_values() -> None:
     assert len(text) == LONGEST
 
 
-@settings(max_examples=60)
+@settings(max_examples=example_count(60))
 @given(st.lists(HOSTILE | st.text(max_size=90), max_size=6))
 def test_a_row_is_short_and_in_one_line_whatever_the_values_are(texts: list[str]) -> None:
     view = samples.request({f"value{number}": ("text", text) for number, text in enumerate(texts)})

@@ -10,6 +10,7 @@ from engine.domain import Approver, Person, Phrase, PolicyKind
 from engine.read_models import RequestView
 from engine.requests import Policy, Separation
 from tests.support import samples
+from tests.support.examples import example_count
 from tests.support.samples import ALL, CHAIN, KIM, LEE, MIA, QUORUM, counted
 
 ANY = Policy()
@@ -95,7 +96,7 @@ def test_a_receipt_says_what_was_saved_and_who_is_missing(
     assert joined([progress.saved(request_, reader)]) == sentence
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=example_count(80), deadline=None)
 @given(samples.counted_requests())
 def test_only_those_whose_turn_it_is_can_approve(drawn: tuple[RequestView, Person]) -> None:
     request, reader = drawn

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.slack import closed_view, columns, details_modal, message_view, rich_text, text_objects
 from engine.domain import Card, CardField, CardOutcome, Tone
 from tests.support import samples, slack_rules
+from tests.support.examples import example_count
 
 DECIDED = samples.NOW
 ADA = CardOutcome(line=("Approved with edits by Ada Approver, ", DECIDED), effect="Pay the refund: done")
@@ -67,7 +68,7 @@ def width(part: dict[str, Any]) -> int:
 CLOSED = samples.cards().filter(lambda card: card.outcome is not None)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=example_count(20), deadline=None)
 @given(CLOSED)
 def test_any_closed_card_has_three_short_lines_and_what_is_folded_is_counted_and_whole_in_the_details(
     card: Card,

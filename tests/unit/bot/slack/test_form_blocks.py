@@ -20,6 +20,7 @@ from engine.read_models import RequestView
 from engine.workflowfile import Workflow
 from tests.support import samples, slack_rules
 from tests.support.copies import replace_fields
+from tests.support.examples import example_count
 
 REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
 METADATA = ModalRef(ref=REF, channel="D1", message_ts="1.2", response_url="https://hooks.slack.com/actions/1")
@@ -67,7 +68,7 @@ def find_option(request: RequestView, name: str, label: str) -> dict[str, Any]:
 # -- round trips --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=example_count(100), deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(samples.FIELDS)), samples.VALUES, max_size=8), samples.ANY)
 def test_an_untouched_form_changes_nothing(values: dict[str, Value], confirm: str) -> None:
     request = samples.request(
@@ -82,7 +83,7 @@ def test_an_untouched_form_changes_nothing(values: dict[str, Value], confirm: st
     check_view(request_modals.approve(request, metadata=METADATA))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(samples.FIELDS)), samples.VALUES), min_size=100, max_size=100))
 def test_a_form_of_a_hundred_fields_names_the_fields_that_do_not_fit(typed_values: list[tuple[str, Value]]) -> None:
     request = samples.request(
@@ -165,7 +166,7 @@ def test_options_that_are_too_long_for_slack_stand_in_full_above_the_input() -> 
 
 
 @given(st.lists(st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=300), max_size=100))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=example_count(30), deadline=None)
 def test_every_option_can_be_read_in_full_somewhere(labels: list[str]) -> None:
     options = [{"value": f"v{number}", "label": f"{label} {number}"} for number, label in enumerate(["x", *labels])]
     request = samples.request({"c": ({"type": "choice", "options": options, "required": False}, None)})

@@ -35,6 +35,7 @@ from engine.read_models import DeliveryContent, RequestView, StepView
 from engine.requests import Question
 from engine.workflowfile.scalars import WORKFLOW_NAME
 from tests.support import home_samples, samples, slack_rules
+from tests.support.examples import example_count
 
 LONG = st.sampled_from(["“„'\"`&<>*_~" * 40, "\u202e\u200f\u2067אבג" * 60, "🙂" * 300, "a\\\n" * 300, "ä" * 900])
 TEXTS = st.one_of(samples.ANY.map(lambda text: text[:900]), LONG)
@@ -83,7 +84,7 @@ def alert(text: str, number: int) -> Any:
     return alert_card.alert_card(content)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=example_count(25), deadline=None)
 @given(TEXTS, st.sampled_from([*InboxPart]), st.sampled_from([RequestState.PENDING, RequestState.CANCELLED]))
 def test_a_tab_of_5000_requests_with_any_text_is_within_the_limits(
     text: str, part: InboxPart, state: RequestState
@@ -116,7 +117,7 @@ def text_size(view: dict[str, Any]) -> int:
     return len(str(view).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(TEXTS, st.integers(0, 50), st.integers(0, 30))
 def test_the_form_for_several_and_its_result_are_within_the_limits(text: str, count: int, alone: int) -> None:
     offered, by_themselves = requests(text, count), requests(text, alone, alone=AloneReason.GATE)

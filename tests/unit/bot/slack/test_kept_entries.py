@@ -13,6 +13,7 @@ from bot.slack.ids import ModalRef
 from engine.json_values import Value
 from engine.workflowfile import Workflow
 from tests.support import samples
+from tests.support.examples import example_count
 from tests.support.slack_rules import problems_of_view, texts, untouched_state
 
 
@@ -156,7 +157,7 @@ def _as_typed(text: str) -> str:
     return text.encode("utf-8", "replace").decode()[:700]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(samples.ANY.map(_as_typed), st.sampled_from(["text", "long_text", "number", "email", "date"]))
 def test_any_text_is_in_the_newer_form_or_above_it(text: str, after: str) -> None:
     view = renew({"what": "long_text"}, {"what": {"value": text}}, {"what": after})

@@ -25,6 +25,7 @@ from engine.requests import Question
 from engine.steps import registry
 from engine.workflowfile import Workflow
 from tests.support import home_samples, samples, slack_rules
+from tests.support.examples import example_count
 
 FULL_WORKFLOW = Path(__file__).parents[3] / "data" / "workflows" / "full.yaml"
 TEMPLATES = sorted((Path(__file__).parents[4] / "templates" / "workflows").glob("*.yaml"))
@@ -374,7 +375,7 @@ def test_a_notification_has_no_signs() -> None:
     assert not set(message.text.replace("<!date^", "")) & set("●✓✕↺↷◷⊘!")
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(samples.ANY.map(lambda text: text[:3_000]), st.integers(1, 60))
 def test_lists_of_any_length_and_content_are_within_the_limits(text: str, count: int) -> None:
     person = Person("p1", text)
@@ -435,7 +436,7 @@ def test_a_run_that_was_started_before_says_so() -> None:
     assert message.text.startswith("Refund was started already, so it was not started again.")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=example_count(25), deadline=None)
 @given(samples.ANY, st.integers(1, 50))
 def test_the_answer_to_a_start_is_within_the_limits(text: str, count: int) -> None:
     people = [Person(f"a{number}", text) for number in range(count)]

@@ -28,6 +28,7 @@ from engine.domain import (
 )
 from engine.read_models import DeliveryContent, RequestView
 from tests.support import samples, slack_rules
+from tests.support.examples import example_count
 
 
 def join_texts(message: SlackMessage) -> str:
@@ -106,7 +107,7 @@ def test_many_changes_of_many_lines_fit() -> None:
     build_message(samples.closed_card(values=values))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(samples.cards(), st.sampled_from([None, "needs_attention", "failed"]))
 def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
     # The text beside the blocks is checked here too: rendering these cards takes nearly all of the time.
@@ -120,7 +121,7 @@ def test_every_limit_holds_for_any_card(card: Card, topic: str | None) -> None:
     check_message(message_view.minimal(card, delivery="d1"))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=example_count(25), deadline=None)
 @given(samples.counted_requests())
 def test_every_limit_holds_for_any_request_that_several_people_approve(drawn: tuple[RequestView, Person]) -> None:
     build_message(request_card.request_card(*drawn))
@@ -434,6 +435,7 @@ def test_a_reminder_of_several_requests_has_a_row_for_each() -> None:
     assert "Pay 19 EUR?" in message.text
 
 
+@settings(max_examples=example_count(30), deadline=None)
 @given(samples.cards())
 def test_a_reminder_of_any_request_fits(card: Card) -> None:
     open_card = replace(card, kind=DeliveryKind.REMINDER, outcome=None)

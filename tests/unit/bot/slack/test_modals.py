@@ -15,6 +15,7 @@ from bot.slack.text_objects import View
 from engine.domain import Card, CardFact, CardField, CardOutcome
 from engine.errors import Problem
 from tests.support import samples, slack_rules
+from tests.support.examples import example_count
 
 REF = ids.Ref(request="req1", content_version=1, digest=samples.DIGEST, delivery="d1")
 METADATA = ModalRef(ref=REF)
@@ -38,7 +39,7 @@ def find_action_ids(view: View) -> list[str]:
 # -- details ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=example_count(15), deadline=None)
 @given(samples.cards(), st.integers(0, 3))
 def test_every_page_of_the_details_is_within_the_limits(card: Card, page: int) -> None:
     small = replace(card, values=card.values[:8], notes=card.notes[:8], details=card.details[:8])

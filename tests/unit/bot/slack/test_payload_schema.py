@@ -28,6 +28,7 @@ from bot.slack.payload_schema import Malformed
 from bot.slack.payloads import Actor, Click, Submission, TypedCommand
 from engine.fields import Field, FieldType
 from tests.support.broken_payloads import JSON, broken_payloads
+from tests.support.examples import example_count
 
 REF = Ref(request="r", content_version=1, digest="0" * 64)
 OPTION = {"text": {"type": "plain_text", "text": "Red", "emoji": True}, "value": "red"}
@@ -161,7 +162,7 @@ def test_what_slack_sends_is_admitted(payload: dict[str, Any]) -> None:
 
 
 @given(st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=example_count(500), deadline=None)
 def test_a_broken_payload_is_refused_or_read(data: st.DataObject) -> None:
     payload = data.draw(st.sampled_from([SUBMISSION, CLICK, CLICK_IN_HOME, COMMAND]))
     read(data.draw(broken_payloads(payload) | JSON))
@@ -172,7 +173,7 @@ def test_a_broken_payload_is_refused_or_read(data: st.DataObject) -> None:
     st.sampled_from(sorted({key for element in ELEMENTS.values() for key in element})),
     JSON | st.just([{"value": "x", "text": 1}]) | st.just({"value": "\ud800"}),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=example_count(500), deadline=None)
 def test_an_input_with_any_content_is_refused_or_read(block: str, key: str, content: Any) -> None:
     payload: dict[str, Any] = copy.deepcopy(SUBMISSION)
     payload["view"]["state"]["values"][block][ids.INPUT][key] = content

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 
 from bot.slack import message_view, request_modals, sentences
 from tests.support import samples, slack_rules
+from tests.support.examples import example_count
 
 PHRASE = ("Sam <!here> *already* approved this, ", samples.NOW, ".")
 
@@ -30,7 +31,7 @@ def test_a_sentence_without_a_moment_is_plain_text() -> None:
         assert sentences.text(sentence) == "It was &lt;saved&gt;."
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=example_count(40), deadline=None)
 @given(samples.PHRASES)
 def test_any_sentence_is_within_the_limits(phrase: sentences.Sentence) -> None:
     message = message_view.sentence(phrase)

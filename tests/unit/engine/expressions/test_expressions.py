@@ -17,6 +17,7 @@ from engine.errors import ExpressionError
 from engine.expressions import compile_template, compile_value, iter_strings
 from engine.expressions.filters import FILTERS, TESTS
 from engine.expressions.parser import has_opening_marks
+from tests.support.examples import example_count
 from tests.support.expressions import error_of, value_of
 
 SCALARS = st.one_of(
@@ -51,7 +52,7 @@ def test_any_text_compiles_or_is_refused(source: str) -> None:
     check_only_expression_errors(lambda: compile_template(source).resolve(SCOPE))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=example_count(1000), deadline=None)
 @given(st.lists(PIECES, max_size=25))
 def test_any_sequence_of_tokens_gives_a_value_or_an_expression_error(pieces: list[str]) -> None:
     check_only_expression_errors(lambda: compile_template("{{ " + " ".join(pieces) + " }}").resolve(SCOPE))
@@ -72,7 +73,7 @@ def operands(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=example_count(500), deadline=None)
 @given(
     st.recursive(st.sampled_from(["a", "b.x", "c", "d", "1", "'x'", "none", "true", "2.5"]), operands, max_leaves=12),
     VALUES,

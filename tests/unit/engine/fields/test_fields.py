@@ -20,6 +20,7 @@ from engine.fields.normal_forms import listed
 from engine.fields.number_formats import readings
 from engine.json_values import Value
 from tests.support import samples
+from tests.support.examples import example_count
 from tests.support.refused_values import EUR, OPTIONS, REFUSED_VALUES
 
 
@@ -476,11 +477,12 @@ def try_value(call: Callable[[], Value]) -> Value | type[Refused]:
 
 
 NO_DEADLINE = settings(deadline=None)  # A busy machine may take long.
+OF_EACH_KIND = settings(deadline=None, max_examples=example_count(30))  # There are 15 kinds.
 ALL_KINDS = pytest.mark.parametrize("kind", list(FieldType))
 
 
 @ALL_KINDS
-@NO_DEADLINE
+@OF_EACH_KIND
 @given(draw=st.data(), required=st.booleans())
 def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObject, required: bool) -> None:
     field = make_field(kind, required)
@@ -492,7 +494,7 @@ def test_a_normal_form_is_its_own_normal_form(kind: FieldType, draw: st.DataObje
 
 
 @ALL_KINDS
-@NO_DEADLINE
+@OF_EACH_KIND
 @given(draw=st.data())
 def test_a_shown_value_can_be_typed_again(kind: FieldType, draw: st.DataObject) -> None:
     """Exceptions: line ends, which a form changes, an absent value, a number that can be read in two ways, a file."""
@@ -510,14 +512,14 @@ def test_a_shown_value_can_be_typed_again(kind: FieldType, draw: st.DataObject) 
 
 
 @ALL_KINDS
-@NO_DEADLINE
+@OF_EACH_KIND
 @given(typed=st.text() | st.from_regex(r"[-+0-9.,:TZe ]{1,30}([A-Z]{3})?"), required=st.booleans())
 def test_any_typed_text_is_read_or_raises_invalid_value(kind: FieldType, typed: str, required: bool) -> None:
     try_value(lambda: from_text(make_field(kind, required), typed))
 
 
 @ALL_KINDS
-@NO_DEADLINE
+@OF_EACH_KIND
 @given(value=ANY_VALUES)
 def test_any_value_can_be_printed_as_any_type(kind: FieldType, value: Value) -> None:
     assert isinstance(show(kind, json_values.clean(value)), str)

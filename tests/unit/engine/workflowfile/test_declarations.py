@@ -26,6 +26,7 @@ from engine.store.request_rows import _details
 from engine.workflowfile import Workflow
 from tests.support import samples
 from tests.support.copies import replace_fields
+from tests.support.examples import example_count
 from tests.support.fakes import START
 from tests.support.run_in_memory import KINDS, request_of
 
@@ -396,7 +397,7 @@ def request_about_input(field: Field, current: Value) -> Request:
     )
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=example_count(400))
 @given(field=FIELDS, value=VALUES, draw=st.data())
 def test_a_gate_accepts_exactly_the_edits_that_the_input_accepts(
     field: Field, value: Value, draw: st.DataObject
@@ -432,7 +433,7 @@ def parse_in_slack(field: Field, typed: str) -> Value:
     return values["x"]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=example_count(400))
 @given(
     field=FIELDS.filter(lambda field: field.type not in (FieldType.CHOICE, FieldType.CHOICES, FieldType.BOOLEAN)),
     typed=TYPED_TEXTS,

@@ -18,6 +18,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.retry import RetryPolicy
 from engine.workflowfile import Workflow, load
+from tests.support.examples import example_count
 from tests.support.workflow_files import (
     FILES,
     KINDS,
@@ -330,7 +331,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=example_count(200))
 @given(STEPS, st.dictionaries(KEYS, VALUES, max_size=4))
 def test_any_tree_compiles_or_is_a_definition_error(steps: list[Value], other_keys: dict[str, Value]) -> None:
     source = write_yaml({"name": "a", **other_keys, "steps": steps}).encode(errors="surrogatepass")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engine.errors import DefinitionError, Problem
 from engine.json_values import Value
 from engine.workflowfile import yaml_tree
+from tests.support.examples import example_count
 
 ROOT = Path(__file__).parents[4]
 LOADERS = pytest.mark.parametrize("loader", [yaml_tree.FAST, yaml_tree.PURE], ids=["fast", "pure"])
@@ -240,7 +241,7 @@ PIECES = [
 YAMLISH = st.lists(st.sampled_from([*PIECES, "\\u", "\r\n", "é", "\ufeff", "? "]), max_size=40).map("".join)
 
 
-@settings(max_examples=400)
+@settings(max_examples=example_count(400))
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | YAMLISH.map(str.encode))
 @example(b'"\\UFFFFFFFF"')
 @example(b"%YAML " + b"9" * 5000 + b".1\n---\na")
@@ -261,7 +262,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=example_count(300))
 @given(YAMLISH)
 def test_where_both_parsers_accept_a_file_they_read_the_same(text: str) -> None:
     if not problems(text, loader=yaml_tree.FAST) and not problems(text, loader=yaml_tree.PURE):
