@@ -8,6 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
+from tests.support.source_trees import parsed
+
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "modules.md"
 _HEAD: Final = """\
@@ -40,7 +42,7 @@ def _modules() -> list[Path]:
 
 def _sentence(path: Path) -> str:
     """Return the first sentence of the docstring of a module, for a cell of a table."""
-    paragraph = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n\n")[0]
+    paragraph = (ast.get_docstring(parsed(path)) or "").partition("\n\n")[0]
     first = " ".join(paragraph.split()).partition(". ")[0].removesuffix(".")
     return first.replace("|", "\\|").replace("<", "&lt;")
 

@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -54,6 +55,7 @@ from engine.workflowfile.grammar import (
 from engine.workflowfile.unsupported import AVAILABLE_VALUES
 from tests.support import module_list
 from tests.support.documents import DOCS, Block, Page, Row
+from tests.support.source_trees import parsed
 
 WORKFLOWS = Page.of("workflows.md")
 COMMANDS = Page.of("commands.md")
@@ -622,10 +624,11 @@ class Definitions:
     members: dict[str, frozenset[str]]
 
     @classmethod
+    @cache
     def read(cls) -> Definitions:
         """Read every source file."""
         files = [file for folder in ("bot", "engine") for file in sorted((ROOT / folder).rglob("*.py"))]
-        trees = {_module_name(file): ast.parse(file.read_text()) for file in files}
+        trees = {_module_name(file): parsed(file) for file in files}
         members: dict[str, frozenset[str]] = {}
         for module, tree in trees.items():
             members[module] = _defined(tree.body)

@@ -17,6 +17,7 @@ from bot.settings import Settings
 from engine.fields import FieldType
 from engine.steps import registry
 from tests.support.documents import DOCS, Page
+from tests.support.source_trees import parsed
 
 ROOT: Final = DOCS.parent
 EXTENDING: Final = Page.of("extending.md")
@@ -33,7 +34,7 @@ def parsed_modules() -> dict[str, ast.Module]:
     """Return the parsed modules of the product, and of the unit and contract tests, by path."""
     folders = ("engine", "bot", "tests/unit", "tests/contract")
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {str(path.relative_to(ROOT)): parsed(path) for path in paths}
 
 
 def product_modules() -> dict[str, ast.Module]:

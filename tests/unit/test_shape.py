@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final, TypeAlias
 
+from tests.support.source_trees import parsed
+
 ROOT: Final = Path(__file__).parents[2]
 SOURCES: Final = [
     path
@@ -26,7 +28,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 def function_lengths() -> Iterator[tuple[str, int]]:
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, Function) and node.end_lineno is not None:
                 yield f"{path.relative_to(ROOT)}:{node.name}", node.end_lineno - node.lineno + 1
 
@@ -36,12 +38,7 @@ def test_no_module_is_named_by_an_activity() -> None:
 
 
 def test_no_two_classes_have_the_same_name() -> None:
-    names = Counter(
-        node.name
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
-    )
+    names = Counter(node.name for path in SOURCES for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef))
     assert [name for name, count in names.items() if count > 1] == []
 
 
