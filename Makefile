@@ -9,8 +9,8 @@
 PYTHON ?=
 # More arguments for pytest, as in: make test TESTFLAGS="-k gate -x"
 TESTFLAGS ?=
-# Processes of `make test`: one more than there are cores, because many tests wait.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Processes of `make test`: two more than there are cores, because many tests wait. Each takes half a gigabyte.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # Minutes of faults and load in the soak test, and the seed of its choices. Without a seed, it makes one and prints it.
 SOAK_MINUTES ?= 10
 SOAK_SEED ?=

@@ -46,10 +46,10 @@ if "TMPDIR" not in os.environ and _offers_room(MEMORY):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return the number of workers for `-n auto`: three for two processors, because many tests wait for processes."""
+    """Return the number of workers for `-n auto`: four for two processors, because many tests wait for processes."""
     configured = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(configured) if configured else (processors * 3 + 1) // 2
+    return int(configured) if configured else processors + 2
 
 
 @pytest.hookimpl(tryfirst=True)
