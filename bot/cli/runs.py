@@ -97,7 +97,8 @@ def _print_list(views: Sequence[RunView], latest: Mapping[str, RequestView], pag
 def _name(run: RunView, latest: RequestView | None) -> str:
     """Return what a run is about: its latest question, or its workflow with the values that it started with."""
     about = questions.of_run(run, latest)
-    return about if latest is not None else " · ".join(filter(None, (run.workflow_title, about)))
+    is_named = latest is not None and not questions.is_over_failure(latest)
+    return about if is_named else " · ".join(filter(None, (run.workflow_title, about)))
 
 
 def _state(run: RunView, now: datetime) -> str:

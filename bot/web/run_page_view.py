@@ -191,10 +191,11 @@ def read_failed(text: str) -> tuple[str, int]:
 
 
 def _title(run: RunView, seen: Sequence[RequestView]) -> str:
-    about = questions.of_run(run, seen[-1] if seen else None)
+    naming = [request for request in seen if not questions.is_over_failure(request)]
+    about = questions.of_run(run, naming[-1] if naming else None)
     if run.is_erased:
         return characters.line(run.workflow_title)
-    return about if seen else " · ".join(filter(None, (characters.line(run.workflow_title), about)))
+    return about if naming else " · ".join(filter(None, (characters.line(run.workflow_title), about)))
 
 
 def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:

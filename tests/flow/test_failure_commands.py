@@ -65,7 +65,9 @@ def test_a_failure_is_tried_again_and_skipped_and_everything_says_so(signoff: Co
 def test_a_stop_fails_the_run(signoff: Commands) -> None:
     request = registered(signoff)
     assert signoff.run_ok("decide", request, "stop").out.startswith("You stopped this.")
-    assert "failed" in signoff.run_ok("runs").out
+    listed = signoff.run_ok("runs").out
+    assert "refund" in listed
+    assert "Failed" in listed
     signoff.run_ok("audit", "verify")
 
 

@@ -131,6 +131,8 @@ async def test_the_page_of_the_run_tells_the_story(env: WebEnv) -> None:
     await browser.send(asked.page.form, "skip", reason="Paid by hand.")
     await env.engine_env.settle()
     signed_in = await env.sign_in("sam@example.com")
-    story = (await signed_in.get(f"/runs/{request.run}")).page.text
+    page = await signed_in.get(f"/runs/{request.run}")
+    assert "refund · 120" in " ".join(page.page.headings)
+    story = page.page.text
     for text in ("What to do about the failure", "chose “Skip”. Reason: Paid by hand.", "failed: The bank"):
         assert text in story, text
