@@ -34,7 +34,8 @@ class LaneScope(RunScope):
     """The names in a lane: those of the run with the foreach, with the item and its number."""
 
     def __init__(self, workflow: Workflow, state: RunState, lane: Lane) -> None:
-        super().__init__(workflow, replace(state, id=lane.run))
+        super().__init__(workflow, state)
+        self.run_id = lane.run
         self.item: TakenItem | None = lane.item
 
     def forget_item(self) -> None:

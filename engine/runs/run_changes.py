@@ -107,7 +107,9 @@ class RunChanges:
 
     def succeed(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         # The output of an inline step follows from entries that exist already. Only that of others is recorded.
-        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if step.kind.nature in _RETURNS else {}
+        # What the items of a foreach returned is recorded with each of them.
+        is_recorded = step.kind.nature in _RETURNS and step.body is None
+        returned = audit.abridged("returned", output, _RETURNED_LENGTH) if is_recorded else {}
         visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, error=None, wakes_at=None, ended_at=self.now)
         self.put(visit, EntryKind.STEP_SUCCEEDED, **returned)
         self.cursor = step.following

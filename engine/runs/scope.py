@@ -22,11 +22,12 @@ class RunScope:
     def __init__(self, workflow: Workflow, state: RunState) -> None:
         self._workflow, self._state = workflow, state
         self._constant: dict[str, Value] | None = None
+        self.run_id = state.id
 
     def names(self, visits: Mapping[str, Visit], cursor: int) -> dict[str, Value]:
         """Return the names as they are with these visits, at the step with the index `cursor`."""
         if self._constant is None:
-            self._constant = _constant_names(self._workflow, self._state)
+            self._constant = _constant_names(self._workflow, self._state, self.run_id)
         # A step that runs again does not see what later steps made of its earlier output.
         review = _review([asked for asked in self._state.revisions if self._goes_to(asked, cursor)])
         names = {
@@ -78,13 +79,13 @@ def _reached_gate(visit: Visit | None) -> bool:
     return visit is not None and visit.status is not StepStatus.SKIPPED
 
 
-def _constant_names(workflow: Workflow, state: RunState) -> dict[str, Value]:
+def _constant_names(workflow: Workflow, state: RunState, run_id: str) -> dict[str, Value]:
     """Return the names that stay the same during a transition: all but `steps`, `review` and decisions."""
     return {
         "inputs": dict(state.inputs),
         "trigger": {},
         "run": {
-            "id": state.id,
+            "id": run_id,
             "workflow": workflow.name,
             "requester": state.requester,
             "started_at": timestamps.iso(state.started_at),

@@ -22,6 +22,8 @@ from engine.store.statements import Statement
 _list = ItemListRow.__table__  # type: ignore[attr-defined]
 _item = ItemRow.__table__  # type: ignore[attr-defined]
 _STATUSES: Final = by_value(ItemStatus)
+_TAKEN: Final = ("number", "value", "params", "digest")
+"""What a lane reads of an item."""
 _WAITING: Final[Any] = literal_column(f"'{ItemStatus.WAITING.value}'")
 
 _OF_LIST = (_list.c.run == bindparam("of"), _list.c.step == bindparam("at"), _list.c.visit == bindparam("in_visit"))
@@ -65,15 +67,27 @@ _next: Final[Any] = (
     .correlate(_list)
     .scalar_subquery()
 )
+
+
+def _of_taken(column: str) -> Any:
+    """Return a column of the item that was just taken; null if there was none."""
+    # As text: SQLAlchemy does not correlate a query in RETURNING, and would read every list.
+    own: dict[str, Any] = {name: literal_column(f"item_list.{name}") for name in ("run", "step", "visit")}
+    same = [_item.c[name] == column_ for name, column_ in {**own, "number": literal_column("item_list.taken")}.items()]
+    return select(_item.c[column]).where(*same).scalar_subquery().label(column)
+
+
 _TAKE = Statement(
     update(_list)
     .where(*_OF_LIST, _list.c.stopped.is_(false()), _list.c.taken < _list.c.total)
     .values(taken=func.coalesce(_next, _list.c.total + literal_column("1")))
-    .returning(_list.c.taken)
+    .returning(*(_of_taken(name) for name in _TAKEN))
 )
 _STOP = Statement(update(_list).where(*_OF_LIST).values(stopped=true()))
 _ONE = Statement(
-    select(_item.c.value, _item.c.params, _item.c.digest).where(*_OF_ITEM, _item.c.number == bindparam("which"))
+    select(_item.c.number, _item.c.value, _item.c.params, _item.c.digest).where(
+        *_OF_ITEM, _item.c.number == bindparam("which")
+    )
 )
 _FINISH = Statement(
     update(_item)
@@ -216,23 +230,25 @@ def load_digests(connection: Connection, of: ForeachVisit) -> list[str | None]:
 
 
 def load_item(connection: Connection, of: ForeachVisit, number: int) -> TakenItem:
+    """Return an item of a visit."""
     row = _ONE.one(connection, {**of.params, "which": number})
     assert row is not None
-    return TakenItem(
-        number=number,
-        value=None if row.value is None else json_values.loads(row.value),
-        params=None if row.params is None else Params.from_value(json_values.loads(row.params)),
-        digest=row.digest,
-    )
+    return _read(row)
 
 
 def take(tx: Tx, of: ForeachVisit) -> TakenItem | None:
     """Take the next item that was not begun, or return None if there is none, or no more are begun."""
     row = _TAKE.one(tx.connection, of.params)
-    if row is None:
-        return None
-    one = _ONE.one(tx.connection, {**of.params, "which": row.taken})
-    return None if one is None else load_item(tx.connection, of, row.taken)
+    return None if row is None or row.number is None else _read(row)
+
+
+def _read(row: Any) -> TakenItem:
+    return TakenItem(
+        number=row.number,
+        value=None if row.value is None else json_values.loads(row.value),
+        params=None if row.params is None else Params.from_value(json_values.loads(row.params)),
+        digest=row.digest,
+    )
 
 
 def finish(tx: Tx, of: ForeachVisit, end: ItemEnd, *, lane: str) -> None:

@@ -185,7 +185,7 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
     if row is None:
         return None
     pinned = workflows.load_pinned_cached(tx, row.workflow, row.version)
-    lane = None if row.lane is None else visit_rows.load_lane(connection, run, row.parent)
+    lane = None if row.lane is None else visit_rows.load_lane(tx, run, row)
     visits = visit_rows.load_visits(connection, run, lane)
     children = _children(connection, run, row.cursor, visits)
     return LoadedRun(

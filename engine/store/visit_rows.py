@@ -24,8 +24,8 @@ from engine.store.tables import RunRow, StepRunRow
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 _STEP_STATUSES: Final = by_value(StepStatus)
-OF_LANES: Final = ("parent_step", "parent_visit", "item", "item_since")
-"""Columns of lanes alone, which are loaded by themselves."""
+OF_LANES: Final = ("parent_step", "parent_visit")
+"""Columns of lanes alone, which never change and are loaded by themselves."""
 _LANE = Statement(select(*(_run.c[name] for name in OF_LANES)).where(_run.c.id == bindparam("id")))
 _visits = select(*(column for column in _visit.c if column.name != "run")).where(_visit.c.run == bindparam("run"))
 _VISITS = Statement(_visits)
@@ -58,11 +58,15 @@ class LaneRow(Struct, frozen=True, kw_only=True):
     since: int
 
 
-def load_lane(connection: Connection, run: str, parent: str) -> LaneRow:
-    """Return where a lane is. `parent`: the run with the foreach."""
-    row = _LANE.one(connection, {"id": run})
-    assert row is not None
-    of = ForeachVisit(parent, row.parent_step, row.parent_visit)
+def load_lane(tx: Tx, run: str, row: Any) -> LaneRow:
+    """Return where a lane is. `row`: as the run was loaded."""
+    key = ("lane", run)
+    of: ForeachVisit | None = tx.memory.get(key)
+    if of is None:
+        started_by = _LANE.one(tx.connection, {"id": run})
+        assert started_by is not None
+        of = ForeachVisit(row.parent, started_by.parent_step, started_by.parent_visit)
+        tx.memory.keep(key, of)
     return LaneRow(of=of, item=row.item, since=row.item_since or 1)
 
 

@@ -70,7 +70,7 @@ class Advancer:
             lambda source: workflowfile.load(source, kinds=kinds, registered=True)
         )
         self._versions: dict[tuple[str, int], Workflow] = {}
-        self._lanes = LaneStates()
+        self._lanes, self._items = LaneStates(), foreach.ItemWriter()
 
     def workflow(self, tx: Tx, workflow: str, number: int) -> Workflow:
         """Return this version of a workflow. A run keeps the version that it started with."""
@@ -101,7 +101,7 @@ class Advancer:
             run_rows.wait_longer(tx, run)
             return None
         if foreach.is_unwritten(run):
-            foreach.write_items(tx, run, *self._pinned(tx, run))
+            self._items.write(tx, run, *self._pinned(tx, run))
             return None
         return self._save(tx, run, self._proceed(tx, run, resolved), resolved)
 

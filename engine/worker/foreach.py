@@ -22,6 +22,8 @@ from engine.workflowfile import Step, Workflow
 
 CHUNK: Final = 500
 """Number of items that one unit writes down, so that none takes long."""
+_LISTS: Final = 4
+"""Number of evaluated lists that are kept between units. They may be long."""
 _TAMPERED: Final = "What is about to run is not what was approved, so nothing was run."
 
 
@@ -34,27 +36,43 @@ def is_unwritten(run: LoadedRun) -> bool:
     return is_preparing and not state.cancelled and (state.items is None or not state.items.is_written)
 
 
-def write_items(tx: Tx, run: LoadedRun, workflow: Workflow, state: RunState) -> None:
-    """Write down the next items of the foreach that the run is at."""
-    step = workflow.steps[state.cursor]
-    visit = state.visits[step.id]
-    of = ForeachVisit(state.id, step.id, visit.visit)
-    names = RunScope(workflow, state).names(state.visits, state.cursor)
-    values, parallel = _evaluate(step, names)
-    written = state.items.written if state.items is not None else 0
-    if state.items is None:
-        item_rows.insert_list(tx, of, total=len(values), parallel=parallel)
-    subject = items.foreach_subject(workflow, state.id, step, visit.visit)
-    part = values[written : written + CHUNK]
-    prepared = items.prepare(workflow, step, subject, part, first=written + 1, names=names)
-    before = state.items.fingerprint if state.items is not None else None
-    digests = [item.digest for item in prepared]
-    print_ = items.fingerprint(before or items.FIRST_FINGERPRINT, digests) if step.gate is not None else None
-    if not item_rows.insert_items(tx, of, prepared, seen=written, fingerprint=print_):
-        raise Conflict(f"the items of run {state.id} are written by another process")
-    if not run_rows.try_stay(tx, run):
-        raise Conflict(f"run {state.id} was moved by another process")
-    tx.enqueue(Work("advance", state.id))
+class ItemWriter:
+    """Writes down the items of foreach steps. A list is evaluated once and kept until the last of it is written."""
+
+    def __init__(self) -> None:
+        self._lists: dict[ForeachVisit, tuple[list[Value], int]] = {}
+
+    def write(self, tx: Tx, run: LoadedRun, workflow: Workflow, state: RunState) -> None:
+        """Write down the next items of the foreach that the run is at."""
+        step = workflow.steps[state.cursor]
+        of = ForeachVisit(state.id, step.id, state.visits[step.id].visit)
+        names = RunScope(workflow, state).names(state.visits, state.cursor)
+        values, parallel = self._list(of, step, names)
+        written = state.items.written if state.items is not None else 0
+        if state.items is None:
+            item_rows.insert_list(tx, of, total=len(values), parallel=parallel)
+        subject = items.foreach_subject(workflow, state.id, step, of.visit)
+        part = values[written : written + CHUNK]
+        prepared = items.prepare(workflow, step, subject, part, first=written + 1, names=names)
+        before = state.items.fingerprint if state.items is not None else None
+        digests = [item.digest for item in prepared]
+        after = items.fingerprint(before or items.FIRST_FINGERPRINT, digests) if step.gate is not None else None
+        if not item_rows.insert_items(tx, of, prepared, seen=written, fingerprint=after):
+            raise Conflict(f"the items of run {state.id} are written by another process")
+        if not run_rows.try_stay(tx, run):
+            raise Conflict(f"run {state.id} was moved by another process")
+        if written + len(part) == len(values):
+            self._lists.pop(of, None)
+        tx.enqueue(Work("advance", state.id))
+
+    def _list(self, of: ForeachVisit, step: Step, names: dict[str, Value]) -> tuple[list[Value], int]:
+        """Return the list of a visit. What it is evaluated from does not change meanwhile."""
+        known = self._lists.get(of)
+        if known is None:
+            if len(self._lists) >= _LISTS:
+                self._lists.clear()
+            known = self._lists[of] = _evaluate(step, names)
+        return known
 
 
 def _evaluate(step: Step, names: dict[str, Value]) -> tuple[list[Value], int]:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine.domain import OnError
-from engine.runs import Lane, RunState, Visit
+from engine.runs import Lane, RunState, TakenItem, Visit
 from engine.store import item_rows, run_rows
 from engine.store.item_rows import ForeachVisit
 from engine.store.port import Tx
@@ -42,7 +42,7 @@ class LaneStates:
             step=place.of.step,
             visit=place.of.visit,
             source=StoredItems(tx, place.of, state.id, step.on_error is not OnError.CONTINUE),
-            item=None if place.item is None else item_rows.load_item(tx.connection, place.of, place.item),
+            item=None if place.item is None else _item(tx, place.of, place.item, step, state),
             since=place.since,
         )
         state = replace(state, lane=lane)
@@ -74,6 +74,14 @@ class LaneStates:
             # What was asked for about an earlier item is not about this one.
             revisions=tuple(asked for asked in state.revisions if began is not None and asked.at >= began),
         )
+
+
+def _item(tx: Tx, of: ForeachVisit, number: int, foreach: Step, state: RunState) -> TakenItem | None:
+    """Return the item of a lane. What was reviewed together is with the visit, once there is one."""
+    if foreach.gate is not None:
+        for visit in state.visits.values():
+            return TakenItem(number=number, params=visit.params, digest=visit.digest)
+    return item_rows.load_item(tx.connection, of, number)
 
 
 def _outside(above: RunState, foreach: Step) -> dict[str, Visit]:

@@ -24,6 +24,7 @@ async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:
         pending_decisions=5,
         schedules=40,
         ticks=20,
+        items=30,
     )
     measured, _ = await bench.run(size, lambda _: None, folder=tmp_path)
     figures = {figure.name: figure.value for figure in measured}

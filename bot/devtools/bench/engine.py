@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-from bot.devtools.bench import schedules
+from bot.devtools.bench import foreach, schedules
 from bot.devtools.bench.engine_load import open_engine, run_engine
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile, rss_mb
 from bot.devtools.bench.floor import Floor, Recording, Replay, read_tables
@@ -49,6 +49,8 @@ class EngineBenchSize:
     pending_decisions: int = 200
     """Decisions with few and with many pending requests."""
     schedules: int = 10_000
+    items: int = 10_000
+    """Items of a foreach."""
     ticks: int = 1_000
     """How often a server looks for what is due beside the schedules."""
 
@@ -79,6 +81,11 @@ FIGURES: Final[Mapping[str, tuple[str, Target | None]]] = {
     "pending_growth": ("a decision with them over one with 100 of them", _at_most(1.3)),
     "schedule_tick_p50_ms": ("looking for what is due beside 10,000 schedules (p50)", None),
     "schedule_tick_p99_ms": ("the same (p99)", _at_most(5)),
+    "foreach_item_us": ("CPU for an item of a foreach of 10,000 items with one gate for all", None),
+    "step_us": ("CPU for a step of an ordinary run, which calls the same", None),
+    "foreach_item_over_step": ("the item over the step", _at_most(1)),
+    "foreach_rss_mb": ("additional memory while the first foreach is at work", _at_most(30)),
+    "foreach_longest_unit_ms": ("the longest unit of work of a foreach, before its commit", _at_most(100)),
 }
 """Each figure in the order of the report, with its meaning and its target."""
 
@@ -103,6 +110,8 @@ async def run(
         report_progress(f"{size.schedules:,} schedules …")
         path = work_folder / "schedules.db"
         values |= await schedules.measure(path, schedules=size.schedules, ticks=size.ticks)
+        report_progress(f"{size.items:,} items of a foreach …")
+        values |= await foreach.measure(work_folder / "foreach.db", items=size.items)
     figures = [
         Figure(name=f"engine.{name}", value=values[f"engine.{name}"], meaning=meaning, target=target)
         for name, (meaning, target) in FIGURES.items()

@@ -170,9 +170,11 @@ def _without_deliveries(works: Sequence[Work]) -> list[Work]:
     return [work for work in works if work.kind != "deliver"]
 
 
-def build_env(store: CountingStore, read_button: ReadButton) -> EngineBenchEnv:
+def build_env(
+    store: CountingStore, read_button: ReadButton, *, steps: Mapping[str, StepType[Any]] | None = None
+) -> EngineBenchEnv:
     """Return an engine on the store. No worker runs yet."""
-    steps, secrets = dict[str, StepType[Any]](set=SetStep()), EnvironmentSecrets({})
+    steps, secrets = steps or {"set": SetStep()}, EnvironmentSecrets({})
     advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets)
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
     return EngineBenchEnv(store, Engine(store, advancer), runner, read_button)
