@@ -16,7 +16,7 @@ COPY templates templates
 # Only the packages that the wheel names, at the versions of constraints.txt; the image has no pip and no compiler.
 RUN /build/bin/python -m build --wheel --no-isolation --outdir /wheels . \
     && wheel="$(echo /wheels/signoff-*.whl)" \
-    && /build/bin/pip --python /opt/signoff/bin/python install --constraint constraints.txt "${wheel}[ai,lmtp,postgres,tracing]"
+    && /build/bin/pip --python /opt/signoff/bin/python install --constraint constraints.txt "${wheel}[ai,lmtp,postgres,s3,tracing]"
 
 FROM python:${PYTHON}
 ARG VERSION=0.1.0

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, delete, exists, func, insert, literal_column, select, update
 
+from engine.domain import Work
 from engine.errors import Conflict
 from engine.file_references import FileReference
 from engine.store.attachment_tables import AttachmentRow, RunAttachmentRow
@@ -186,7 +187,7 @@ def _read(row: Any) -> FileReference:
 # -- removing -----------------------------------------------------------------------------------------------
 
 
-def release(tx: Tx, run: str) -> None:
+def release(tx: Tx, workspace: str, run: str) -> None:
     """Let a run use no file any more. A file that no other run uses is due to be removed."""
     of_run = select(_use.c.attachment).where(_use.c.run == run)
     files: Sequence[str] = tx.connection.execute(of_run).scalars().all()
@@ -196,6 +197,7 @@ def release(tx: Tx, run: str) -> None:
     used = select(_use.c.attachment).where(_use.c.attachment.in_(files))
     unused = update(_file).where(_file.c.id.in_(files), _file.c.id.not_in(used))
     tx.connection.execute(unused.values(remove_at=tx.now))
+    tx.enqueue(Work("process_due", f"{WORK}{workspace}"))
 
 
 def release_of(tx: Tx, uploaders: Sequence[str]) -> None:

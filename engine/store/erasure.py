@@ -87,7 +87,7 @@ def _erase_one(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_rating).where(_rating.c.request.in_(of_run)).values(comment=None))
     _erase_requests(tx, run)
     erase_what_waits(tx, run)
-    attachments.release(tx, run)
+    attachments.release(tx, workspace, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
