@@ -15,6 +15,8 @@ MOST: Final = 60
 """Number of different words of one request that are stored."""
 MOST_TYPED: Final = 8
 """Number of words of a search that count."""
+_AT_ONCE: Final = 1_000
+"""Number of characters that are decomposed at once: to sort many accents on one letter takes minutes."""
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -37,7 +39,8 @@ def typed(text: str) -> tuple[str, ...]:
 def _words_of(text: str) -> Iterator[str]:
     plain = text
     if not text.isascii():
-        parts = unicodedata.normalize("NFKD", text)
+        pieces = (text[at : at + _AT_ONCE] for at in range(0, len(text), _AT_ONCE))
+        parts = (part for piece in pieces for part in unicodedata.normalize("NFKD", piece))
         plain = "".join(part for part in parts if not unicodedata.combining(part))
     for match in _WORD.finditer(plain.casefold()):
         yield match.group()[:LONGEST]
