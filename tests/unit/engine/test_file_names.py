@@ -64,6 +64,13 @@ def test_a_name_is_cleaned(name: str, cleaned: str) -> None:
     assert file_names.cleaned(name) == cleaned
 
 
+@pytest.mark.parametrize("many", ["\u0316\u0301", "/", "a/", ". ", "\u202e", "\ud800"])
+def test_a_name_of_any_length_is_cleaned_at_once(many: str) -> None:
+    cleaned = file_names.cleaned(f"a{many * 500_000}b.pdf")
+    assert cleaned.endswith(".pdf")
+    assert len(cleaned.encode()) <= file_names.MAX_BYTES
+
+
 @pytest.mark.parametrize(("name", "ending"), [("a.PDF", "pdf"), ("a", ""), (".pdf", ""), ("a.tar.gz", "gz")])
 def test_the_ending_of_a_name(name: str, ending: str) -> None:
     assert file_names.ending(name) == ending
