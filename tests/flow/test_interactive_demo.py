@@ -397,7 +397,7 @@ def test_fresh_deletes_the_saved_state(demo: Demo) -> None:
 def test_a_changed_workflow_stays_and_follows_the_services(demo: Demo) -> None:
     demo.start()
     changed = workflows.WORKFLOWS["refund"](f"http://127.0.0.1:{demo.effects}").replace(
-        "number > 100 or", "number > 1000 or"
+        "amount > 100 or", "amount > 1000 or"
     )
     demo.act("cleo", "command", line="/signoff register", channel="general")
     until(lambda: demo.call("GET", "people/cleo")["modal"])
