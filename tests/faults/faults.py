@@ -28,6 +28,7 @@ _QUESTIONS = "tests/integration/test_questions.py tests/unit/engine/requests/tes
 _ATTENTION = "tests/integration/web/test_attention.py"
 _INBOX = "tests/integration/web/test_inbox_parts.py tests/integration/web/test_inbox_decisions.py"
 _WRITERS = "tests/integration/test_many_writers.py"
+_UNDO = "tests/integration/test_undo.py"
 _WAYS = "tests/integration/test_ways.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
@@ -737,6 +738,34 @@ FAULTS: Final = (
         "tests/integration/web/test_answers.py",
     ),
     # -- runs --
+    Fault(
+        "an approval is not held",
+        "engine/runs/held_reviews.py",
+        "        elif self.now < until:\n",
+        "        elif self.now > until:\n",
+        _UNDO,
+    ),
+    Fault(
+        "an undo does not look whether the run has gone on",
+        "engine/store/undos.py",
+        '        _run.c.rev == bindparam("seen_rev"),\n',
+        "",
+        _WRITERS,
+    ),
+    Fault(
+        "what is asked again after an undo has the edits of who approved it",
+        "engine/runs/held_reviews.py",
+        "        content = review.content if review.as_asked is None else review.as_asked\n",
+        "        content = review.content\n",
+        _UNDO,
+    ),
+    Fault(
+        "a copy offers an undo after the end of the hold",
+        "engine/worker/advance.py",
+        "            deliveries.mark_outdated(tx, run.state.id, progress.released, closes=True)\n",
+        "            pass\n",
+        "tests/integration/slack/test_undo.py",
+    ),
     Fault(
         "a decision does not wake its run",
         "engine/service/decide.py",

@@ -578,6 +578,7 @@ name: flow
 owner: sam@example.com
 steps:
   - {id: act, uses: played, with: {text: hello}, gate: {approvers: [lee@example.com, mia@example.com], hold: 10m}}
+  - {id: nap, uses: wait, with: {for: 2h}}
 """
 
 
@@ -638,3 +639,17 @@ async def test_of_an_undo_and_a_cancel_nothing_is_left_open(rivals: Processes, m
     assert (await first.view(run)).status is RunStatus.CANCELLED
     assert await rows(first, "SELECT id FROM request WHERE state = 'pending'") == []
     assert (first.step.calls, second.step.calls) == ([], [])
+
+
+async def test_an_undo_that_read_before_the_end_of_the_hold_comes_too_late(
+    processes: Processes, postgres_database: str
+) -> None:
+    first, second = processes
+    run, request = await approve_held(first)
+    first.pass_time(hours=1)
+    undoing = second.engine.undo(undo_of(request))
+    late, _ = await overtake(postgres_database, "request", undoing, first.runner.advance(run))
+    assert isinstance(late, CannotUndo)
+    assert (late.why, len(first.step.calls)) == ("over", 1)
+    assert await rows(first, f"SELECT state FROM request WHERE id = '{request}'") == [("approved",)]
+    assert await rows(first, "SELECT request FROM undo") == []

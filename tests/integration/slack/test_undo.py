@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from engine.domain import RequestState, RunStatus
+from engine.errors import StepError
+from engine.ports import StepContext
+from tests.support.engine_env import PlayedParams
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, expect_ok, words
 
 HELD = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      hold: 10m")
@@ -116,3 +120,20 @@ async def test_a_shared_copy_offers_it_to_all_and_refuses_others(env: SlackEnv) 
     expect_ok(await ada.click("Undo", on=shared_copy(env)))
     await env.settle()
     assert await states(env, run) == [RequestState.UNDONE, RequestState.PENDING]
+
+
+async def test_the_button_is_gone_as_soon_as_the_step_has_begun(env: SlackEnv) -> None:
+    async def refuse(params: PlayedParams, context: StepContext) -> Mapping[str, object]:
+        raise StepError("The bank did not answer.", retryable=True)
+
+    env.bot.step.play = refuse
+    source = HELD.replace("    gate:\n", "    retry: {attempts: 2, wait: 1h}\n    gate:\n")
+    await env.request_approval(source)
+    ada = env.person("ada")
+    expect_ok(await ada.click("Approve"))
+    await env.settle()
+    assert buttons(copy_of(ada)) == ["Undo", "Details"]
+    env.pass_time(minutes=10)
+    await env.settle()
+    assert buttons(copy_of(ada)) == ["Details"]
+    assert "unless undone" not in words(copy_of(ada))
