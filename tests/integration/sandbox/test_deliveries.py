@@ -315,6 +315,7 @@ async def test_a_delivery_can_be_made_twice_or_be_lost(
 async def test_a_delivery_can_be_late(slack: RunningSandbox, recorder: Recorder, ada: SimulatedPerson) -> None:
     slack.fault("deliver:interactive", "slow", seconds=10)
     clicking = asyncio.ensure_future(ada.click("Approve"))
+    await slack.until(lambda: slack.faults.used)
     await asyncio.sleep(0.02)
     assert recorder.requests == []
     slack.time.advance(10)

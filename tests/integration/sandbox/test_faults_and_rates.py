@@ -59,6 +59,7 @@ async def test_a_fault_may_wait_for_its_turn(slack: RunningSandbox, client: Asyn
 async def test_an_answer_can_be_slow_by_the_sandboxs_clock(slack: RunningSandbox, client: AsyncWebClient) -> None:
     slack.fault("auth.test", "slow", seconds=20)
     calling = asyncio.ensure_future(client.auth_test())
+    await slack.until(lambda: slack.faults.used)
     await asyncio.sleep(0.03)
     assert not calling.done()
     slack.time.advance(20)
