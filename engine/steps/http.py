@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Self
 
 from multidict import CIMultiDict
@@ -17,7 +17,7 @@ from engine.errors import InvalidValue, StepError
 from engine.fields import Field, FieldType
 from engine.file_storage import NO_PLACE, OpenFile, StepFiles
 from engine.json_values import Value
-from engine.off_loop import off_loop
+from engine.off_loop import LARGE, off_loop
 from engine.ports import Resolve, StepContext, StepServices, StepType, Traceparent
 from engine.steps import http_bodies, http_pages, http_params, http_response, step_files, url_guard
 from engine.steps.http_auth import CallSignIn, CallSignIns
@@ -105,7 +105,7 @@ class HttpStep(StepType[HttpParams]):
         attempt = _AttemptCalls(self._client, self._sign_ins, self._headers, context, files)
         first = str(_url(self._client.guard.check(params.method, params.url), params))
         if params.pages is None:
-            return attempt.hide((await attempt.call(params, first)).output)
+            return await attempt.hide((await attempt.call(params, first)).output)
         collector = http_pages.PageCollector(params.pages, first)
         address: str | None = first
         while address is not None:
@@ -116,7 +116,7 @@ class HttpStep(StepType[HttpParams]):
                 address = collector.add(address, page.response)
             except InvalidValue as error:
                 raise StepError(f"{page.done} {attempt.redact(str(error))}") from None
-        return attempt.hide(collector.output)
+        return await attempt.hide(collector.output)
 
     def _headers(self, params: HttpParams, context: StepContext, content_type: str) -> CIMultiDict[str]:
         """Return the headers of a call; those of the workflow are never replaced."""
@@ -147,9 +147,13 @@ class _AttemptCalls:
         self.redact: Callable[[str], str] = context.redact
         self._hidden = frozenset[str]()
 
-    def hide(self, output: dict[str, Value]) -> dict[str, Value]:
+    async def hide(self, output: dict[str, Value]) -> dict[str, Value]:
         """Return an output without what the calls signed in with: some servers repeat it."""
-        hidden = json_values.map_texts(output, self.redact)
+        if not self._hidden:
+            return output
+        redact = CallSignIn(hidden=tuple(self._hidden)).hide(str)
+        large = json_values.is_larger(output, LARGE)
+        hidden = await off_loop(lambda: json_values.map_texts(output, redact), large=large)
         assert isinstance(hidden, dict)
         return hidden
 
@@ -199,7 +203,8 @@ class _AttemptCalls:
                 return None
             if params.save_as is not None:
                 return await self._saved(params.save_as, call, answer)
-            return _read(call, answer, await self._client.read(call, answer))
+            page = _read(call, answer, await self._client.read(call, answer))
+            return page if params.pages is None else replace(page, links=http_response.links(answer))
 
     async def _saved(self, name: str, call: HttpCall, answer: http_response.Answer) -> _PageAnswer:
         """Keep the body of a success as a file, unless it repeats a secret, which can be taken out of texts only."""
@@ -215,7 +220,7 @@ class _AttemptCalls:
         except StepError as error:
             raise StepError(f"{done} its answer could not be kept. {error}") from None
         output: dict[str, Value] = {"status": answer.status, "headers": _headers(answer), "file": file.value}
-        return _PageAnswer(output, http_response.links(answer), done)
+        return _PageAnswer(output, done)
 
 
 def _texts(body: bytes) -> Iterator[str]:
@@ -239,13 +244,13 @@ class _PageAnswer:
     """The output for an answer, and the addresses in its `Link` header. `done`: the beginning of an error about it."""
 
     output: dict[str, Value]
-    links: dict[str, Value]
     done: str
+    links: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def response(self) -> dict[str, Value]:
         """The answer as `pages` reads it."""
-        return {**self.output, "links": self.links}
+        return {**self.output, "links": dict(self.links)}
 
 
 def _read(call: HttpCall, answer: http_response.Answer, body: bytes) -> _PageAnswer:
@@ -255,7 +260,7 @@ def _read(call: HttpCall, answer: http_response.Answer, body: bytes) -> _PageAns
     except InvalidValue as error:
         raise StepError(f"{done} its answer cannot be used: {error}") from None
     output: dict[str, Value] = {"status": answer.status, "headers": headers, "body": parsed}
-    return _PageAnswer(output, http_response.links(answer), done)
+    return _PageAnswer(output, done)
 
 
 def _headers(answer: http_response.Answer) -> dict[str, Value]:

@@ -95,7 +95,7 @@ def links(answer: Answer) -> dict[str, Value]:
     """Return the addresses in the header `Link` (RFC 8288) by their relation; `next` is None if there is none."""
     try:
         found = {str(relation): str(link["url"]) for relation, link in answer.links.items()}
-    except (ValueError, KeyError):
+    except (ValueError, TypeError, KeyError):  # what yarl and aiohttp raise for a header that cannot be read
         found = {}
     return {"next": None, **{relation: json_values.clean(address) for relation, address in found.items()}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import DefinitionError, InvalidValue
+from engine.errors import DefinitionError, InvalidValue, StepError
 from engine.runs import MAX_OUTPUT
 from engine.steps.http import HttpStep
 from engine.steps.http_pages import PageCollector
@@ -131,6 +132,32 @@ async def test_a_page_that_cannot_be_used_stops_the_step(body: Any, pages: Any, 
     assert sentence in str(error)
     assert "hush" not in str(error)
     assert kind(error) == "definite final"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "<>; rel=next",
+        "<",
+        '<http://[>; rel="next"',
+        ",,,;;;<<>>;rel",
+        '<a b>; rel="next"',
+        "</x>",
+        '</x>; rel="prev"; rel="next"',
+        f"<{'a' * 4000}>; rel={'next ' * 200}",
+        '<javascript:x>; rel="next"',
+        '<http://127.0.0.1:99999999/>; rel="next"',
+    ],
+)
+async def test_a_hostile_link_header_ends_the_list_or_the_step(link: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response([1], headers={"Link": link})
+
+    async with serving(answer) as url:
+        pages = {"next": "{{ response.links.next }}", "limit": 3}
+        with contextlib.suppress(StepError):
+            result = await call(HttpStep(allow=LOCAL), f"{url}/list", pages=pages)
+            assert set(result["items"]) == {1}
 
 
 async def test_a_private_address_is_not_called_though_a_page_names_it() -> None:

@@ -149,6 +149,7 @@ async def test_a_sign_in_that_an_answer_repeats_is_readable_nowhere(
             for _ in range(2):
                 await env.settle()
                 await env.decide(run, Verdict.APPROVE)
+                env.pass_time(seconds=1)
             await env.settle()
             view, stored = await env.view(run), await everything(env)
     assert view.status is RunStatus.SUCCEEDED
