@@ -16,12 +16,12 @@ from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.requests import Subject
 from engine.workflowfile import Step, Workflow
+from engine.workflowfile.step_kinds import ITEMS_FINGERPRINT
 
 SHOWN: Final = 3
 """Number of items that a request about all items shows itself. Its page shows all of them."""
 FIRST_FINGERPRINT: Final = ""
 _COUNT: Final = "items"
-_FINGERPRINT: Final = "fingerprint_of_all_items"
 
 
 class TakenItem(Struct, frozen=True, kw_only=True):
@@ -157,7 +157,7 @@ def fingerprint(before: str, digests: Sequence[str | None]) -> str:
 def reviewed_content(items: ItemList) -> Params:
     """Return what people review: how many items there are, the first of them, and the fingerprint of all."""
     shown: dict[str, Value] = {f"item_{number}": value for number, value in enumerate(items.first, 1)}
-    return Params({_COUNT: items.waiting, **shown, _FINGERPRINT: items.fingerprint or ""})
+    return Params({_COUNT: items.waiting, **shown, ITEMS_FINGERPRINT: items.fingerprint or ""})
 
 
 def left_out(content: Params) -> int:
@@ -168,7 +168,7 @@ def left_out(content: Params) -> int:
 
 def reviewed_fingerprint(content: Params) -> str:
     """Return the fingerprint of all items in what people reviewed."""
-    return str(content.value.get(_FINGERPRINT))
+    return str(content.value.get(ITEMS_FINGERPRINT))
 
 
 def output_of(items: ItemList) -> dict[str, Value]:

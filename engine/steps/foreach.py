@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, StrictInt
 
 from engine.json_values import Value
 from engine.ports import StepContext, StepType
-from engine.workflowfile.step_kinds import FOREACH, Nature
+from engine.workflowfile.step_kinds import FOREACH, ITEMS_FINGERPRINT, Nature
 
 MAX_ITEMS: Final = 10_000
 """Maximum number of items of one foreach."""
@@ -33,6 +33,7 @@ class ForeachStep(StepType[ForeachParams]):
     name: ClassVar[str] = FOREACH
     Params: ClassVar[type[BaseModel]] = ForeachParams
     nature: ClassVar[Nature] = Nature.RUNS
+    technical_names: ClassVar[frozenset[str]] = frozenset({ITEMS_FINGERPRINT})
 
     def outputs(self, params: Mapping[str, Value]) -> frozenset[str]:  # noqa: ARG002
         return frozenset({"outputs", "succeeded", "failed", "rejected", "skipped"})

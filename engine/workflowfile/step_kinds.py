@@ -26,6 +26,8 @@ AI: Final = "ai"
 """The name of the kind that asks a language model."""
 FOREACH: Final = "foreach"
 """The name of the kind that repeats its own steps for each item of a list."""
+ITEMS_FINGERPRINT: Final = "fingerprint_of_all_items"
+"""The part of a request about all items of a list that stands for those which it does not show itself."""
 RUN: Final = "run"
 """The name of the kind that runs another workflow."""
 

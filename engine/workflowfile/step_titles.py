@@ -34,3 +34,16 @@ def _iter_labels(steps: list[Value]) -> Iterator[tuple[str, str]]:
         if isinstance(step, dict) and isinstance(name := step.get("id"), str):
             title = step.get("title")
             yield name, label_of(name, as_step_title(title if isinstance(title, str) else None))
+            for inner in _iter_inner(step):
+                yield from _iter_labels(inner)
+
+
+def _iter_inner(step: dict[str, Value]) -> Iterator[list[Value]]:
+    """Yield the lists of steps inside a step."""
+    paths = step.get("paths")
+    of_paths = (
+        [path.get("steps") for path in paths.values() if isinstance(path, dict)] if isinstance(paths, dict) else []
+    )
+    for inner in (*of_paths, step.get("otherwise"), step.get("steps")):
+        if isinstance(inner, list):
+            yield inner

@@ -32,3 +32,25 @@ def test_a_file_that_cannot_be_read_any_more_has_no_labels(source: str) -> None:
 
 def test_a_title_that_is_no_text_is_not_a_title() -> None:
     assert load_step_labels(b"steps: [{id: pay, title: [a]}]") == {"pay": "Pay"}
+
+
+def test_steps_inside_steps_have_their_titles_too() -> None:
+    source = b"""
+name: a
+steps:
+  - id: size
+    title: How much?
+    uses: branch
+    paths:
+      large: {when: true, steps: [{id: one, title: The first, uses: set}, {id: two_of_it, uses: set}]}
+    otherwise: [{id: rest, title: The rest, uses: set}]
+  - {id: each, uses: foreach, steps: [{id: pay, title: Pay, uses: set}]}
+"""
+    assert load_step_labels(source) == {
+        "size": "How much?",
+        "one": "The first",
+        "two_of_it": "Two of it",
+        "rest": "The rest",
+        "each": "Each",
+        "pay": "Pay",
+    }
