@@ -113,3 +113,15 @@ def test_a_scanner_refuses_a_file(signoff: Commands, installation: Installation,
 def test_an_example_names_a_file_that_need_not_exist(signoff: Commands, claim: Path) -> None:
     (claim / "receipt.pdf").unlink()
     assert "No problems" in signoff.run_ok("check", "claim.yaml", "--examples").output
+
+
+def test_erasing_a_run_without_a_server_removes_its_files(
+    signoff: Commands, installation: Installation, claim: Path
+) -> None:
+    signoff.run_ok("register", "claim.yaml")
+    started = signoff.json("run", "claim", "-i", "receipt=@receipt.pdf")
+    (request,) = signoff.json("requests")
+    signoff.run_ok("decide", request["id"], "reject", "--reason", "no")
+    assert stored(installation) == [len(PDF)]
+    signoff.run_ok("audit", "erase", started["run"], "--reason", "wanted")
+    assert stored(installation) == []
