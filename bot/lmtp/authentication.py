@@ -20,6 +20,8 @@ _NAME: Final = re.compile(r"\s*([^\s;\"()=]+)(?:\s+\d+)?\s*")
 _PLAIN: Final = re.compile(r"\s*[^\s;\"()=]")
 """How a header begins whose server is named plainly, as every filter that removes forged headers reads it."""
 _SEMICOLON: Final = re.compile(rf"((?:{_QUOTED}|[^;\"])*)(?:;|$)")
+_MOST: Final = 50
+"""Number of headers that are read: ours is near the top, and a stranger may send thousands below."""
 _LONGEST: Final = 10_000
 """Maximum length of a header, in characters."""
 
@@ -56,7 +58,7 @@ def is_envelope_from(headers: Sequence[str], *, authserv: str, sender: str) -> b
 
 def ours(headers: Sequence[str], authserv: str) -> list[AuthenticationResult]:
     """Return the results in the topmost header of our mail server; none if it cannot be read."""
-    for header in headers:
+    for header in headers[:_MOST]:
         parsed = parse(header)
         if parsed is None:
             # It may be ours, and what is below it must not speak in its place.

@@ -71,6 +71,13 @@ def test_only_the_topmost_header_of_our_server_counts() -> None:
     assert not is_from()
 
 
+def test_of_thousands_of_headers_only_the_first_are_read() -> None:
+    good = "mx.example.com; dmarc=pass header.from=example.com"
+    others = [f"relay.other.net; {'dkim=fail ' * 900}"] * 5_000
+    assert is_from(*others[:10], good)
+    assert not is_from(*others, good)
+
+
 def test_the_envelope_is_proven_by_spf() -> None:
     headers = ["mx.example.com; spf=pass smtp.mailfrom=ada@example.com; dmarc=fail"]
     assert authentication.is_envelope_from(headers, authserv=OURS, sender="ada@example.com")
