@@ -362,7 +362,7 @@ steps:
             connection.commit()
         run = await env.start(amount={"amount": "5", "currency": "EUR"})
         (request,) = [await env.request(run)]
-        assert "compares two numbers" in " ".join(request.notes)
+        assert "compares money with a number only" in " ".join(request.notes)
 
 
 # -- hints --------------------------------------------------------------------------------------------------
