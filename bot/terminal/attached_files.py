@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -33,9 +34,11 @@ def attach_all(
 
 def attached(field: Field, text: str, attach: Attach) -> str:
     """Return the text of a field, and if it names a file the reference to it. Raises `InvalidValue`."""
-    if field.type is not FieldType.FILE or not text.strip().startswith(SIGN):
+    if field.type is not FieldType.FILE or not text.strip().startswith(SIGN) or text.strip() == SIGN:
         return text
-    path = Path(text.strip().removeprefix(SIGN)).expanduser()
+    path = Path(text.strip().removeprefix(SIGN))
+    with contextlib.suppress(RuntimeError):  # there is no such user: the path is as it is written
+        path = path.expanduser()
     if not path.is_file():
         raise InvalidValue(f"must be a file, and there is none at {path}")
     return attach(path)
