@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import email
-import email.policy
 from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import Final
+from email.policy import EmailPolicy
+from typing import Final, cast
 
 from msgspec import Struct
 
@@ -22,6 +22,12 @@ _ADDRESS: Final = Field(type=FieldType.EMAIL)
 _PROGRAMS: Final = frozenset({"bulk", "list", "junk", "auto_reply"})
 _OF_LISTS: Final = ("list-id", "list-post", "list-unsubscribe", "x-autoreply", "x-autorespond")
 _LONGEST_ID: Final = 500
+_LONGEST_HEADER: Final = 5_000
+"""Maximum length of a header that is read, in characters."""
+_PARSED: Final = frozenset(
+    {"from", "subject", "message-id", "auto-submitted", "precedence", "mime-version"}
+    | {"content-type", "content-disposition", "content-transfer-encoding"}
+)
 
 
 class ReadEmail(Struct, frozen=True, kw_only=True):
@@ -43,10 +49,23 @@ class UnreadableEmail(ValueError):
     """An email that starts nothing. The text says why, for its sender."""
 
 
+class _BoundedHeaders(EmailPolicy):
+    """Refuses headers that are read and very long: the library takes minutes for them, in the parts as well."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name = sourcelines[0].partition(":")[0].lower()
+        if name in _PARSED and sum(map(len, sourcelines)) > _LONGEST_HEADER:
+            raise UnreadableEmail(f"Its header {name} is too long.")
+        return super().header_source_parse(sourcelines)
+
+
+_POLICY: Final = cast("EmailPolicy[EmailMessage]", _BoundedHeaders())
+
+
 def read(content: bytes) -> ReadEmail:
     """Return an email. Raises `UnreadableEmail`."""
     try:
-        return _read(email.message_from_bytes(content, policy=email.policy.default))
+        return _read(email.message_from_bytes(content, policy=_POLICY))
     except UnreadableEmail:
         raise
     except Exception as error:

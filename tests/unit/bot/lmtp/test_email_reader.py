@@ -98,6 +98,19 @@ def test_what_cannot_be_used_is_refused(content: bytes) -> None:
         email_reader.read(content)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("From", "a@b.example, "), ("Subject", "=?utf-8?q?a?= "), ("Content-Type", "a=b; "), ("Message-ID", "a.")],
+)
+def test_a_header_of_any_length_is_refused_at_once(name: str, value: str) -> None:
+    long = f"{name}: text/plain; {value * 50_000}\n".encode()
+    part = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n" + long + b"\nwords\n--x--\n"
+    head = PLAIN.partition(b"Content-Type")[0]
+    for content in (long + PLAIN, head + part):
+        with pytest.raises(UnreadableEmail, match="too long"):
+            email_reader.read(content)
+
+
 _TEXTS = st.text(max_size=300).map(lambda text: PLAIN + text.encode("utf-8", "replace"))
 
 
