@@ -14,7 +14,6 @@ from engine.domain.accounts import SLACK
 MOST_MENTIONS: Final = 20
 """Mentions of people that are replaced by names; of more, the rest is shown by their ids."""
 _MARK: Final = re.compile(r"<([@#!][^<>]+|[a-z][a-z0-9+.-]*:[^<>]+)>")
-_MENTION: Final = re.compile(r"<@([UW][A-Z0-9]{2,30})(?:\|[^<>]*)?>")
 _SCHEME: Final = re.compile(r"^(?:https?://|mailto:|tel:)")
 
 
@@ -31,7 +30,9 @@ def of_message(message: Mapping[str, Any]) -> str:
 
 def mentions(text: str) -> list[str]:
     """Return the accounts of the people who are mentioned, each once."""
-    return list(dict.fromkeys(_MENTION.findall(text)))[:MOST_MENTIONS]
+    targets = (match[1].partition("|")[0] for match in _MARK.finditer(text))
+    accounts = (target[1:] for target in targets if target.startswith("@"))
+    return list(dict.fromkeys(account for account in accounts if SLACK.person_id(account)))[:MOST_MENTIONS]
 
 
 def plain(text: str, names: Mapping[str, str]) -> str:

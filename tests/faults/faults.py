@@ -325,8 +325,8 @@ FAULTS: Final = (
     ),
     Fault(
         "the copies do not follow a cancelled run",
-        "engine/service/cancel.py",
-        "        deliveries.mark_outdated(tx, command.run, request_id, closes=True)\n",
+        "engine/worker/run_cancellation.py",
+        "        deliveries.mark_outdated(tx, name, request_id, closes=True)\n",
         "",
         f"{_COPIES} tests/integration/slack/test_decisions.py",
     ),
@@ -832,8 +832,8 @@ FAULTS: Final = (
     Fault(
         "a call that may not be repeated is repeated after a crash",
         "engine/runs/transition.py",
-        "        if self.is_repeatable(step, visit) and visit.attempt < MAX_CRASHES:\n",
-        "        if visit.attempt < MAX_CRASHES:\n",
+        "        if self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
+        "        if visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
         _RUNS,
     ),
     Fault(
@@ -1088,8 +1088,8 @@ FAULTS: Final = (
     Fault(
         "a start with the same key starts again",
         "engine/service/start.py",
-        "        if earlier is not None:\n",
-        "        if earlier == command.key:\n",
+        "        earlier = run_rows.find_run_by_key(tx.connection, command.workspace, command.key)\n",
+        "        earlier = None\n",
         "tests/integration/test_store.py",
     ),
     Fault(
