@@ -16,12 +16,16 @@ from engine.workflowfile.phrases import list_names
 from engine.workflowfile.step_kinds import RUN
 
 Load = Callable[[Tx, str, int], Workflow]
+_ABSENT: Final = "and there is no workflow of this name here. Register it first."
+_NOT_TRIED: Final = (
+    "and a trial has no other workflows. To play this one, give it `examples`: signoff check --examples."
+)
 _MOST_READ: Final = 100
 """Maximum number of workflows that are read to find out whether one runs itself."""
 
 
-def check(tx: Tx, load: Load, workspace: str, workflow: Workflow) -> list[str]:
-    """Return a sentence for each `run` step that can never work."""
+def check(tx: Tx, load: Load, workspace: str, workflow: Workflow, *, is_trial: bool = False) -> list[str]:
+    """Return a sentence for each `run` step that can never work. `is_trial`: no other workflow can be registered."""
     wrong: dict[str, None] = {}
     for step in _run_steps(workflow):
         name = _called(step)
@@ -31,8 +35,7 @@ def check(tx: Tx, load: Load, workspace: str, workflow: Workflow) -> list[str]:
             wrong[f"The step {step.id} runs {name}, whose file this server cannot read any more."] = None
             continue
         if target is None:
-            message = f"The step {step.id} runs {name}, and there is no workflow of this name here. Register it first."
-            wrong[message] = None
+            wrong[f"The step {step.id} runs {name}, {_NOT_TRIED if is_trial else _ABSENT}"] = None
         else:
             wrong |= dict.fromkeys(_wrong_inputs(step, target))
     circle = _find_circle(tx, load, workspace, workflow) if not wrong else ()

@@ -93,7 +93,7 @@ def _missing_here(context: CommandContext, tx: Tx, workspace: str, workflow: Wor
         *unavailable_proofs(context.unavailable, workflow),
         *_missing_channels(context, workflow),
         *missing_services.find_missing(workflow, context.advancer.kinds),
-        *called_workflows.check(tx, context.advancer.workflow, workspace, workflow),
+        *called_workflows.check(tx, context.advancer.workflow, workspace, workflow, is_trial=context.is_trial),
         *_missing_files(context, workflow),
     ]
 

@@ -29,6 +29,7 @@ from engine.domain import (
 )
 from engine.errors import StepError
 from engine.read_models import PageQuery, RunView
+from engine.service import Engine
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -415,3 +416,11 @@ async def test_cancelling_ends_the_run_of_each_item(env: EngineEnv, parallel: in
     assert {row[0] for row in await env.rows("SELECT status FROM run")} == {"cancelled"}
     assert await env.rows("SELECT id FROM request WHERE state = 'pending'") == []
     assert env.step.calls == []
+
+
+async def test_a_trial_says_that_it_has_no_other_workflows(env: EngineEnv) -> None:
+    trial = Engine(env.store, env.advancer, is_trial=True)
+    source = b"name: flow\nsteps: [{id: call, uses: run, with: {workflow: below}}]"
+    refused = await trial.register(Register(source=source, actor=SAM, origin=TERMINAL))
+    assert isinstance(refused, NotAllowed)
+    assert "a trial has no other workflows" in refused.why
