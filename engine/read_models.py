@@ -86,7 +86,7 @@ class RequestView:
     step_label: str = ""
     """The title of the step, or its id in words."""
     technical: tuple[str, ...] = ()
-    """Names of the top-level values in the content that people see only under technical details."""
+    """What of the content people see only under technical details: top-level names, or `item_1.name` of a foreach."""
     requester: Person
     owner: str = ""
     """The id of the workflow's owner."""

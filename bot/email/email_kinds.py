@@ -48,6 +48,12 @@ _REQUEST: Final = EmailKind(
     page="review page",
     harmless="Opening the page does not approve anything.",
 )
+_FAILURE: Final = replace(
+    _REQUEST,
+    because="you were asked what to do about a step that failed",
+    button="Review and answer",
+    harmless="Opening the page does not try anything again.",
+)
 _FORM: Final = replace(
     _REQUEST,
     because="you were asked to fill in a form",
@@ -163,6 +169,8 @@ def kind_of(card: Card) -> EmailKind:
             return _HELD
         case _:
             asks, closed, rated = _FORMS if card.is_form else _REQUESTS
+            if any(action.verdict == "skip" for action in card.actions):
+                asks = _FAILURE
             return asks if card.outcome is None else rated if card.may_rate else closed
 
 

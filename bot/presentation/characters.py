@@ -81,6 +81,11 @@ def line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def sentence(text: str) -> str:
+    """Return the text with a full stop at its end, unless something else ends it."""
+    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
 def hidden(text: str) -> list[int]:
     """Return the places of the characters that `visible` writes as code points."""
     if text.isascii() and _UNUSUAL.search(text) is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from bot.presentation.characters import line, visible
+from bot.presentation.characters import line, sentence, visible
 from engine.domain import DIGEST, HELD, SHARED, DeliveryKind, DeliveryState, Phrase, RequestState, Tone
 from engine.read_models import DeliveryView
 from engine.requests import questions
@@ -77,7 +77,7 @@ def explanation(copy: DeliveryView) -> Phrase:
     shown: Phrase = ("Last shown ", copy.shown_at, ". ") if copy.shown_at is not None else ()
     if copy.last_error is None:
         return shown
-    why = _sentence(visible(copy.last_error))
+    why = sentence(visible(copy.last_error))
     if copy.state is DeliveryState.DEAD:
         return (*shown, f"{why} It is not tried again by itself.")
     return (*shown, f"{why} ", *(("The next try is ", copy.next_at, ".") if copy.next_at is not None else ()))
@@ -89,7 +89,3 @@ def can_be_retried(copy: DeliveryView, state: RequestState) -> bool:
         return False
     was_shown = copy.shown_version > 0
     return state is RequestState.PENDING or was_shown or copy.kind is not DeliveryKind.REQUEST
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -32,6 +32,12 @@ def of_paths(paths: Sequence[Path]) -> dict[Path, str]:
     return labels
 
 
+def of_items(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return a label for each path below an item: the item, and what tells its value from its others."""
+    inside = of_paths([path[1:] for path in paths if path[1:]])
+    return {path: " · ".join([_label(path[:1], 1), *([inside[path[1:]]] if path[1:] else [])]) for path in paths}
+
+
 def _label(path: Path, length: int) -> str:
     """Return the last `length` names of a path in words; the number of an item of a list belongs to its name."""
     names = list[str]()

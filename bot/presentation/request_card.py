@@ -21,7 +21,7 @@ from bot.presentation import (
     summary,
     undo,
 )
-from bot.presentation.characters import line, stands_apart, visible
+from bot.presentation.characters import line, sentence, stands_apart, visible
 from engine.domain import (
     Card,
     CardAction,
@@ -73,6 +73,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         mentions=tuple(people.accounts(model.tally.waiting)) if shared and pending else (),
         readers=tuple(filter(None, people.accounts(model.approvers))) if shared else (),
         is_form=model.subject.is_form,
+        has_more_items=_items_left_out(request) > 0,
         requester=people.starter(request.requester),
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
@@ -92,9 +93,12 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
 
 
 def with_page(card: Card, page_of: Callable[[str], str] | None) -> Card:
-    """Return the card with the address of its page, if it asks about files. `page_of`: returns it for a request."""
-    has_files = card.outcome is None and any(field.files for field in card.values)
-    return replace(card, page=page_of(card.request)) if has_files and card.request and page_of is not None else card
+    """Return the card with the address of its page, if only that shows its files or all of its items.
+
+    `page_of`: returns the address for a request.
+    """
+    needs_page = card.outcome is None and (card.has_more_items or any(field.files for field in card.values))
+    return replace(card, page=page_of(card.request)) if needs_page and card.request and page_of is not None else card
 
 
 def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Iterator[Phrase]:
@@ -104,7 +108,7 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
     """
     is_own = reader is not None and reader.id == request.requester.id
     starter: Phrase = ("You started this." if is_own else people.asks(request),)
-    why = [(_sentence(line(request.reason)),)] if request.reason and not _is_long(request.reason) else []
+    why = [(sentence(line(request.reason)),)] if request.reason and not _is_long(request.reason) else []
     # What went wrong matters more than who started the run.
     yield from [*why, starter] if request.model.subject.is_failure else [starter, *why]
     if request.models:
@@ -124,16 +128,12 @@ def _is_long(reason: str) -> bool:
     return stands_apart(reason) or len(reason) > LONGEST_LEAD
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
-
-
 def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
     if request.reason and (_is_long(request.reason) or not pending):
         label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
         yield CardFact(label=label, text=(visible(request.reason),))
-    if request.model.subject.uses == FOREACH and (left := items.left_out(request.model.content)):
+    if left := _items_left_out(request):
         count = f"{left:,} more item" if left == 1 else f"{left:,} more items"
         text = f"Your decision is about {count}, too. The page of this request shows all of them."
         yield CardFact(label="All items", text=(text,))
@@ -150,6 +150,10 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
         yield CardFact(label="Not posted", text=(people.not_posted(request.unposted),))
     if pending and request.unreached:
         yield CardFact(label="Not reached", text=(people.not_reached(request),))
+
+
+def _items_left_out(request: RequestView) -> int:
+    return items.left_out(request.model.content) if request.model.subject.uses == FOREACH else 0
 
 
 def _is_about(reader: Person | None, note: str) -> bool:

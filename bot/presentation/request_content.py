@@ -14,6 +14,7 @@ from engine.domain import CardFact, CardField, Params, RequestState, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.read_models import RequestView
+from engine.workflowfile.step_kinds import FOREACH
 
 NO_LABELS: Final[Mapping[Path, str]] = {}
 _WHOLE: Final = frozenset({FieldType.MONEY, FieldType.FILE})
@@ -50,6 +51,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
             editable=path in editable,
             before=old,
             account=_account(request, field, value),
+            tells=model.subject.uses != FOREACH,
             files=tuple(file_references.find_all(value)),
         )
         yield path, field, card_field
@@ -98,7 +100,8 @@ def technical_facts(request: RequestView) -> Iterator[CardFact]:
 def labelled(request: RequestView) -> tuple[CardField, ...]:
     """Return the content field by field, every field with a label that people understand."""
     content = [*_content(request)]
-    named = labels.of_paths([path for path, field, _ in content if not field.label])
+    unlabelled = [path for path, field, _ in content if not field.label]
+    named = labels.of_items(unlabelled) if request.model.subject.uses == FOREACH else labels.of_paths(unlabelled)
     return tuple(
         shown if field.label else replace(shown, label=line(named[path]) or shown.path)
         for path, field, shown in content
@@ -106,7 +109,9 @@ def labelled(request: RequestView) -> tuple[CardField, ...]:
 
 
 def _is_technical(request: RequestView, field: CardField) -> bool:
-    return not field.editable and field.path.split(".")[0] in request.technical
+    return not field.editable and any(
+        field.path == name or field.path.startswith(f"{name}.") for name in request.technical
+    )
 
 
 def show_in(request: RequestView, field: Field, value: Value) -> str:

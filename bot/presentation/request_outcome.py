@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import expiry, labels, people, states, undo
+from bot.presentation import characters, expiry, labels, people, states, undo
 from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
@@ -110,7 +110,9 @@ def effect(request: RequestView) -> str | None:
     status, error = request.effect.status, request.effect.error
     step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.FAILURE_IN_REVIEW:
-        return f"{step}: failed. {visible(error or '')} People are asked what to do."
+        return (
+            f"{step}: failed. {characters.sentence(visible(error or 'It gave no reason'))} People are asked what to do."
+        )
     if status is StepStatus.OUTCOME_UNKNOWN:
         return f"{step}: it is not clear whether this happened. The owner was asked."
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):

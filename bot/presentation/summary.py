@@ -21,7 +21,7 @@ _TELLING: Final = frozenset(
 
 def key_values(title: str, values: Sequence[CardField]) -> tuple[str, ...]:
     """Return up to two short values that tell this question from others. None if the question has one in it."""
-    short = [line(field.text) for field in values if field.type in _TELLING and _is_short(field.text)]
+    short = [line(field.text) for field in values if field.tells and field.type in _TELLING and _is_short(field.text)]
     if any(text in title for text in short):
         return ()
     return tuple(dict.fromkeys(short))[:MOST_VALUES]

@@ -12,9 +12,9 @@ from engine.read_models import RequestView
 from engine.requests import Undoing
 
 BUTTON: Final = "Undo"
-CONFIRM: Final = "Take this approval back? Nothing has been done yet. The same will be asked again."
+CONFIRM: Final = "Take this approval back? Nothing has been done yet. Everyone will be asked again."
 """What a surface asks before it undoes an approval."""
-ASKED_AGAIN: Final = "It is asked again."
+ASKED_AGAIN: Final = "Everyone is asked again."
 
 
 def may_undo(request: RequestView, reader: Person | None) -> bool:

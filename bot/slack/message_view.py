@@ -129,12 +129,13 @@ def _open(card: Card, delivery: str, topic: str | None) -> list[Block]:
     if left_out is not None:
         blocks.append(_left_out(card, left_out, delivery=delivery))
     if card.page:
-        blocks.append(rich_text.paragraphs([rich_text.section([_files_link(card.page)])]))
+        blocks.append(rich_text.paragraphs([rich_text.section([_page_link(card)])]))
     return [*blocks, *after]
 
 
-def _files_link(page: str) -> Element:
-    return {"type": "link", "url": page, "text": "Open the files on the web"}
+def _page_link(card: Card) -> Element:
+    text = "See all items on the web" if card.has_more_items else "Open the files on the web"
+    return {"type": "link", "url": card.page, "text": text}
 
 
 def _before(card: Card) -> tuple[list[Block], int]:

@@ -45,6 +45,8 @@ class CardField:
     """The id of the account, if the text is the name of a person: a channel may show it as a mention."""
     files: tuple[FileReference, ...] = ()
     """The files that the value holds: a page links to them."""
+    tells: bool = True
+    """Whether it may stand for the request in one line: a value of one item of many does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,8 @@ class Card:
     """In such a copy: the accounts of all people who were asked to decide."""
     is_form: bool = False
     """Whether the request asks people to fill in a form: it is answered, and not decided."""
+    has_more_items: bool = False
+    """Whether the decision is also about items that only the page of the request shows."""
     requester: str = ""
     """The name of the person who started the run, for lists and the subjects of emails."""
     question: str = ""
@@ -137,7 +141,7 @@ class Card:
     in_working_hours: bool = False
     """Whether `expires_after` counts working hours."""
     page: str = ""
-    """The address of the page on which the files of an open request can be opened; empty without files or pages."""
+    """The address of the page of an open request that alone shows its files or all of its items, else empty."""
     request: str | None = None
     run: str | None = None
     topic: str | None = None

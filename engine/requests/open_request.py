@@ -60,7 +60,7 @@ class Opening(Struct, frozen=True, kw_only=True):
     step_label: str
     """The title of the step, or its id."""
     technical: tuple[str, ...]
-    """Names of the top-level values in the content that people see only under technical details."""
+    """What of the content people see only under technical details: top-level names, or `item_1.name` of a foreach."""
     title: str
     reason: str | None
     show: tuple[tuple[str, str], ...]

@@ -160,6 +160,14 @@ def reviewed_content(items: ItemList) -> Params:
     return Params({_COUNT: items.waiting, **shown, ITEMS_FINGERPRINT: items.fingerprint or ""})
 
 
+def technical_paths(workflow: Workflow, step: Step, content: Params) -> tuple[str, ...]:
+    """Return the paths of what a request about all items shows only under technical details."""
+    assert step.body is not None
+    technical = workflow.steps[step.body.start].kind.technical_names
+    shown = [(key, name) for key, item in content.value.items() if isinstance(item, dict) for name in item]
+    return ITEMS_FINGERPRINT, *(f"{key}.{name}" for key, name in shown if name in technical)
+
+
 def left_out(content: Params) -> int:
     """Return how many items a request about all of them does not show itself."""
     count = content.value.get(_COUNT)

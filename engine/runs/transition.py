@@ -133,6 +133,8 @@ class Transition(HeldReviews):
         names = self.scope.names(self.visits, self.cursor)
         if not listed.waiting or not self._try_open(step, visit, ReviewPoint.BEFORE, content, names):
             self.begin(step, visit, content, None)
+        elif self.opening is not None:
+            self.opening = replace(self.opening, technical=items.technical_paths(self.workflow, step, content))
 
     def _branch(self, step: Step, visit: Visit, names: dict[str, Value]) -> None:
         """Go on with the first path whose condition is true, or after the branch if there is none."""

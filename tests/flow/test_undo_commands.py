@@ -39,7 +39,7 @@ def test_an_approval_is_undone_once_and_everything_says_so(signoff: Commands) ->
     assert f"signoff undo {first['id']}" in signoff.run_ok("requests", first["id"]).out
     assert signoff.json("requests", first["id"])["hold_ends_at"] is not None
     undone = signoff.run_ok("undo", first["id"])
-    assert undone.out.startswith("You undid the approval. It is asked again.")
+    assert undone.out.startswith("You undid the approval. Everyone is asked again.")
     assert "Pay 90 EUR?" in undone.err
     (second,) = signoff.json("requests")
     assert second["id"] != first["id"]

@@ -45,7 +45,7 @@ async def test_the_receipt_leads_to_a_page_that_undoes_nothing_until_its_button_
     assert await states(env, request) == [RequestState.APPROVED]
     done = await press(env, browser, request)
     assert "You undid the approval" in done.page.text
-    assert "It is asked again." in done.page.text
+    assert "Everyone is asked again." in done.page.text
     assert await states(env, request) == [RequestState.UNDONE, RequestState.PENDING]
     again = await browser.post(asked.page.form.action, asked.page.form.with_(), kind=asked.page.form.kind)
     assert (again.status, "You already undid the approval" in again.page.text) == (409, True)

@@ -157,11 +157,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     ),
     (
         AlreadyUndone(by=LEE, at=AT),
-        "Lee already undid the approval, Mar 2, 2026, 9:30 AM UTC. It is asked again.",
+        "Lee already undid the approval, Mar 2, 2026, 9:30 AM UTC. Everyone is asked again.",
     ),
     (
         AlreadyUndone(by=LEE, at=AT, by_you=True),
-        "You already undid the approval, Mar 2, 2026, 9:30 AM UTC. It is asked again.",
+        "You already undid the approval, Mar 2, 2026, 9:30 AM UTC. Everyone is asked again.",
     ),
     (ReasonMissing(verdict=Verdict.REVISE), "Please say what should change."),
     (CannotRate(why="off"), "No rating is asked for here."),
