@@ -42,6 +42,8 @@ class ReadEmail(Struct, frozen=True, kw_only=True):
     id: str
     results: tuple[str, ...]
     is_automatic: bool
+    named: frozenset[str] = frozenset()
+    """The addresses in `To` and `Cc`, in lower case."""
     attachments: tuple[EmailAttachment, ...] = ()
 
 
@@ -80,8 +82,16 @@ def _read(message: EmailMessage) -> ReadEmail:
         id=_id(message),
         results=tuple(_results(message)),
         is_automatic=is_automatic(message),
+        named=frozenset(_named(message)),
         attachments=_attachments(message),
     )
+
+
+def _named(message: EmailMessage) -> Iterator[str]:
+    """Yield the people that an email is written to. The signature of its sender covers them, and not the envelope."""
+    for name in ("to", "cc"):
+        for header in message.get_all(name, []):
+            yield from (address.addr_spec.lower() for address in header.addresses)
 
 
 def _results(message: EmailMessage) -> Iterator[str]:

@@ -87,6 +87,10 @@ class DeliverySession:
         domain = mail.sender.rpartition("@")[2]
         if not authentication.is_from(mail.results, authserv=self._authserv, domain=domain):
             return self._unproven(workflow, mail, bounces_to)
+        if workflow not in map(self._workflow, mail.named):
+            # What its sender once wrote to another person could be delivered here by anyone who has it.
+            address = f"{PREFIX}{workflow}@{self._domain}"
+            return _reply("550 5.7.1", f"No run was started. Write {address} in To or Cc, without an alias.")
         return _answer(await self._receive(self._command(workflow, mail)))
 
     def _unproven(self, workflow: str, mail: ReadEmail, bounces_to: str) -> str:

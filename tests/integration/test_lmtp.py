@@ -42,12 +42,19 @@ PROVEN = "mx.example.com; dmarc=pass header.from=example.com; spf=pass smtp.mail
 
 
 def email(
-    *, sender: str = "Ann <ann@example.com>", subject: str = "A-1", results: str = PROVEN, id: str = "1", more: str = ""
+    *,
+    sender: str = "Ann <ann@example.com>",
+    to: str = f"To: Refunds <{TO}>",
+    subject: str = "A-1",
+    results: str = PROVEN,
+    id: str = "1",
+    more: str = "",
 ) -> bytes:
     lines = [
         *([f"Authentication-Results: {results}"] if results else []),
         "Received: from somewhere",
         f"From: {sender}",
+        *([to] if to else []),
         f"Subject: {subject}",
         f"Message-ID: <{id}@example.com>",
         *([more] if more else []),
@@ -105,6 +112,26 @@ async def send(port: int, content: bytes, **facts: str) -> tuple[int, str]:
 
 async def runs(env: EngineEnv) -> list[RunView]:
     return await env.engine.runs(PageQuery(limit=100))
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["", "To: lee@example.com", "Bcc: run+refund@run.example.com", "To: run+other@run.example.com, lee@example.com"],
+)
+async def test_an_email_that_was_written_to_others_starts_nothing(env: EngineEnv, to: str) -> None:
+    """The sender of an email is proven by a signature, which everyone has who got the email."""
+    async with listening(env) as port:
+        code, text = await send(port, email(to=to))
+        assert (code, await runs(env)) == (550, [])
+        assert text.endswith(f"Write {TO} in To or Cc, without an alias.")
+
+
+@pytest.mark.parametrize(
+    "to", ["Cc: RUN+Refund@Run.Example.Com", "To: lee@example.com\r\nCc: Ann <ann@example.com>, Refunds <" + TO + ">"]
+)
+async def test_an_email_may_name_the_workflow_anywhere_in_to_and_cc(env: EngineEnv, to: str) -> None:
+    async with listening(env) as port:
+        assert (await send(port, email(to=to)))[0] == 250
 
 
 async def test_an_email_starts_a_run_for_its_sender(env: EngineEnv) -> None:
@@ -258,7 +285,7 @@ WITH_FILE = FLOW.replace("asked: {type: email}", "asked: {type: email}\n  bill: 
 def with_files(*files: tuple[str, bytes], sender: str = "ann@example.com", id: str = "1") -> bytes:
     message = EmailMessage(policy=SMTP)
     message["Authentication-Results"], message["From"], message["Subject"] = PROVEN, sender, "A-1"
-    message["Message-ID"] = f"<{id}@example.com>"
+    message["Message-ID"], message["To"] = f"<{id}@example.com>", TO
     message.set_content("It arrived broken.")
     for name, content in files:
         message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
