@@ -126,6 +126,8 @@ def _bounds(field: Field) -> str:
         for word, bound in zip(words, (field.min, field.max), strict=True)
         if bound is not None
     ]
+    if field.types:
+        bounds.append(file_rules.listed(field.types))
     most = file_rules.in_bytes(field.max_size)
     if most is not None:
         bounds.append(f"at most {media_types.size_in_words(most)}")

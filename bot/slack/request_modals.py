@@ -35,6 +35,10 @@ _DIFFERENCES: Final = 6_000
 _NEW_VERSION: Final = "You get the new version as a new request."
 _NO_INPUTS: Final = "Nothing can be edited here. Submit the form to approve it as it is."
 
+_SKIPS: Final = text_objects.section("The run goes on without this step.", block="follows")
+_STOPS: Final = text_objects.section("The run ends as failed.", block="follows")
+"""What follows from an answer to a failure, above its reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entered:
@@ -160,7 +164,8 @@ def reject(
     """
     required = request.model.reason_required is not ReasonRequired.NEVER
     inputs = [_reason(request, required=required, text=reason), *_rating(request, rating)]
-    blocks = _below_question(request, notice, inputs)
+    stops = [_STOPS] if request.model.subject.is_failure else []
+    blocks = _below_question(request, notice, [*stops, *inputs])
     return _answer_form(ids.REJECT_MODAL, request.reject_label, request.reject_label, blocks, metadata)
 
 
@@ -173,7 +178,7 @@ def skip(
     rating: EnteredRating = NO_RATING,
 ) -> View:
     """Return the form to go on without a step that failed. `reason`, `notice`, `rating`: as in `reject`."""
-    inputs = [_reason(request, required=False, text=reason), *_rating(request, rating)]
+    inputs = [_SKIPS, _reason(request, required=False, text=reason), *_rating(request, rating)]
     blocks = _below_question(request, notice, inputs)
     return _answer_form(ids.SKIP_MODAL, SKIP, SKIP, blocks, metadata)
 

@@ -100,6 +100,8 @@ async def test_skip_and_stop_ask_for_a_reason_that_may_be_empty(env: SlackEnv) -
         ada = env.person("ada")
         expect_ok(await ada.click(label))
         await env.slack.until(lambda: env.person("ada").modal)
+        follows = "The run goes on without this step." if label == "Skip" else "The run ends as failed."
+        assert follows in words(ada.modal)
         expect_ok(await ada.submit({"Reason": reason}))
         await env.settle()
         request = (await env.engine.requests_of_run(run))[-1]

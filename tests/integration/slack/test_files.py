@@ -59,6 +59,7 @@ async def test_a_run_is_started_with_a_file(env: SlackEnv) -> None:
 async def test_what_is_wrong_with_a_file_is_said_under_it_and_the_form_stays(env: SlackEnv) -> None:
     await open_form(env)
     cleo = env.person("cleo")
+    assert "A PDF" in words(cleo.modal)
     for name, content, sentence in (
         ("a.pdf", b"hello", "Receipt must be a PDF, and “a.pdf” is a text."),
         (

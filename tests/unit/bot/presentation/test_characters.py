@@ -98,3 +98,11 @@ def test_a_cut_text_fits_with_the_markup_around_its_lines(text: str, room: int) 
 def test_a_text_that_turns_very_often_stays_in_one() -> None:
     assert len(truncate.stretched("a\nש\n" * 30)) == 60
     assert len(truncate.stretched("a\nש\n" * 31)) == 1
+
+
+@pytest.mark.parametrize("text", ["No answer", "No answer.", "Why?", "Cut…", "As follows:"])
+def test_a_sentence_ends_once(text: str) -> None:
+    ended = characters.sentence(text)
+    assert ended.removeprefix(text) in ("", ".")
+    assert characters.sentence(ended) == ended
+    assert not ended[-1].isalnum()

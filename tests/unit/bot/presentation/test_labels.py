@@ -44,3 +44,8 @@ def test_every_path_has_a_label(paths: list[list[str | int]]) -> None:
 )
 def test_a_field_without_a_label_is_named_by_the_end_of_its_path(label: str, path: str, shown: str) -> None:
     assert labels.of_field(label, path) == shown
+
+
+def test_values_of_items_are_named_by_their_item_and_the_end_of_their_path() -> None:
+    paths = [("items",), ("item_1", "json", "order"), ("item_1", "json", "a", "id"), ("item_2", "json", "b", "id")]
+    assert [*labels.of_items(paths).values()] == ["Items", "Item 1 · Order", "Item 1 · A · ID", "Item 2 · B · ID"]
