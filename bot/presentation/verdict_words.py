@@ -24,7 +24,12 @@ WORDS: Final = (*_DECISIONS, *AFTER_FAILURE)
 
 
 def verdict(word: str, subject: Subject) -> Verdict | None:
-    """Return the verdict of a word, or None if it does not answer what the request asks."""
+    """Return the verdict of a word, or None if it does not answer what the request asks.
+
+    Raises `ValueError` for a word that answers no request.
+    """
+    if word not in WORDS:
+        raise ValueError(f"there is no answer {word!r}")
     return (AFTER_FAILURE if subject.is_failure else _DECISIONS).get(word)
 
 
