@@ -224,7 +224,7 @@ class CannotRate(Refusal, frozen=True, kw_only=True):
 class CannotUndo(Refusal, frozen=True, kw_only=True):
     """The approval cannot be undone. `why`: a key of the sentence.
 
-    `names`: of the people who could, or the last one of whom the sentence tells. `at`: when it was too late.
+    `names`: of the people who could, or the last one that the sentence tells of. `at`: when it was too late.
     """
 
     why: Literal["off", "not_yours", "not_approved", "over", "cancelled", "inactive", "elsewhere"]

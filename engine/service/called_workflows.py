@@ -104,5 +104,5 @@ def _find_circle(tx: Tx, load: Load, workspace: str, workflow: Workflow) -> tupl
 
 
 def _chain(names: tuple[str, ...]) -> str:
-    """Return who runs whom, as clauses."""
+    """Return which workflow runs which, as clauses."""
     return ", ".join(f"{above} runs {below}" for above, below in pairwise(names))

@@ -1,7 +1,7 @@
 """Files as rows: who uploaded them, which runs use them, and which of them are to be removed.
 
-The id of a file is a secret: whoever knows that of a file that no run uses may use it in one. After that it is of use
-in that run only, and in others that the same person started.
+The id of a file is a secret: a person who knows that of a file that no run uses may use it in one. After that it is
+of use in that run only, and in others that the same person started.
 """
 
 from __future__ import annotations

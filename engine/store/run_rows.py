@@ -421,7 +421,7 @@ def try_cancel(tx: Tx, run: LoadedRun, record: dict[str, Value]) -> bool:
 
 
 def load_cancellation(connection: Connection, run: str) -> dict[str, Value]:
-    """Return by whom a run was asked to end, and why."""
+    """Return who asked a run to end, and why."""
     row = _CANCELLATION.one(connection, {"run": run})
     assert row is not None
     return cast("dict[str, Value]", json_values.loads(row.cancel))

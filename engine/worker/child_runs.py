@@ -8,15 +8,15 @@ from typing import Final
 from engine import audit, fields, json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients
-from engine.domain import Address, Origin, Person, RunStatus, Work
+from engine.domain import Address, Person, RunStatus
 from engine.domain.people import ACCOUNT
 from engine.json_values import Value
-from engine.runs import ChildRun, NotStarted, Progress, RunOrder, RunState
-from engine.store import child_rows, people, run_rows, workflows
+from engine.runs import ChildRun, NotStarted, RunOrder
+from engine.store import child_rows, people, workflows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.workflows import CurrentWorkflow
-from engine.worker import starters
+from engine.worker import new_child, starters
 from engine.worker.starters import NoStarter, StarterRefused
 from engine.workflowfile import Workflow
 
@@ -106,46 +106,10 @@ def _insert(
     workflow: Workflow,
     inputs: dict[str, Value],
 ) -> ChildRun:
-    run = LoadedRun(
-        state=RunState(
-            id=tx.new_id(),
-            status=RunStatus.RUNNING,
-            cursor=0,
-            inputs=inputs,
-            requester=parent.state.requester,
-            started_at=tx.now,
-        ),
-        workspace=parent.workspace,
-        workflow=current.id,
-        workflow_name=current.name,
-        version=current.version,
-        requester=parent.requester,
-        owner=current.owner,
-        origin=Origin(surface="run"),
-        rev=1,
-        wakes=0,
-        ready_at=tx.now,
-        lease_until=None,
-        parent=parent.state.id,
-    )
-    run_rows.insert_run(tx, run, _not_begun(tx), key=None, inputs=json_values.dumps(inputs), order=order)
+    run = new_child.insert(tx, parent, order, inputs=inputs, workflow=current)
     requester = people.load_people_cached(tx, [parent.requester])[parent.requester]
     tx.audit(run.workspace, started_entry(run, workflow, requester))
-    tx.enqueue(Work("advance", run.state.id))
     return ChildRun(run=run.state.id, title=workflow.title, status=RunStatus.RUNNING)
-
-
-def _not_begun(tx: Tx) -> Progress:
-    return Progress(
-        status=RunStatus.RUNNING,
-        cursor=0,
-        visits=(),
-        opening=None,
-        effect=None,
-        ready_at=tx.now,
-        error=None,
-        events=(),
-    )
 
 
 def started_entry(run: LoadedRun, workflow: Workflow, requester: Person) -> audit.Entry:

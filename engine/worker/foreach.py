@@ -8,16 +8,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.domain import ItemStatus, Origin, RunStatus, StepStatus, Work
+from engine.domain import ItemStatus, RunStatus, StepStatus, Work
 from engine.errors import Conflict, ExpressionError
 from engine.json_values import Value
-from engine.runs import ChildRun, ItemEnd, Lane, LanesOrder, NotStarted, Progress, RunState, TakenItem, items
+from engine.runs import ChildRun, ItemEnd, Lane, LanesOrder, NotStarted, RunState, TakenItem, items
 from engine.runs.items import ItemSource
 from engine.runs.scope import RunScope
 from engine.store import item_rows, run_rows
 from engine.store.item_rows import ForeachVisit
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
+from engine.worker import new_child
 from engine.workflowfile import Step, Workflow
 
 CHUNK: Final = 500
@@ -100,47 +101,13 @@ def start_lanes(tx: Tx, parent: LoadedRun, order: LanesOrder) -> ChildRun | NotS
 
 
 def _insert(tx: Tx, parent: LoadedRun, order: LanesOrder, number: int) -> str:
-    state = RunState(
-        id=tx.new_id(),
-        status=RunStatus.RUNNING,
-        cursor=parent.state.cursor + 1,
-        inputs={},
-        requester=parent.state.requester,
-        started_at=tx.now,
-    )
-    run = LoadedRun(
-        state=state,
-        workspace=parent.workspace,
-        workflow=parent.workflow,
-        workflow_name=parent.workflow_name,
-        version=parent.version,
-        requester=parent.requester,
-        owner=parent.owner,
-        origin=Origin(surface="run"),
-        rev=1,
-        wakes=0,
-        ready_at=tx.now,
-        lease_until=None,
-        parent=parent.state.id,
-    )
-    progress = Progress(
-        status=RunStatus.RUNNING,
-        cursor=state.cursor,
-        visits=(),
-        opening=None,
-        effect=None,
-        ready_at=tx.now,
-        error=None,
-        events=(),
-    )
-    run_rows.insert_run(tx, run, progress, key=None, inputs="{}", order=order, lane=number)
+    run = new_child.insert(tx, parent, order, inputs={}, cursor=parent.state.cursor + 1, lane=number)
     content: dict[str, Value] = {"parent": parent.state.id, "lane": number, "surface": run.origin.surface}
     tx.audit(
         run.workspace,
-        entry(EntryKind.RUN_STARTED, run=state.id, step=order.step, actor=parent.requester, content=content),
+        entry(EntryKind.RUN_STARTED, run=run.state.id, step=order.step, actor=parent.requester, content=content),
     )
-    tx.enqueue(Work("advance", state.id))
-    return state.id
+    return run.state.id
 
 
 class RepeatedItems(Struct):
