@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -196,14 +196,24 @@ def test_a_sampler_keeps_whole_runs(collector: SpanReceiver, monkeypatch: pytest
     assert [header.endswith("-01") for header in told] == [count == 2 for count in counts]
 
 
-def test_a_collector_that_does_not_answer_delays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    listener = socket.create_server(("127.0.0.1", 0))  # it never answers
-    with listener:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{listener.getsockname()[1]}")
-        began = time.monotonic()
-        with traces.opened({}, SystemClock(), stop_seconds=0.1) as tracing:
-            tracing.started(Started(run="r1"), surface="web", began=0.0)
-        assert time.monotonic() - began < 5, "the exporter alone would wait for 10 seconds"
+STOPPED_BY_TIME = """\
+import time
+from bot import traces
+from engine.domain import Started
+from engine.system import SystemClock
+began = time.monotonic()
+with traces.opened({}, SystemClock(), stop_seconds=0.1) as tracing:
+    tracing.started(Started(run="r1"), surface="web", began=0.0)
+assert time.monotonic() - began < 5, "the exporter alone would wait for 10 seconds"
+"""
+
+
+def test_a_collector_that_does_not_answer_delays_nothing(tmp_path: Path) -> None:
+    # In a process of its own: the exporter goes on for a while, and would log into the tests that come after this one.
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it never answers
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+        subprocess.run([sys.executable, "-c", STOPPED_BY_TIME], check=True, cwd=tmp_path, env=environment, timeout=60)
 
 
 def test_nothing_of_opentelemetry_is_imported_while_tracing_is_off(tmp_path: Path) -> None:
