@@ -32,6 +32,7 @@ from bot.web.inbox_pages import InboxPages
 from bot.web.item_pages import ItemPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
+from bot.web.mounted_apps import MountedApps
 from bot.web.preferences_handlers import PreferencesPages
 from bot.web.question_handlers import QuestionFormHandlers
 from bot.web.rating_handlers import RatingPages
@@ -83,9 +84,11 @@ def site(
     proxies: Sequence[str] = (),
     name: str = "",
     monitoring: Monitor | None = None,
+    apps: Mapping[str, ASGIApp] | None = None,
 ) -> Site:
     """Return the site. `mounted`: endpoints for POST by path, such as Slack's deliveries. `review`: for our own pages.
 
+    `apps`: applications for programs, by the path below which they answer everything, the longest path first.
     `proxies`: addresses and networks of proxies whose forwarded client address is trusted. `name`: who runs this.
     `monitoring` is told about each request.
     """
@@ -108,6 +111,8 @@ def site(
     app.router.redirect_slashes = False
     heads = {route.path.split("/", 2)[1] for route in routes}
     app.add_middleware(Middleware, at=at, heads=heads, errors=_middleware_pages(pages))
+    if apps:
+        app.add_middleware(MountedApps, apps=apps, prefix=at.prefix)
     if proxies:
         # This middleware also changes the scheme of a request, which no code here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])

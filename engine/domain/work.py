@@ -8,7 +8,10 @@ from msgspec import Struct
 
 
 class Work(Struct, frozen=True):
-    """A hint that a unit of work may be ready. Only the tables say whether it is."""
+    """A hint that a unit of work may be ready. Only the tables say whether it is.
 
-    kind: Literal["advance", "deliver", "process_due"]
+    `ask` is no work: it says that an ask has changed, to those who wait for it in this process. `id`: that of its run.
+    """
+
+    kind: Literal["advance", "deliver", "process_due", "ask"]
     id: str

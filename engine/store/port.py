@@ -132,7 +132,7 @@ class Store(Protocol):
         """Run `query` on one snapshot, on a connection that cannot write. Raises `StoreError`."""
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
-        """Call `listener` in the event loop with the work of each commit, after the callers have their results.
+        """Call `listener`, too, in the event loop with the work of each commit, after the callers have their results.
 
         Calls come in the order of the commits. The listener only hears of work that is durable; it is a hint, because
         `Engine.due` finds all work that is ready.

@@ -94,7 +94,7 @@ class PostgresStore:
         self._lines = [PostgresLine(engine, check) for check in checks]
         for line in self._lines[WRITERS:]:
             self._readers.put_nowait(line)
-        self._listener: Callable[[Sequence[Work]], None] | None = None
+        self._listeners: list[Callable[[Sequence[Work]], None]] = []
         self._write_hints: WriteHints | None = None
         self._trouble: str | None = None
         self._closed = False
@@ -102,7 +102,7 @@ class PostgresStore:
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Call `listener` in the event loop with the work that each commit made ready."""
-        self._listener = listener
+        self._listeners.append(listener)
 
     def before_commit(self, write_hints: WriteHints) -> None:
         """Have the work of each transaction written into a queue, on its connection, before it is committed."""
@@ -325,9 +325,9 @@ class PostgresStore:
             else:
                 job.settle(function.result)
                 works += tx.works
-        if works and self._listener is not None:
+        for listener in self._listeners if works else ():
             # After the callers ran, as the port promises.
-            asyncio.get_running_loop().call_soon(self._listener, works)
+            asyncio.get_running_loop().call_soon(listener, works)
 
     def _report(self, trouble: str | None) -> None:
         """Log when a failure begins or ends, and not for every unit."""

@@ -69,7 +69,7 @@ class SqliteStore:
         self._memory = Memory()
         self._closed = False
         self._trouble: str | None = None
-        self._listener: Callable[[Sequence[Work]], None] | None = None
+        self._listeners: list[Callable[[Sequence[Work]], None]] = []
         self._readers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="signoff-read")
         self._local = threading.local()
         self._opened: list[SqliteConnection] = []
@@ -86,7 +86,7 @@ class SqliteStore:
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Call `listener` in the event loop with the work that each commit made ready."""
-        self._listener = listener
+        self._listeners.append(listener)
 
     def on_loss(self, listener: Callable[[], None]) -> None:
         """Call `listener`, in any thread, when the files of the database were moved, removed or replaced."""
@@ -373,7 +373,7 @@ class SqliteStore:
         works = [work for job in jobs for work in job.works]
         for job in jobs:
             job.settle()
-        if works and self._listener is not None:
-            self._listener(works)
+        for listener in self._listeners if works else ():
+            listener(works)
         # Set after the callers ran, so that they have queued their next units.
         loop.call_soon(self._answered.set)

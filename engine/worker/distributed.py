@@ -62,7 +62,7 @@ class HintWriter:
 
     async def __call__(self, connection: asyncpg.Connection[Any], works: Sequence[Work]) -> None:
         """Add one job for each different piece of work. No dedupe key: a job that runs already would swallow it."""
-        different = [*dict.fromkeys(works)]
+        different = [work for work in dict.fromkeys(works) if work.kind in CONCURRENT]
         if different:
             await _enqueue(Queries(AsyncpgDriver(connection)), different)
 

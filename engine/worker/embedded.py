@@ -55,7 +55,7 @@ class Embedded:
     def submit(self, works: Sequence[Work]) -> None:
         """Queue work that may be ready, unless it is queued already."""
         for work in works:
-            if work not in self._queued:
+            if work.kind in self._queues and work not in self._queued:
                 self._queued.add(work)
                 self._queues[work.kind].put_nowait(work.id)
 

@@ -131,6 +131,13 @@ async def test_a_hint_of_each_kind_is_followed(env: ExecutorEnv) -> None:
     assert set(env.units.done) == {Work("advance", "a"), Work("deliver", "b"), Work("process_due", "c")}
 
 
+async def test_news_of_an_ask_are_no_work(env: ExecutorEnv) -> None:
+    async with running(env.executor):
+        await env.hint([Work("ask", "a"), Work("advance", "b")])
+        await until(lambda: env.units.ids() == ["b"])
+    assert env.units.done == [Work("advance", "b")]
+
+
 async def test_hints_that_came_before_the_start_are_followed(env: ExecutorEnv) -> None:
     await env.hint([Work("advance", "early")])
     async with running(env.executor):
