@@ -132,13 +132,22 @@ def test_the_wheel_carries_the_licence(wheel: Path) -> None:
     assert text == (ROOT / "LICENSE").read_bytes()
 
 
-def test_the_wheel_puts_nothing_but_bot_and_engine_among_the_packages(wheel: Path) -> None:
+def test_the_wheel_puts_nothing_but_three_packages_among_the_packages(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"bot", "engine"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"bot", "engine", "signoff"}
 
 
-@pytest.mark.parametrize("package", ["bot", "engine"])
+def test_the_wheel_carries_the_package_of_programs_once_and_with_its_types(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    sources = {path.name for path in (ROOT / "bot/sdk/signoff").iterdir() if path.is_file()}
+    assert {name for name in names if name.startswith("signoff/")} == {f"signoff/{name}" for name in sources}
+    assert {"signoff/py.typed", "engine/py.typed"} <= names
+    assert [name for name in names if name.startswith("bot/sdk")] == []
+
+
+@pytest.mark.parametrize("package", ["bot", "engine", "signoff"])
 def test_the_installed_packages_are_those_of_the_wheel(installed: Installed, package: str) -> None:
     file = Path(installed.python(f"import {package}; print({package}.__file__)"))
     assert file.is_relative_to(installed.bin.parent)
@@ -161,3 +170,56 @@ def test_the_installed_command_tries_a_workflow(installed: Installed) -> None:
 
 def test_the_installed_command_plays_the_demo(installed: Installed) -> None:
     assert "claims held" in installed.signoff("demo", "--play")
+
+
+# -- the package of programs --------------------------------------------------------------------------------
+
+AGENT = """\
+import asyncio
+from decimal import Decimal
+
+import signoff
+from signoff import approve, ask, requires_approval
+from signoff.steps import StepContext, StepType
+
+
+@requires_approval("Refund {amount}", editable=["amount"])
+async def refund(order: str, amount: Decimal) -> int:
+    return len(order)
+
+
+@requires_approval()
+def ship(order: str) -> None: ...
+
+
+async def main() -> None:
+    approval = await approve("Refund", amount=Decimal(5), order="A-1", editable=["amount"], risk="high")
+    async with approval:
+        reveal_type(approval["amount"])
+    reveal_type(await ask("Which region?", fields={"region": "text"}))
+    reveal_type(await refund("A-1", Decimal(5)))
+    reveal_type(ship)
+    with signoff.approve_sync("Refund") as taken:
+        reveal_type(taken.by)
+"""
+
+
+def test_a_program_with_strict_types_uses_the_package(installed: Installed) -> None:
+    agent = installed.folder / "agent.py"
+    agent.write_text(AGENT, encoding="utf-8")
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull)
+    interpreter = ("--python-executable", installed.bin / "python")
+    types = run(*mypy, *interpreter, agent, cwd=installed.folder, env=installed.env)
+    assert [line.partition("Revealed type is ")[2] for line in types.splitlines() if "Revealed" in line] == [
+        '"Any"',
+        '"dict[str, Any]"',
+        '"int"',
+        '"def (order: str)"',
+        '"str | None"',
+    ]
+
+
+def test_importing_the_package_loads_neither_the_server_nor_an_http_client(installed: Installed) -> None:
+    loaded = installed.python("import signoff, sys; print(*{name.partition('.')[0] for name in sys.modules})").split()
+    assert "signoff" in loaded
+    assert {"bot", "engine", "httpx", "pydantic", "msgspec", "anyio", "asyncio", "ssl"} & {*loaded} == set()
