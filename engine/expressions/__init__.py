@@ -24,6 +24,7 @@ from engine.expressions.provenance import (
 from engine.expressions.static_types import (
     StaticType,
     TypeLookup,
+    mismatch_with_texts,
     type_of_kind,
     type_of_money,
     type_of_texts,
@@ -72,6 +73,7 @@ __all__ = [
     "iter_strings",
     "joins_texts",
     "kind_of",
+    "mismatch_with_texts",
     "reads_text_as_number",
     "render_items",
     "resolve_params",

@@ -138,10 +138,16 @@ def wanted(gate: Gate, scope: Scope) -> bool | str:
     if gate.when is None:
         return True
     try:
-        opens = _boolean(gate.when, gate.when.evaluate_condition(scope))
+        opens = gate_condition(gate.when, scope)
     except ExpressionError as error:
         return f"{_UNKNOWN}: {error}"
     return f"{_UNKNOWN}: {gate.condition_warning}" if gate.condition_warning and not opens else opens
+
+
+def gate_condition(when: Template, scope: Scope) -> bool:
+    """Return whether a condition that decides about a gate holds. Raises `ExpressionError` also where that is unclear,
+    such as for an ambiguous number."""
+    return _boolean(when, when.evaluate_condition(scope))
 
 
 def truth(when: Template, scope: Scope) -> bool:

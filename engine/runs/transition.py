@@ -16,11 +16,10 @@ from engine.expressions import resolve_params
 from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs import child_runs, items
+from engine.runs import branches, child_runs, items
 from engine.runs.held_reviews import AfterReview, HeldReviews
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
-from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import Nature
 
 MAX_CRASHES: Final = 10
@@ -138,10 +137,9 @@ class Transition(HeldReviews):
 
     def _branch(self, step: Step, visit: Visit, names: dict[str, Value]) -> None:
         """Go on with the first path whose condition is true, or after the branch if there is none."""
-        chosen = next((path for path in step.paths if path.when is None or requests.truth(path.when, names)), None)
-        name = chosen.name if chosen else OTHERWISE
-        visit = replace(visit, status=StepStatus.SUCCEEDED, output={"path": name}, ended_at=self.now)
-        self.put(visit, EntryKind.STEP_SUCCEEDED, path=name)
+        chosen, output = branches.choose(step, names)
+        visit = replace(visit, status=StepStatus.SUCCEEDED, output=output, ended_at=self.now)
+        self.put(visit, EntryKind.STEP_SUCCEEDED, **output)
         for path in step.paths:
             if path is not chosen:
                 self.forget(path.steps)
@@ -152,7 +150,7 @@ class Transition(HeldReviews):
         gate = step.gate
         if gate is None or gate.at is not at:
             return False
-        why = requests.wanted(gate, names)
+        why = branches.doubt_about(step, self.visits) or requests.wanted(gate, names)
         if why is False:
             self.events.append(Event(EntryKind.GATE_PASSED, step.id))
             return False

@@ -132,7 +132,7 @@ def check_branch(report: ProblemReport, step: StepDraft, file: StepFile) -> None
     if step.gate is not None:
         message = "A branch cannot have a gate: there is nothing to review."
         report.add(step.gate_at, message, "Put the gate on a step of a path.", at="key")
-    sure = next((path for path in step.paths if path.when is True), None)
+    sure = next((path for path in step.paths if path.when is True and path.rule is None), None)
     if sure is not None and sure is not step.paths[-1]:
         message = f"The path `{sure.name}` is always taken, so those after it never are."
         report.add((*sure.at, "when"), message, "Write its steps under `otherwise`, at the end.")

@@ -14,7 +14,9 @@ from engine.workflowfile.grammar import (
     WorkflowFile,
 )
 from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.rule import Rule
 from engine.workflowfile.schema_errors import locate
+from engine.workflowfile.step_kinds import ASK
 from engine.workflowfile.step_lists import PathDraft
 
 
@@ -52,6 +54,13 @@ class StepDraft:
     """The index of the foreach that repeats this step."""
     following: int = 0
     """The index of the step that comes after this one, or the number of all steps."""
+    rule: Rule | None = None
+    """The rule that the step stands for, in a file with rules."""
+    with_at: Path = ()
+    """The path of the mapping with its parameters."""
+
+    def __post_init__(self) -> None:
+        self.with_at = self.with_at or (*self.at, "with")
 
     @property
     def list_at(self) -> Path:
@@ -77,6 +86,13 @@ class WorkflowDraft:
     """None if `inputs` could not be read. The value of an input is None if its declaration could not be read."""
     steps: list[StepDraft] = field(default_factory=list)
     triggers: list[TriggerDraft] = field(default_factory=list)
+    has_rules: bool = False
+    """Whether the steps stand for the rules of the file."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether asks start the workflow."""
+        return any(step.uses == ASK for step in self.steps)
 
 
 def item_path(report: ProblemReport, at: Path, index: int) -> Path:

@@ -15,6 +15,9 @@ from engine.workflowfile.grammar import (
 )
 from engine.workflowfile.part_reader import missing_space, read_fields, read_part
 from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.rule import RULES
+from engine.workflowfile.rule_grammar import RulesFile
+from engine.workflowfile.rule_reader import read_rules
 from engine.workflowfile.schema_errors import SchemaContext
 from engine.workflowfile.step_reader import read_steps
 
@@ -25,6 +28,14 @@ _TRIGGER_EXAMPLES: Final = {
     "reaction": 'Write {emoji: eyes, channel: "#refunds"}.',
 }
 
+_RULES_HINTS: Final = {
+    "inputs": "The agent sends its own values; rules name them as `ask.arguments.…`.",
+    "triggers": "Only an ask starts this workflow.",
+    "may_run": "Only an ask starts this workflow. Which API keys may ask is set with `signoff keys create`.",
+    "output": "The agent gets the decision; there is nothing else to return.",
+}
+_RULES_EXAMPLES: Final = {RULES: "Write each rule after a dash: - tool: refund."}
+
 
 def read_draft(report: ProblemReport) -> WorkflowDraft:
     """Read the file by the grammar alone, and report its problems."""
@@ -32,6 +43,8 @@ def read_draft(report: ProblemReport) -> WorkflowDraft:
     if not isinstance(root, dict):
         report.add((), "A workflow file is a mapping that begins with `name: …`.")
         return WorkflowDraft(file=None)
+    if RULES in root:
+        return _read_rules_file(report, root)
     file = read_part(
         report,
         WorkflowFile,
@@ -45,6 +58,23 @@ def read_draft(report: ProblemReport) -> WorkflowDraft:
         steps=read_steps(report, root),
         triggers=_read_triggers(report, root),
     )
+
+
+def _read_rules_file(report: ProblemReport, root: dict[str, Value]) -> WorkflowDraft:
+    """Read a file with rules in the place of steps."""
+    if "steps" in root:
+        message = "A file has either `steps` or `rules`; this one has both."
+        report.add((RULES,), message, "Put the steps into a file of their own.", at="key")
+        root = {key: value for key, value in root.items() if key != "steps"}
+    context = SchemaContext(
+        base=(), model=RulesFile, name="a workflow with rules", hints=_RULES_HINTS, examples=_RULES_EXAMPLES
+    )
+    read = read_part(report, RulesFile, root, context=context, parts={})
+    file = None
+    if read is not None:
+        kept = {name: getattr(read, name) for name in read.model_fields_set if name != RULES}
+        file = WorkflowFile.model_validate({**kept, "steps": [None]})
+    return WorkflowDraft(file=file, inputs={}, steps=read_rules(report, root), has_rules=True)
 
 
 def _read_inputs(report: ProblemReport, root: dict[str, Value]) -> dict[str, Field | None] | None:

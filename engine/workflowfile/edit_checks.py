@@ -29,7 +29,7 @@ def check_params(
     `secrets`: the paths in `params` that hold a secret. `fixed`: keys that people can never edit. `unknown`: keys of
     `params` that the step does not have.
     """
-    _check_overlap(report, edits)
+    check_overlap(report, edits)
     for edit in edits:
         path_parts = tuple(edit.name.split("."))
         if any(_overlap(path_parts, tuple(map(str, secret))) for secret in secrets):
@@ -54,7 +54,7 @@ def check_params(
 
 def check_outputs(report: ProblemReport, edits: Collection[EditDraft], outputs: frozenset[str] | None) -> None:
     """Check the fields of a gate that reviews the outputs of a step. `outputs` is None if only the run knows them."""
-    _check_overlap(report, edits)
+    check_overlap(report, edits)
     for edit in edits:
         name = edit.name.split(".")[0]
         if outputs is not None and name not in outputs:
@@ -67,7 +67,8 @@ def _overlap(first: Path, second: Path) -> bool:
     return first[: len(second)] == second or second[: len(first)] == first
 
 
-def _check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:
+def check_overlap(report: ProblemReport, edits: Collection[EditDraft]) -> None:
+    """Report a field of `edit` that lies inside another one."""
     earlier: list[EditDraft] = []
     for edit in edits:
         for other in earlier:

@@ -18,7 +18,7 @@ from engine.expressions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Path
-from engine.workflowfile import approved_params, decision_outputs, declared_types, review_names
+from engine.workflowfile import approved_params, ask_names, decision_outputs, declared_types, review_names
 from engine.workflowfile.phrases import cite, list_names, suggest, write_sentence
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import SECRET_NAME
@@ -97,6 +97,11 @@ class ExpressionNames:
     trigger: Mapping[str, StaticType | None] | None = None
     """What `trigger` holds. Where a trigger gives inputs, it is the only name; elsewhere there is none, and this is
     None."""
+
+    asks: bool = False
+    """Whether the workflow is started by asks, so that its expressions may read `ask`, and no inputs."""
+    has_rules: bool = False
+    """Whether the place belongs to a rule, which can read only `ask` and `run`."""
 
     is_over_response: bool = False
     """Whether the step itself evaluates the place, over `response` alone."""
@@ -207,6 +212,8 @@ def _type_of_reference(names: ExpressionNames, reference: Path) -> StaticType | 
             return (names.trigger or {}).get(name)
         case (review_names.REVIEW, *rest):
             return review_names.type_of_part(tuple(rest))
+        case (ask_names.ASK, *rest) if names.asks:
+            return ask_names.type_of_part(tuple(rest))
         case ("steps", str(step), name, *rest) if step in names.steps:
             return _type_of_step_part(names.steps[step], str(name), rest)
     return None
@@ -243,13 +250,22 @@ def _check_reference(
         _check_response(report, at, reference)
     elif root == TRIGGER or names.trigger is not None:
         _check_trigger(report, at, reference, names.trigger)
+    elif names.asks and ask_names.check_reference(
+        report, at, [*map(str, reference)], has_rules=names.has_rules, others=ROOTS
+    ):
+        return
     elif root in ITEM_ROOTS:
         _check_item(report, at, root, rest, names)
     elif root not in ROOTS:
         _report_unknown_root(report, at, str(root), names)
-    elif is_optional or not rest:
-        return
-    elif root == "inputs" and names.inputs is not None:
+    elif rest and not is_optional:
+        _check_part(report, at, root, rest, names)
+
+
+def _check_part(
+    report: ProblemReport, at: Path, root: str | int, rest: list[str | int], names: ExpressionNames
+) -> None:
+    if root == "inputs" and names.inputs is not None:
         _check_input(report, at, rest, names.inputs)
     elif root == "steps":
         _check_step(report, at, rest, names)
@@ -297,6 +313,8 @@ def _check_trigger(
 def _report_unknown_root(report: ProblemReport, at: Path, root: str, names: ExpressionNames) -> None:
     if root in (names.inputs or {}):
         hint = f"Did you mean `inputs.{root}`?"
+    elif root == ask_names.ASK:
+        hint = "It is known only in a workflow with `rules`, or with a step `uses: ask`."
     elif root in names.all_steps:
         hint = f"Did you mean `steps.{root}`?"
     else:

@@ -18,6 +18,7 @@ from engine.retry import RetryPolicy
 from engine.workflowfile import (
     approved_params,
     approver_checks,
+    ask_checks,
     checks,
     decision_outputs,
     declared_types,
@@ -48,6 +49,7 @@ from engine.workflowfile.expression_scope import (
     StepOutputs,
     ambiguous_outputs,
     build_type_lookup,
+    check_unambiguous,
     compile_text,
 )
 from engine.workflowfile.failure_compiler import compile_failure_gate
@@ -55,7 +57,7 @@ from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.step_kinds import FORM, SET, StepKind
+from engine.workflowfile.step_kinds import ASK, FORM, SET, StepKind
 from engine.workflowfile.step_lists import PathDraft
 from engine.workflowfile.workflow import BranchPath, Gate, Step, Workflow
 
@@ -72,6 +74,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     draft = read_draft(report)
     compiler = _StepCompiler(report, draft, kinds)
     steps = compiler.compile()
+    ask_checks.check_asks(report, draft)
     output = output_compiler.compile_output(report, draft, compiler.names)
     jump_checks.check_comments_are_read(report, draft.steps, steps)
     triggers = trigger_compiler.compile_triggers(report, draft)
@@ -97,6 +100,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         reads_decisions=decision_outputs.reads(texts),
         reads_approved=decision_outputs.reads(texts, approved_params.NAME),
         can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
+        is_asked=draft.asks,
         asks_about_failures=any(step.failure_gate is not None for step in steps),
     )
 
@@ -126,6 +130,8 @@ class _StepCompiler:
             steps=self._earlier,
             all_steps=frozenset(step.id for step in draft.steps if step.id is not None),
             repeated_steps=review_names.repeated_steps(draft.steps),
+            asks=draft.asks,
+            has_rules=draft.has_rules,
             secret_users={name: kind.secret_params for name, kind in kinds.items() if kind.secret_params},
         )
 
@@ -177,7 +183,7 @@ class _StepCompiler:
         declarations = self._declarations_of_params(draft, params)
         self._items[draft.index] = declarations_of_item(declarations)
         gate = self._compile_gate(draft, params, outputs, names, declarations)
-        if (draft.uses == SET or outputs.approved) and not self._report.has_problem((*draft.at, "with")):
+        if (draft.uses == SET or outputs.approved) and not self._report.has_problem(draft.with_at):
             types = declared_types.types_of_params(draft, file.with_, declarations, build_type_lookup(names))
             outputs = replace(outputs, types=types) if draft.uses == SET else replace(outputs, approved_types=types)
         if draft.id is not None:
@@ -198,7 +204,9 @@ class _StepCompiler:
 
     def _compile_path(self, path: PathDraft, names: ExpressionNames) -> BranchPath:
         when = compile_condition(self._report, path.when, (*path.at, "when"), names)
-        return BranchPath(name=path.name, when=when, steps=path.steps)
+        if when is not None and path.rule is not None:
+            check_unambiguous(self._report, when, (*path.at, "when"), names)
+        return BranchPath(name=path.name, when=when, steps=path.steps, rule=path.rule)
 
     def _find_kind(self, draft: StepDraft) -> StepKind | None:
         kind = self._kinds.get(draft.uses or "")
@@ -220,7 +228,7 @@ class _StepCompiler:
     ) -> tuple[CompiledValue | None, frozenset[str] | None]:
         """Return the parameters and output names of a step that is no form, each None if it is not known."""
         params = self._compile_params(draft, file, kind, names)
-        at: Path = (*draft.at, "with")
+        at: Path = draft.with_at
         # A `with` that is no mapping was reported. Reporting its missing keys too would repeat the same problem.
         is_readable = "with_" in file.model_fields_set or not self._report.has(at)
         is_valid = kind is not None and is_readable and checks.check_params(self._report, kind, file.with_, at)
@@ -230,7 +238,7 @@ class _StepCompiler:
         self, draft: StepDraft, file: StepFile, kind: StepKind | None, names: ExpressionNames
     ) -> CompiledValue | None:
         """Return the compiled `with`, or None if a text in it cannot be compiled."""
-        at: Path = (*draft.at, "with")
+        at: Path = draft.with_at
         params: Value = file.with_
         addresses = kind.address_params if kind is not None else frozenset[str]()
         is_valid = checks.check_keys(self._report, params, at)
@@ -292,6 +300,9 @@ class _StepCompiler:
         edits = draft.edit or []
         if gate.at == "after":
             edit_checks.check_outputs(self._report, edits, outputs.names)
+        elif draft.uses == ASK:
+            # Only the run knows the arguments of an ask.
+            edit_checks.check_overlap(self._report, edits)
         elif params is not None and isinstance(params.value, dict):
             secrets = [path for path, template in params.templates if template.secrets]
             kind = self._kinds.get(draft.uses or "")
@@ -345,13 +356,14 @@ def _build_step(
         index=draft.index,
         kind=kind,
         params=params,
-        title=step_titles.as_step_title(file.title),
+        title=step_titles.as_step_title(draft.rule.label if draft.rule is not None else file.title),
         when=when,
         retry=_build_retry(file),
         timeout=file.timeout,
         idempotent=file.idempotent,
         on_error=OnError(file.on_error),
         following=draft.following,
+        rule=draft.rule,
     )
 
 

@@ -28,6 +28,8 @@ FOREACH: Final = "foreach"
 """The name of the kind that repeats its own steps for each item of a list."""
 ITEMS_FINGERPRINT: Final = "fingerprint_of_all_items"
 """The part of a request about all items of a list that stands for those which it does not show itself."""
+ASK: Final = "ask"
+"""The name of the kind that puts what a program asks to people."""
 RUN: Final = "run"
 """The name of the kind that runs another workflow."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.json_values import Path
+from engine.workflowfile.rule import Rule
 
 
 class FramedStep(Protocol):
@@ -45,6 +46,8 @@ class PathDraft:
     at: Path
     when: bool | str | None
     steps: range
+    rule: Rule | None = None
+    """The rule that the path stands for, in a file with rules."""
 
 
 def is_within(outer: Path, inner: Path) -> bool:

@@ -189,7 +189,7 @@ def _read_step(report: ProblemReport, value: Value, index: int, at: Path) -> Ste
     else:
         _read_other_step(report, draft, value)
     if draft.gate is not None and draft.gate.edit is not None:
-        draft.edit = _read_edit(report, report.value((*draft.gate_at, "edit")), (*draft.gate_at, "edit"))
+        draft.edit = read_edit(report, report.value((*draft.gate_at, "edit")), (*draft.gate_at, "edit"))
     return draft
 
 
@@ -219,10 +219,11 @@ def _read_other_step(report: ProblemReport, draft: StepDraft, value: dict[str, V
     placeholders = {**_PLACEHOLDERS, **_INNER.get(draft.uses or "", {})}
     draft.file = read_part(report, model, value, context=context, parts=parts, placeholders=placeholders)
     draft.gate_at = (*draft.at, "gate")
-    draft.gate = _read_gate(report, value.get("gate"), draft.gate_at)
+    draft.gate = read_gate(report, value.get("gate"), draft.gate_at)
 
 
-def _read_gate(report: ProblemReport, value: Value, at: Path) -> GateFile | None:
+def read_gate(report: ProblemReport, value: Value, at: Path) -> GateFile | None:
+    """Return the gate of a step, or None if it has none or cannot be read. Problems are reported."""
     if value is None or value is False:
         return None  # An empty `gate:` was reported with the step.
     if value is True:
@@ -234,7 +235,7 @@ def _read_gate(report: ProblemReport, value: Value, at: Path) -> GateFile | None
     return None
 
 
-def _read_edit(report: ProblemReport, raw: Value, at: Path) -> list[EditDraft]:
+def read_edit(report: ProblemReport, raw: Value, at: Path) -> list[EditDraft]:
     """Read the fields that may be edited: a list of names and `name: type`, or one mapping of these."""
     edits: list[EditDraft] = []
     if isinstance(raw, dict):

@@ -34,6 +34,7 @@ from engine.json_values import Value
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
+from engine.workflowfile.rule import Rule
 from engine.workflowfile.step_kinds import StepKind
 
 FALLBACK_AFTER: Final = timedelta(minutes=15)
@@ -199,6 +200,13 @@ class BranchPath:
     name: str
     when: Template | None
     steps: range
+    rule: Rule | None = None
+    """The rule that the path stands for: the path is taken only if the names of the ask match, too."""
+
+    @property
+    def label(self) -> str:
+        """The rule, or the name of the path in words."""
+        return in_words(self.name) if self.rule is None else self.rule.words.capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +233,8 @@ class Step:
     """The paths of a branch, in the order in which their conditions are asked."""
     body: range | None = None
     """The indexes of the steps that a foreach repeats, those inside other steps included."""
+    rule: Rule | None = None
+    """The rule that the step stands for, in a file with rules."""
 
     @property
     def inner(self) -> range:
@@ -349,6 +359,8 @@ class Workflow:
     """Whether one of its expressions reads what an earlier step was called with."""
     can_revise: bool = False
     """Whether an approver can ask for changes at one of its gates."""
+    is_asked: bool = False
+    """Whether only an ask starts it, because its first step is an ask."""
     asks_about_failures: bool = False
     """Whether people are asked what to do when one of its steps has failed."""
 
