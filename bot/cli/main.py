@@ -50,7 +50,7 @@ for _command in (
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID, or ask for changes."),
     LazyCommand("reassign", "requests:reassign", "Let another person decide the request ID in your place."),
-    LazyCommand("ask", "questions:ask", "Ask a QUESTION before you decide the request ID."),
+    LazyCommand("question", "questions:question", "Ask a QUESTION before you decide the request ID."),
     LazyCommand("answer", "questions:answer", "Answer a question that you were asked about the request ID."),
     LazyCommand("rate", "ratings:rate", "Rate what the request ID asked you about, from 1 to 5."),
     LazyCommand("undo", "requests:undo", "Undo the approval of the request ID, before anything follows from it."),

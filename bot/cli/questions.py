@@ -1,4 +1,4 @@
-"""Commands about questions before a decision: ask, answer."""
+"""Commands about questions before a decision: question, answer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from engine.fields import Field, FieldType
 @click.argument("text", metavar="QUESTION")
 @click.option("--to", help="The email address of the person to ask, if it is not the requester.")
 @json_option
-def ask(request_id: str, text: str, to: str | None, as_json: bool) -> None:
+def question(request_id: str, text: str, to: str | None, as_json: bool) -> None:
     """Ask a QUESTION before you decide the request ID.
 
     You ask as the person in SIGNOFF_OPERATOR. The question goes to the requester, or to another person.
     """
     arguments = {"request": request_id, "text": text, "to": _address(to)}
-    facts = client.facts_of(client.carry_out("ask", dict(arguments), wait_for_run=True))
+    facts = client.facts_of(client.carry_out("question", dict(arguments), wait_for_run=True))
     if as_json:
         click.echo(render_json(facts))
         return

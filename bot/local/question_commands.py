@@ -19,8 +19,8 @@ from engine.domain import (
 from engine.service import Engine
 
 
-async def ask(engine: Engine, arguments: dict[str, Any], *, actor: Address, origin: Origin) -> QuestionAsked | Refusal:
-    """Carry out `ask`, with its arguments as JSON has them."""
+async def question(engine: Engine, arguments: dict[str, Any], *, actor: Address, origin: Origin) -> QuestionAsked | Refusal:
+    """Carry out `question`, with its arguments as JSON has them."""
     to = optional_text(arguments, "to")
     command = AskQuestion(
         request=read_text(arguments, "request"),
@@ -30,7 +30,7 @@ async def ask(engine: Engine, arguments: dict[str, Any], *, actor: Address, orig
         origin=origin,
         assurance=Assurance.TERMINAL,
     )
-    return await engine.ask(command)
+    return await engine.ask_question(command)
 
 
 async def answer(

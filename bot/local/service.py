@@ -59,7 +59,7 @@ NO_OPERATOR: Final = (
 )
 
 
-_FOR_OPERATORS: Final = frozenset({"decide", "ask", "answer", "reassign", "away", "back", "preferences", "undo"})
+_FOR_OPERATORS: Final = frozenset({"decide", "question", "answer", "reassign", "away", "back", "preferences", "undo"})
 """The commands of a person, who is known by their email address only."""
 
 
@@ -88,7 +88,7 @@ class OperatorCommands:
             "register": self._register,
             "start": self._start,
             "decide": self._decide,
-            "ask": self._ask,
+            "question": self._question,
             "answer": self._answer,
             "rate": self._rate,
             "undo": self._undo,
@@ -259,8 +259,8 @@ class OperatorCommands:
         facts: dict[str, Value] = {"request": result.request, "run": result.run, "place": instead}
         return CommandReply(facts={**facts, "to": result.to.label})
 
-    async def _ask(self, arguments: dict[str, Any]) -> CommandReply:
-        result = await question_commands.ask(self._engine, arguments, actor=self._actor, origin=self._origin)
+    async def _question(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await question_commands.question(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else question_commands.reply(result, to=result.to)
 
     async def _answer(self, arguments: dict[str, Any]) -> CommandReply:

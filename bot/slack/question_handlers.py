@@ -104,7 +104,7 @@ class QuestionHandlers:
             await _say(ack, ANOTHER_VERSION)
             return
         text, account = (view_state.read_text(sent.view.values, block) for block in (ids.TEXT_BLOCK, ids.PERSON_BLOCK))
-        answer = await self._context.service.engine.ask(
+        answer = await self._context.service.engine.ask_question(
             _question(sent.by, ref.request, text, account=account, delivery=ref.delivery)
         )
         if isinstance(answer, CannotAsk) and answer.why in _FORM:

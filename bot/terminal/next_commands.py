@@ -39,7 +39,7 @@ def _decisions(card: Card) -> Iterator[tuple[str, str]]:
     if card.may_undo:
         yield "Undo it", f"signoff undo {card.request}"
     if card.may_ask:
-        yield "Ask first", f'signoff ask {card.request} "…"'
+        yield "Ask first", f'signoff question {card.request} "…"'
 
 
 def _about_failure(card: Card, command: str) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ def _about_failure(card: Card, command: str) -> Iterator[tuple[str, str]]:
     yield "Skip the step", f"{command} skip"
     yield "Stop the run", f"{command} stop"
     if card.may_ask:
-        yield "Ask first", f'signoff ask {card.request} "…"'
+        yield "Ask first", f'signoff question {card.request} "…"'
 
 
 def _edits(card: Card) -> str:

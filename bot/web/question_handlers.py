@@ -62,7 +62,7 @@ class QuestionFormHandlers:
         except InvalidValue as error:
             wrong = replace(typed, errors=((TO, f"The address {error}."),))
             return await self._reviewing.with_question(request, visit, wrong, status=422)
-        asked = await self._context.service.engine.ask(
+        asked = await self._context.service.engine.ask_question(
             AskQuestion(
                 request=visit.request.id,
                 text=typed.text,

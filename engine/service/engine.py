@@ -229,7 +229,7 @@ class Engine(Queries):
         """
         return [await self.decide(replace(command, together=True)) for command in commands]
 
-    async def ask(self, command: AskQuestion) -> QuestionAsked | Refusal:
+    async def ask_question(self, command: AskQuestion) -> QuestionAsked | Refusal:
         """Ask a question about a request before it is decided."""
         return await self._about_request(questions.ask, command)
 

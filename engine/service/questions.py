@@ -49,7 +49,7 @@ class _Proven(Generic[Command]):
 
 
 def ask(context: CommandContext, tx: Tx, command: AskQuestion, resolved: Resolved) -> QuestionAsked | Refusal:
-    """Ask the requester, or the person who is named: the unit of `Engine.ask`."""
+    """Ask the requester, or the person who is named: the unit of `Engine.ask_question`."""
     proven = _prove(context, tx, command, resolved, _approvers)
     if isinstance(proven, Refusal):
         return proven

@@ -670,7 +670,7 @@ async def _request_whole(windows: ReviewWindows, page: Page) -> None:
         origin=TERMINAL,
         assurance=Assurance.TERMINAL,
     )
-    await env.engine.ask(question)
+    await env.engine.ask_question(question)
     env.pass_time(minutes=3)
     new_amount = {"amount": {"amount": "99.50", "currency": "EUR"}}
     await env.decide(request.run, by=Address("email", ADA), edits=new_amount)

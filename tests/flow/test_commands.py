@@ -234,7 +234,7 @@ def test_run_prints_the_card_and_the_commands_that_answer_it(signoff: Commands) 
         f"  Approve it: signoff decide {request['id']} approve\n"
         f"  Edit it:    signoff decide {request['id']} edit amount=… note=…\n"
         f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
-        f'  Ask first:  signoff ask {request["id"]} "…"\n'
+        f'  Ask first:  signoff question {request["id"]} "…"\n'
         f"  Details:    signoff requests {request['id']} --details\n"
     ) in finished.err
 
@@ -465,11 +465,11 @@ def test_a_request_about_many_items_shows_all_of_them_when_asked(signoff: Comman
 
 def test_a_question_is_asked_and_answered_at_the_terminal(signoff: Commands, open_request: dict[str, Any]) -> None:
     request = open_request["id"]
-    own = signoff("ask", request, "Which cost centre?")
+    own = signoff("question", request, "Which cost centre?")
     assert (own.code, own.err) == (1, "You cannot ask yourself. Choose another person.\n")
-    wrong = signoff("ask", request, "Which cost centre?", "--to", "sam")
+    wrong = signoff("question", request, "Which cost centre?", "--to", "sam")
     assert (wrong.code, "--to: The address" in wrong.err) == (2, True)
-    asked = signoff.run_ok("ask", request, "Which cost centre?", "--to", "sam@example.com")
+    asked = signoff.run_ok("question", request, "Which cost centre?", "--to", "sam@example.com")
     assert asked.out == f"sam@example.com has been asked. See the answer: signoff requests {request}\n"
     assert "lee@example.com has a question about “Refund 12.50 EUR to Ann?”" in asked.err
     nothing = signoff("answer", request, "4711")

@@ -92,7 +92,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff people list"] = terminal.json("people", "list")
     real["signoff people show"] = terminal.json("people", "show", "finance@example.com")
     real["signoff revoke"] = terminal.json("revoke", pending["id"])
-    real["signoff ask"] = terminal.json("ask", pending["id"], "Why?", "--to", "kim@example.com")
+    real["signoff question"] = terminal.json("question", pending["id"], "Why?", "--to", "kim@example.com")
     with monkeypatch.context() as patch:
         patch.setenv("SIGNOFF_OPERATOR", "kim@example.com")
         real["signoff answer"] = terminal.json("answer", pending["id"], "For the fair.")

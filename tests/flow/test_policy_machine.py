@@ -194,7 +194,7 @@ class Played:
         proof: dict[str, Any] = {"origin": TERMINAL, "assurance": Assurance.TERMINAL}
         if kind == "ask":
             asker, to = map(address_of, who)
-            await engine.ask(AskQuestion(request=request, text="Why?", to=to, actor=asker, **proof))
+            await engine.ask_question(AskQuestion(request=request, text="Why?", to=to, actor=asker, **proof))
         else:
             answered = AnswerQuestion(request=request, question=None, text="So.", actor=address_of(who), **proof)
             await engine.answer_question(answered)

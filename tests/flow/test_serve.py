@@ -125,7 +125,7 @@ def test_commands_go_through_the_server_that_runs(installation: Installation, si
             f"  Approve it: signoff decide {request['id']} approve\n"
             f"  Edit it:    signoff decide {request['id']} edit text=…\n"
             f'  Reject it:  signoff decide {request["id"]} reject --reason "…"\n'
-            f'  Ask first:  signoff ask {request["id"]} "…"\n'
+            f'  Ask first:  signoff question {request["id"]} "…"\n'
             f"  Details:    signoff requests {request['id']} --details\n"
             f"Follow the run: signoff runs {request['run']}\n"
         )

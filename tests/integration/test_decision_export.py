@@ -95,7 +95,7 @@ async def test_a_line_says_what_was_asked_before_and_what_became_of_it(env: Engi
     run = await open_run(env)
     request = (await env.request(run)).id
     about: dict[str, Any] = {"request": request, "origin": TERMINAL, "assurance": Assurance.TERMINAL}
-    await env.engine.ask(AskQuestion(text="Why now?", actor=LEE, **about))
+    await env.engine.ask_question(AskQuestion(text="Why now?", actor=LEE, **about))
     await env.engine.answer_question(AnswerQuestion(question=None, text="It is late.", actor=ANN, **about))
     await env.decide(run)
     await env.settle()

@@ -258,7 +258,7 @@ async def test_no_name_and_no_address_of_an_erased_person_is_left(env: EngineEnv
         origin=TERMINAL,
         assurance=Assurance.TERMINAL,
     )
-    await env.engine.ask(asked)
+    await env.engine.ask_question(asked)
     await reject(env, named, by=KIM)
     untouched = await begin(env, "for Kim alone", by=SAM, approver="kim")
     await reject(env, untouched, by=KIM)

@@ -74,7 +74,7 @@ async def ask(
     env: EngineEnv, run: str, text: str = "Which cost centre?", *, by: Address = LEE, to: Address | None = None
 ) -> QuestionAsked | Refusal:
     request = (await env.request(run)).id
-    asked = await env.engine.ask(
+    asked = await env.engine.ask_question(
         AskQuestion(request=request, text=text, actor=by, to=to, origin=TERMINAL, assurance=Assurance.TERMINAL)
     )
     await env.settle()
@@ -396,7 +396,7 @@ async def test_a_question_before_the_first_copy_pauses_too(env: EngineEnv) -> No
     run = await env.start()
     request = (await env.request(run)).id
     command = AskQuestion(request=request, text="Why?", actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL)
-    assert isinstance(await env.engine.ask(command), QuestionAsked)
+    assert isinstance(await env.engine.ask_question(command), QuestionAsked)
     env.pass_time(hours=1)
     await env.settle()
     env.pass_time(hours=1)

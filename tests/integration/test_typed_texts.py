@@ -66,7 +66,7 @@ async def rate(env: EngineEnv, run: str, text: str) -> object:
 
 async def ask(env: EngineEnv, run: str, text: str) -> object:
     request = (await env.request(run)).id
-    return await env.engine.ask(AskQuestion(request=request, text=text, actor=LEE, **BY_TERMINAL))
+    return await env.engine.ask_question(AskQuestion(request=request, text=text, actor=LEE, **BY_TERMINAL))
 
 
 async def answer(env: EngineEnv, run: str, text: str) -> object:

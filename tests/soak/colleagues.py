@@ -167,7 +167,7 @@ class Colleagues:
         self._count += 1
         text = f"Why {by} {self._count}?"
         if by == OPERATOR:
-            reply = await self.world.ask("ask", {"request": request, "text": text, "to": to})
+            reply = await self.world.ask("question", {"request": request, "text": text, "to": to})
             asked = reply is not None and reply.refused is None
         else:
             values = {ids.TEXT_BLOCK: text, ids.PERSON_BLOCK: self.world.person(to).id}

@@ -253,7 +253,7 @@ async def test_a_question_and_its_answer_are_emails(mail_sandbox: RunningSandbox
     mia, proven = Address("email", MIA), Assurance.TERMINAL
     text = "Which order?\nhttps://evil.example <b>now</b>"
     question = AskQuestion(request=request.id, text=text, actor=mia, origin=TERMINAL, assurance=proven)
-    assert isinstance(await server.engine.ask(question), QuestionAsked)
+    assert isinstance(await server.engine.ask_question(question), QuestionAsked)
     (asked,) = await mail_sandbox.mail.wait_for(to=SAM.value, seconds=20)
     assert asked.subject == "mia@example.com has a question about “Tell Mia?”"
     body = str(asked.text)

@@ -524,7 +524,7 @@ async def test_a_person_without_an_account_answers_a_question_after_a_code(env: 
         origin=TERMINAL,
         assurance=Assurance.SLACK,
     )
-    assert isinstance(await env.web.engine_env.engine.ask(question), QuestionAsked)
+    assert isinstance(await env.web.engine_env.engine.ask_question(question), QuestionAsked)
     browser, page = await open_question(env.web)
     at_code = await send(browser, form_to(page, "/answer"), question_answer="Because.")
     assert at_code.path.startswith("/code/")

@@ -120,7 +120,7 @@ async def test_questions_and_answers_are_in_the_page(env: WebEnv) -> None:
         origin=Origin(surface="terminal"),
         assurance=Assurance.TERMINAL,
     )
-    await env.engine_env.engine.ask(ask_it)
+    await env.engine_env.engine.ask_question(ask_it)
     page = await (await env.sign_in(SAM)).get(f"/requests/{request}")
     assert "Which month?" in page.page.text
     assert "ada@example.com asked ann@example.com" in page.page.text
