@@ -331,7 +331,7 @@ class Trial:
 
     def _carry_out(self, request: RequestView, decider: Address, answer: TypedDecision | PromptedQuestion) -> Any:
         if isinstance(answer, PromptedQuestion):
-            return self.portal.call(self.app.engine.ask, trial_questions.asking(request, decider, answer))
+            return self.portal.call(self.app.engine.ask_question, trial_questions.asking(request, decider, answer))
         command = Decide(
             request=request.id,
             verdict=answer.verdict,

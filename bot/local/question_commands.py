@@ -19,7 +19,9 @@ from engine.domain import (
 from engine.service import Engine
 
 
-async def question(engine: Engine, arguments: dict[str, Any], *, actor: Address, origin: Origin) -> QuestionAsked | Refusal:
+async def question(
+    engine: Engine, arguments: dict[str, Any], *, actor: Address, origin: Origin
+) -> QuestionAsked | Refusal:
     """Carry out `question`, with its arguments as JSON has them."""
     to = optional_text(arguments, "to")
     command = AskQuestion(

@@ -67,10 +67,76 @@ from engine.domain import (
     WhosePlace,
     WrongCode,
 )
+from engine.domain.asks import (
+    AlreadyConsumed,
+    ApprovalLapsed,
+    ArgumentsChanged,
+    AskOver,
+    AskStatus,
+    AskWorkflowMissing,
+    IdempotencyConflict,
+    InvalidAsk,
+    NotApproved,
+    NotConsumed,
+    OnlyByAsk,
+    OutcomeAlreadyKnown,
+    OutcomeStatus,
+)
 
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
+ABOUT_ASKS: Final[list[tuple[Refusal, str]]] = [
+    (
+        InvalidAsk(errors={"title": "is missing", "fields.region": "has no type."}),
+        "Nothing was asked. title is missing. fields.region has no type.",
+    ),
+    (
+        IdempotencyConflict(run="06adb887b1p5hbhhg"),
+        "This idempotency key was used before with another content, for 06adb887b1p5hbhhg. Use a new key.",
+    ),
+    (
+        AskWorkflowMissing(workflow="approvals"),
+        "There is no workflow “approvals” that says who is asked. Register one, such as the approvals.yaml of the "
+        "README: signoff register approvals.yaml",
+    ),
+    (
+        AskWorkflowMissing(workflow="expense", takes_none=True),
+        "The workflow “expense” takes no asks: it has no step with `uses: ask`. Name another workflow.",
+    ),
+    (OnlyByAsk(workflow="approvals"), "approvals decides about what programs ask, so only an ask starts it."),
+    (
+        NotApproved(status=AskStatus.PENDING),
+        "This was not decided yet. Wait until it is approved, then consume the approval.",
+    ),
+    (NotApproved(status=AskStatus.REJECTED), "This was rejected. Do not act on it."),
+    (
+        NotApproved(status=AskStatus.APPROVED, answers=True),
+        "This was asked with `use: answer`, so there is nothing to consume. To act on it, ask with `use: once`.",
+    ),
+    (
+        AlreadyConsumed(at=AT),
+        "This approval was already consumed, Mar 2, 2026, 9:30 AM UTC. An approval can be used only once; ask again.",
+    ),
+    (ApprovalLapsed(at=AT), "This approval could be used until Mar 2, 2026, 9:30 AM UTC. Ask again."),
+    (
+        ArgumentsChanged(names=("amount", "to")),
+        "This is not what was approved (amount, to). Nothing was consumed. "
+        "Act on the approved arguments, or ask again.",
+    ),
+    (
+        ArgumentsChanged(),
+        "This is not what was approved. Nothing was consumed. Act on the approved arguments, or ask again.",
+    ),
+    (NotConsumed(), "This approval was not consumed, so it has no outcome. Consume it before you act."),
+    (OutcomeAlreadyKnown(status=OutcomeStatus.FAILED), "The outcome of this is known already: failed."),
+    (
+        OutcomeAlreadyKnown(status=OutcomeStatus.SUCCEEDED, at=AT),
+        "The outcome of this is known already: succeeded, Mar 2, 2026, 9:30 AM UTC.",
+    ),
+    (AskOver(status=AskStatus.EXPIRED), "There is nothing to cancel: this expired."),
+]
 SENTENCES: Final[list[tuple[Refusal, str]]] = [
+    *ABOUT_ASKS,
     (
         AlreadyVoted(at=AT, waiting=("Lee", "Kim")),
         "You already approved this, Mar 2, 2026, 9:30 AM UTC. Waiting for Lee or Kim.",
