@@ -23,6 +23,8 @@ DEMOFLAGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+NPM := $(VENV)/npm
+NPM_STAMP := $(NPM)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
@@ -31,7 +33,7 @@ NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-setup: $(STAMP) ## create .venv and install all packages for development (PYTHON=… picks the interpreter)
+setup: $(STAMP) $(NPM_STAMP) ## create .venv and install all packages for development (PYTHON=… picks the interpreter)
 
 $(STAMP): pyproject.toml constraints.txt
 	@if ! $(RUN) -c '$(NEW_ENOUGH)' 2>/dev/null; then \
@@ -59,10 +61,19 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $(STAMP)
 
+# Libraries that receivers of callbacks use on Node. Without npm the tests with them are skipped, and say so.
+$(NPM_STAMP): $(STAMP) tests/data/npm/package-lock.json
+	@if command -v npm >/dev/null && command -v node >/dev/null; then \
+		mkdir -p $(NPM) && cp tests/data/npm/package.json tests/data/npm/package-lock.json $(NPM)/ && \
+		npm ci --prefix $(NPM) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else \
+		echo "npm was not found: tests with libraries of Node are skipped"; \
+	fi
+
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.
 # Compiled tests are kept: else each worker compiles all of them again for each run.
-test: $(STAMP) ## run all tests except those in a browser
+test: $(STAMP) $(NPM_STAMP) ## run all tests except those in a browser
 	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
 
 # Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own

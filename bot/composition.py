@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from bot import account_sign_in, executors, page_urls, server_key, setting_values
 from bot.app_parts import Adapters, App, SlackParts
+from bot.callbacks.channel import CallbackChannel
+from bot.callbacks.client import CallbackClient
 from bot.email.directory import DirectoryWithEmail
 from bot.files import setup as files_setup
 from bot.lmtp import setup as lmtp_setup
@@ -35,6 +37,7 @@ from engine.fields import FieldType
 from engine.ports import Channel, Directory
 from engine.service import Engine, Identity, register
 from engine.service.attachments import Attachments
+from engine.steps import url_guard
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
 from engine.worker.advance import Advancer
@@ -77,7 +80,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     prompt = build_engine(PunctualStore(store))
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
-    channels = _build_channels(adapters, stale_homes)
+    channels = _build_channels(settings, adapters, codes, stale_homes)
     page_of = _page_of(settings)
     render = card.with_pages(page_of)
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
@@ -134,8 +137,15 @@ def _build_directory(adapters: Adapters) -> Directory:
     return DirectoryWithRoles(directory, lambda: adapters.roles.current)
 
 
-def _build_channels(adapters: Adapters, stale_homes: StaleHomes) -> dict[str, Channel]:
-    channels: dict[str, Channel] = {"terminal": TerminalChannel(adapters.console)}
+def _build_channels(
+    settings: Settings, adapters: Adapters, codes: Codes, stale_homes: StaleHomes
+) -> dict[str, Channel]:
+    resolve = adapters.services.resolve or url_guard.system_resolve
+    client = CallbackClient(url_guard.Guard(settings.http_allow), resolve)
+    channels: dict[str, Channel] = {
+        "terminal": TerminalChannel(adapters.console),
+        "callback": CallbackChannel(client, unseal=codes.unseal, now=adapters.clock.now),
+    }
     if adapters.slack is not None:
         channels["slack"] = SlackChannel(adapters.slack, stale_homes)
     if adapters.email is not None:

@@ -59,6 +59,8 @@ EMAIL_UNKNOWN_OUTCOME_WAIT: Final = timedelta(minutes=1)
 """Wait after an unknown outcome: the mail server may still be delivering the first email."""
 EMAIL_FULL_MAILBOX_PATIENCE: Final = timedelta(hours=24)
 """How long an email to a full mailbox is tried again."""
+CALLBACK_PATIENCE: Final = timedelta(days=3)
+"""How long a callback is tried again: over a weekend on which no one looks after the receiver."""
 
 # -- work of the engine ---------------------------------------------------------------------------------------
 

@@ -26,12 +26,13 @@ TIMESTAMP: Final = "webhook-timestamp"
 SIGNATURE: Final = "webhook-signature"
 MOST_BYTES: Final = 256_000
 """Maximum size of a body, in bytes."""
+PREFIX: Final = "whsec_"
+"""What a secret of Standard Webhooks begins with."""
 WINDOW: Final = timedelta(minutes=5)
 """How old or how far in the future a signed call may be."""
 LONGEST_ID: Final = 200
 """Maximum length of the id of a call, in characters."""
 
-_PREFIX: Final = "whsec_"
 _MOST_SIGNATURES: Final = 10
 _MOST_FIELDS: Final = 1_000
 _DEEPEST: Final = 32
@@ -42,7 +43,7 @@ _ID: Final = re.compile(rf"[!-~]{{1,{LONGEST_ID}}}")
 
 def key_of(secret: str) -> bytes:
     """Return the key of a Standard Webhooks secret, in either alphabet. Raises `InvalidValue`, without the secret."""
-    text = secret.strip().removeprefix(_PREFIX).rstrip("=").replace("-", "+").replace("_", "/")
+    text = secret.strip().removeprefix(PREFIX).rstrip("=").replace("-", "+").replace("_", "/")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
@@ -58,11 +59,16 @@ def is_signed(secret: str, headers: Mapping[str, str], body: bytes, now: datetim
     `headers`: by names in small letters.
     """
     call, sent_at = headers.get(ID, ""), headers.get(TIMESTAMP, "")
-    expected = hmac.new(key_of(secret), f"{call}.{sent_at}.".encode() + body, hashlib.sha256).digest()
+    expected = sign(secret, call, sent_at, body)
     given = [hmac.compare_digest(expected, signature) for signature in _signatures(headers.get(SIGNATURE, ""))]
     if not _ID.fullmatch(call) or not _SECONDS.fullmatch(sent_at):
         return False
     return any(given) and abs(now.timestamp() - int(sent_at)) <= WINDOW.total_seconds()
+
+
+def sign(secret: str, call: str, sent_at: str, body: bytes) -> bytes:
+    """Return the signature of a call. `call`: its id; `sent_at`: seconds since 1970. Raises as `key_of` does."""
+    return hmac.digest(key_of(secret), f"{call}.{sent_at}.".encode() + body, hashlib.sha256)
 
 
 def has_secret(secret: str, sent: str) -> bool:

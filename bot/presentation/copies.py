@@ -18,6 +18,7 @@ _KINDS: Final[Mapping[DeliveryKind, str]] = {
     DeliveryKind.ALERT: "notice",
     DeliveryKind.NOTICE: "notice",
     DeliveryKind.CODE: "code",
+    DeliveryKind.CALLBACK: "callback",
 }
 _NOWHERE: Final = "none"
 """The channel of a copy for a person that nothing reaches."""

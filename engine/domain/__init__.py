@@ -26,7 +26,7 @@ from engine.domain.access import (
     TooManyCodes,
     WrongCode,
 )
-from engine.domain.cards import Card, CardAction, CardFact, CardField, CardOutcome, Phrase, Receipt, Tone
+from engine.domain.cards import CallbackCall, Card, CardAction, CardFact, CardField, CardOutcome, Phrase, Receipt, Tone
 from engine.domain.commands import (
     DEFAULT_WORKSPACE,
     AnswerAttention,
@@ -186,6 +186,7 @@ __all__ = [
     "Away",
     "Back",
     "BodyRefused",
+    "CallbackCall",
     "Cancel",
     "Cancelled",
     "CannotAnswer",

@@ -95,6 +95,15 @@ class CardFact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackCall:
+    """The call of a callback. `secrets`: its signing secrets, sealed with the key of the server. `body`: JSON."""
+
+    url: str
+    secrets: tuple[str, ...] = field(repr=False)
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """The content of one copy, which a channel only arranges, in this order.
 
@@ -189,6 +198,8 @@ class Card:
     """Of a code: the messenger in whose form it is typed; empty: in a browser, which is remembered then."""
     until: datetime | None = None
     """When the `code` or the `token` expires."""
+    callback: CallbackCall | None = None
+    """The call, in a copy of the kind `callback`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,6 +201,8 @@ class DeliveryKind(StrEnum):
     ALERT = "alert"
     NOTICE = "notice"
     """A message to the owner of a workflow about a trigger that started no run."""
+    CALLBACK = "callback"
+    """A signed call that tells a program what became of what it asked."""
 
 
 class DeliveryState(StrEnum):

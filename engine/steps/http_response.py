@@ -118,7 +118,7 @@ def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
         outcome_unknown=unknown,
         # A refusal did nothing, so `retry` in the file decides whether to call again.
         retryable=status >= 400,
-        retry_after=_retry_after(answer) if status in (408, 425, 429, 503) else None,
+        retry_after=wait_of(answer) if status in (408, 425, 429, 503) else None,
     )
 
 
@@ -132,7 +132,7 @@ def _location_host(answer: Answer) -> str:
     return _printable(host, 253) if host else "the same host"
 
 
-def _retry_after(answer: Answer) -> timedelta | None:
+def wait_of(answer: Answer) -> timedelta | None:
     """Return the wait of `Retry-After` (RFC 9110, 10.2.3). A date is measured against `Date` of the response."""
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():

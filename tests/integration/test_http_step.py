@@ -4,8 +4,7 @@ import asyncio
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_address
@@ -20,9 +19,7 @@ from engine.errors import InvalidValue
 from engine.ports import Resolve, StepContext, StepServices
 from engine.steps import url_guard
 from engine.steps.http import HttpParams, HttpStep
-from tests.support.http_calls import LOCAL, call, failure, kind, serving
-
-Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+from tests.support.http_calls import LOCAL, Raw, call, failure, kind, raw, serving
 
 TLS = Path(__file__).parents[1] / "data" / "tls"
 
@@ -38,27 +35,6 @@ def resolver(*answers: Sequence[str] | OSError) -> Resolve:
         return answer
 
     return resolve
-
-
-@asynccontextmanager
-async def raw(talk: Raw, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """Run a server that reads the head of a request and passes the connection to `talk`."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await talk(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # The client disconnected, as some tests intend.
-
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
-    try:
-        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        await server.wait_closed()
 
 
 def answering(text: bytes, *, reset: bool = False) -> Raw:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +17,7 @@ from engine.ports import StepContext
 from engine.steps.http import HttpParams, HttpStep
 
 LOCAL = ["127.0.0.1"]
+Raw = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def context(seconds: float = 5) -> StepContext:
@@ -50,3 +53,23 @@ async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def raw(talk: Raw, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Run a server that reads the head of a request and passes the connection to `talk`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # The client disconnected, as some tests intend.
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()

@@ -1,0 +1,1 @@
+"""Callbacks: signed calls that tell a program what became of what it asked."""
