@@ -74,10 +74,10 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         is_trial=is_trial,
         retention=settings.kept_for,
         files=files,
+        clock=clock,
     )
-    engine = build_engine(store)
-    # For people in Slack and on pages, who are told soon if the database does not answer.
-    prompt = build_engine(PunctualStore(store))
+    # `prompt`: for people in Slack and on pages, who are told soon if the database does not answer.
+    engine, prompt = build_engine(store), build_engine(PunctualStore(store))
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(settings, adapters, codes, stale_homes)

@@ -80,6 +80,11 @@ class EntryKind(StrEnum):
     PERSON_SEPARATED = "person.separated"
     PERSON_UNDONE = "person.undone"
     PERSON_ERASED = "person.erased"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_REVOKED = "api_key.revoked"
+    API_KEY_FIRST_USED = "api_key.first_used"
+    API_KEY_REFUSED = "api_key.refused"
     CONTENT_ERASED = verify_audit.ERASED
     DATABASE_RESTORED = "database.restored"
 

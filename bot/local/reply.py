@@ -15,6 +15,7 @@ LISTS: Final = {
     "run": "See the latest runs: signoff runs",
     "request": "See the open requests: signoff requests",
     "person": "See the known people: signoff people list",
+    "API key": "See the keys: signoff keys list",
 }
 """Where the operator finds the ids of each kind."""
 

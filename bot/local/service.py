@@ -7,11 +7,13 @@ them directly.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from bot.local import (
     absence_commands,
     erase_commands,
+    key_commands,
     preference_commands,
     question_commands,
     rating_commands,
@@ -50,7 +52,7 @@ from engine.domain import (
 )
 from engine.errors import DefinitionError
 from engine.json_values import Value
-from engine.service import Engine, Identity
+from engine.service import ApiKeys, Engine, Identity
 from engine.workflowfile import StepKind
 
 NO_OPERATOR: Final = (
@@ -105,6 +107,9 @@ class OperatorCommands:
             "erase": self._erase,
             "erase_old": self._erase_old,
             "erase_person": self._erase_person,
+            "create_api_key": partial(self._about_key, key_commands.create),
+            "rotate_api_key": partial(self._about_key, key_commands.rotate),
+            "revoke_api_key": partial(self._about_key, key_commands.revoke),
         }
 
     @property
@@ -328,6 +333,10 @@ class OperatorCommands:
         if isinstance(result, NotFound):
             return CommandReply(f"There is no request or run “{request_id}”.", {"refusal": NotFound.__name__})
         return CommandReply(facts={"request": request_id, "links": result})
+
+    async def _about_key(self, act: key_commands.Act, arguments: dict[str, Any]) -> CommandReply:
+        result = await act(ApiKeys(self._engine), arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else key_commands.reply(result)
 
     async def _sign_out(self, arguments: dict[str, Any]) -> CommandReply:
         person = read_text(arguments, "person")

@@ -17,6 +17,7 @@ from bot.presentation import (
     expiry,
     file_refusals,
     identity_refusals,
+    key_refusals,
     people,
     states,
     trigger_refusals,
@@ -365,6 +366,6 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 # -- of other modules ---------------------------------------------------------------------------------------
 
 
-for _other in (trigger_refusals, identity_refusals, file_refusals, undo, ask_refusals):
+for _other in (trigger_refusals, identity_refusals, file_refusals, key_refusals, undo, ask_refusals):
     for _kind, _write in _other.SENTENCES.items():
         phrase.register(_kind, _write)

@@ -35,7 +35,7 @@ def ask(request: RequestView, reader: Person | None, *, metadata: ids.ModalRef) 
 
 
 def _default(requester: Person) -> str:
-    return "the owner of the workflow" if requester.automation else line(requester.label)
+    return line(requester.label) if requester.is_human else "the owner of the workflow"
 
 
 def _person(requester: Person, *, is_own: bool) -> Block:

@@ -81,7 +81,7 @@ def forms(visit: ReviewVisit, typed: TypedQuestion, *, may_ask: bool) -> Questio
         may_ask=may_ask and visit.decides,
         typed=typed,
         waiting=waiting_for(request.model.questions, visit.person.id) if is_pending else None,
-        requester="the owner of the workflow" if request.requester.automation else line(request.requester.label),
+        requester=line(request.requester.label) if request.requester.is_human else "the owner of the workflow",
         is_own=visit.person.id == request.requester.id,
     )
 

@@ -236,7 +236,7 @@ class Recipients:
             notes[resolution.why] = None
         notes |= dict.fromkeys(self._notes_on_leavers(run, resolution))
         for person in self._people(run, reference, resolution):
-            if person.automation is not None:
+            if not person.is_human:
                 notes["No person started this run, so there is no requester to ask."] = None
             elif reference.not_requester and person.id == run.requester:
                 notes[f"{person.label} started this run and is not asked."] = None

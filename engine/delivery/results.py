@@ -356,7 +356,7 @@ def _reroute_alert(tx: Tx, directory: Directory, delivery: LeasedDelivery, conte
     assert delivery.run is not None
     tried = deliveries.load_alerted(tx.connection, delivery.run, delivery.topic)
     requester = content.run.requester
-    also = delivery.topic in _OWNER_ONLY and requester.automation is None
+    also = delivery.topic in _OWNER_ONLY and requester.is_human
     persons = [content.person, *([requester] if also else [])]
     for person in persons:
         without = frozenset(tried.get(person.id, ()))

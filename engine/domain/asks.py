@@ -14,8 +14,6 @@ from engine.domain.people import Address
 from engine.domain.results import Refusal
 from engine.json_values import Value
 
-API: Final = "api"
-"""The kind of address of an API key. Its value is the id of the key."""
 DEFAULT_WORKFLOW: Final = "approvals"
 """The workflow that an ask gets which names none."""
 

@@ -13,12 +13,15 @@ from engine.domain.triggers import AUTOMATIC
 
 ACCOUNT: Final = accounts.SLACK.name
 """The kind of address that is an account. An account never passes to another person; a person has at most one."""
+API: Final = "api"
+"""The kind of address of a program, whose value is the id of its API key. Its person has the name of the key."""
 
 
 class Address(Struct, frozen=True):
     """An address by which a person is reached or recognized. `kind`: `email`, `slack` or `terminal`.
 
-    A trigger that starts runs has one too, of the kinds in `engine.domain.triggers.AUTOMATIC`, and is never reached.
+    A trigger that starts runs has one too, of the kinds in `engine.domain.triggers.AUTOMATIC`, and so has a program,
+    of the kind `api`. Both are never reached.
     """
 
     kind: str
@@ -54,6 +57,11 @@ class Person(Struct, frozen=True):
         return next((address.kind for address in self.addresses if address.kind in AUTOMATIC), None)
 
     @property
+    def is_human(self) -> bool:
+        """Whether this is a person who can be reached, and neither a trigger nor a program with an API key."""
+        return not any(address.kind == API or address.kind in AUTOMATIC for address in self.addresses)
+
+    @property
     def handle(self) -> str:
         """The text by which an expression, a gate or a step can refer to the person: email, else account."""
         return self._first("email") or self._first(ACCOUNT) or self.label
@@ -73,6 +81,8 @@ class Person(Struct, frozen=True):
         first = self.addresses[0]
         if first.kind in AUTOMATIC:
             return f"the {first.kind} of {first.value}"
+        if first.kind == API:
+            return f"API key {first.value}"
         if first.kind == "terminal":
             return f"{first.value} (terminal)"
         return accounts.person_label(first.kind, first.value)

@@ -56,8 +56,10 @@ from engine.domain import (
     TryAgain,
     Undo,
 )
+from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
 from engine.errors import ChannelError, Conflict
 from engine.file_references import FileReference
+from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
 from engine.service import (
     absence,
@@ -83,6 +85,7 @@ from engine.service import (
     try_again,
     undo,
 )
+from engine.service.api_authentication import ApiAuthentication
 from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
 from engine.service.queries import Queries
@@ -92,6 +95,7 @@ from engine.store import (
     trigger_rows,
 )
 from engine.store.port import Store, Tx
+from engine.system import SystemClock
 from engine.telemetry import NoTelemetry, Telemetry
 from engine.worker.advance import Advancer
 
@@ -119,11 +123,13 @@ class Engine(Queries):
         is_trial: bool = False,
         retention: timedelta | None = None,
         files: Attachments | None = None,
+        clock: Clock | None = None,
     ) -> None:
         context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention)
         super().__init__(store, context)
         self._telemetry = telemetry or NoTelemetry()
         self.files = files or Attachments(store, None)
+        self.authentication = ApiAuthentication(store, clock or SystemClock())
 
     async def register(self, command: Register) -> Registered | Refusal:
         """Register a workflow file as the current version of its workflow.
@@ -337,6 +343,10 @@ class Engine(Queries):
         return await self.transact_with_directory(
             lambda tx, resolved: erase.erase(self.context, tx, command, resolved), required=False
         )
+
+    async def authenticate(self, text: str) -> ApiPrincipal | ApiKeyRefused:
+        """Return the program that calls with the text of an API key, or why it is not accepted."""
+        return await self.authentication.authenticate(text)
 
     async def process_due(self, request: str) -> None:
         """Process the first due deadline of a request, or what else is due by the clock, such as a schedule."""

@@ -21,6 +21,7 @@ from engine.domain import (
     TriggerKind,
     Work,
 )
+from engine.domain.api_keys import ApiKeyView
 from engine.errors import DefinitionError
 from engine.inbox import InboxPage, InboxQuery
 from engine.off_loop import off_loop
@@ -39,6 +40,7 @@ from engine.service import preferences
 from engine.service.context import CommandContext
 from engine.store import (
     absences,
+    api_keys,
     audit_log,
     decision_export,
     delivery_queries,
@@ -192,6 +194,10 @@ class Queries:
 
     async def workflows(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowView]:
         return await self.store.read(lambda connection: workflows.workflow_views(connection, workspace))
+
+    async def api_keys(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[ApiKeyView]:
+        """Return the API keys, the newest first."""
+        return await self.store.read(lambda connection: api_keys.views(connection, workspace))
 
     async def workflow_names(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowName]:
         """Return the names, titles and owners of the workflows, without their files."""

@@ -123,7 +123,7 @@ def _asked_person(tx: Tx, recipients: Recipients, request: Request, command: Ask
     if command.to is None:
         assert request.requester is not None
         requester = people.load_people_cached(tx, [request.requester])[request.requester]
-        if requester.automation is not None:
+        if not requester.is_human:
             owner = run_rows.load_owner(tx.connection, request.subject.run).owner
             requester = people.load_people_cached(tx, [owner])[owner]
         return requester, True

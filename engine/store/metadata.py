@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 from sqlmodel import SQLModel
 
 from engine.store import (
+    api_key_tables,
     attachment_tables,
     coordination_tables,
     item_tables,
@@ -20,6 +21,7 @@ from engine.store import (
 
 __all__ = [
     "METADATA",
+    "api_key_tables",
     "attachment_tables",
     "coordination_tables",
     "item_tables",

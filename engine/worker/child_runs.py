@@ -64,7 +64,7 @@ def _refused(
     """
     people_of_run = people.load_people_cached(tx, [parent.requester, parent.owner])
     person = people_of_run[parent.requester]
-    if person.automation is not None:
+    if not person.is_human:
         person = people_of_run[parent.owner]
     found = starters.find_starter(
         recipients, parent.workspace, _address(person), owner=current.owner, workflow=workflow

@@ -115,6 +115,11 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     real["signoff people sign-out"] = terminal.json("people", "sign-out", "kim@example.com")
+    real["signoff keys create"] = terminal.json("keys", "create", "Support agent")
+    real["signoff keys list"] = terminal.json("keys", "list")
+    real["signoff keys show"] = terminal.json("keys", "show", "Support agent")
+    real["signoff keys rotate"] = terminal.json("keys", "rotate", "Support agent")
+    real["signoff keys revoke"] = terminal.json("keys", "revoke", "Support agent")
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     for bench in ("slack", "engine", "pg", "web", "mail", "inbox"):

@@ -226,7 +226,7 @@ async def open_engine(
             return card.card(copy)
 
         files = Attachments(store, FolderBlobs(path.with_name("files")), max_size=MAX_FILE)
-        engine, codes = Engine(store, advancer, files=files), Codes(b"k" * MIN_KEY)
+        engine, codes = Engine(store, advancer, files=files, clock=clock), Codes(b"k" * MIN_KEY)
         mail = RecordingEmailChannel()
         yield EngineEnv(
             path,

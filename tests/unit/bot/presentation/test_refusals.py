@@ -67,6 +67,15 @@ from engine.domain import (
     WhosePlace,
     WrongCode,
 )
+from engine.domain.api_keys import (
+    ApiAction,
+    ApiKeyEnded,
+    ApiKeyForbids,
+    ApiKeyRefused,
+    ApiKeyRotated,
+    InvalidApiKey,
+    TooManyCalls,
+)
 from engine.domain.asks import (
     AlreadyConsumed,
     ApprovalLapsed,
@@ -401,6 +410,61 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         CodeExpired(),
         "This code no longer works. Go back and send your answer again. You will get a new code.",
+    ),
+    (ApiKeyRefused(why="missing"), "This call has no API key. Send it in the header “Authorization: Bearer sgn_…”."),
+    (ApiKeyRefused(why="cut_off"), "This API key is cut off. Copy the key again, to its last character."),
+    (
+        ApiKeyRefused(why="unknown"),
+        "This Signoff knows no such API key. It may have a typo, or belong to another Signoff. Copy the key again, and "
+        "check the address that you call.",
+    ),
+    (
+        ApiKeyRefused(why="revoked", at=AT),
+        "This API key was revoked Mar 2, 2026, 9:30 AM UTC. Ask the operator of this Signoff for a new one.",
+    ),
+    (
+        ApiKeyRefused(why="expired", at=AT),
+        "This API key expired Mar 2, 2026, 9:30 AM UTC. Ask the operator of this Signoff for a new one.",
+    ),
+    (
+        ApiKeyRefused(why="replaced", at=AT),
+        "This API key was replaced by a new one, and stopped working Mar 2, 2026, 9:30 AM UTC. Ask the operator of "
+        "this Signoff for a new one.",
+    ),
+    (
+        ApiKeyForbids(name="Bot", action=ApiAction.PROVISION),
+        "The API key “Bot” may not set up instances. Ask the operator of this Signoff for a key that may.",
+    ),
+    (
+        ApiKeyForbids(name="Bot", action=ApiAction.ASK, workflow="refund"),
+        "The API key “Bot” may not ask people by the workflow “refund”. Ask the operator of this Signoff for a key "
+        "that may.",
+    ),
+    (
+        ApiKeyForbids(name="Bot", action=ApiAction.START, workflow="refund"),
+        "The API key “Bot” may not start runs of the workflow “refund”. Ask the operator of this Signoff for a key "
+        "that may.",
+    ),
+    (
+        TooManyCalls(wait=timedelta(seconds=1), per_minute=600),
+        "This API key may make 600 calls a minute, and has made them. Try again in 1 second.",
+    ),
+    (
+        TooManyCalls(wait=timedelta(minutes=2)),
+        "Too many wrong API keys came from your network. Try again in 120 seconds.",
+    ),
+    (
+        ApiKeyRotated(name="Bot", by="Lee", at=AT, until=AT),
+        "Lee rotated the API key “Bot” already, Mar 2, 2026, 9:30 AM UTC. The text before that works until Mar 2, "
+        "2026, 9:30 AM UTC. Rotate again after that, or with an overlap of 0s to end all older texts now.",
+    ),
+    (
+        ApiKeyEnded(name="Bot", at=AT),
+        "The API key “Bot” was revoked Mar 2, 2026, 9:30 AM UTC. Create a new one.",
+    ),
+    (
+        InvalidApiKey(why="name_taken", value="Bot"),
+        "There is an API key “Bot” already. Choose another name, or rotate or revoke that key.",
     ),
     (NoLink(), "This link is not valid. Sign in with your email address to see your open requests."),
     (
