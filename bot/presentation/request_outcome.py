@@ -13,7 +13,7 @@ from engine.read_models import RequestView
 
 _NAMES: Final = 75
 """Characters of the names of those who approved: more do not fit into two lines of a closed card."""
-_NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.HELD, StepStatus.READY})
+_NOT_YET: Final = frozenset({StepStatus.IN_REVIEW, StepStatus.HELD, StepStatus.GRANTED, StepStatus.READY})
 """States of a step right after the decision, before anything became of it."""
 
 

@@ -79,12 +79,17 @@ RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
 _HELD: Final = "was approved, and goes on if that is not undone"
 """Words that follow “The run” while an approval can be undone."""
 
+_GRANTED: Final = "was approved, and the program that asked has not used that yet"
+"""Words that follow “The run” while a program may act on an approval."""
+
 
 def run_clause(run: RunView) -> str:
     """Return the words that follow “The run”, for a view with steps: what a run waits for is not always an approver."""
     waits_in = {step.status for step in run.steps} if run.status is RunStatus.WAITING else set()
     if StepStatus.IN_RUNS in waits_in:
         return "is waiting for another run"
+    if StepStatus.GRANTED in waits_in:
+        return _GRANTED
     return _HELD if StepStatus.HELD in waits_in else RUN_CLAUSES[run.status]
 
 
@@ -104,6 +109,7 @@ STEPS: Final[Mapping[StepStatus, str]] = {
     StepStatus.OUTPUT_IN_REVIEW: "done, its result is waiting for an approver",
     StepStatus.FAILURE_IN_REVIEW: "failed, waiting for an answer",
     StepStatus.HELD: "approved, can still be undone",
+    StepStatus.GRANTED: "approved, not used yet",
     StepStatus.OUTCOME_UNKNOWN: "outcome unknown",
     StepStatus.SUCCEEDED: "done",
     StepStatus.SKIPPED: "skipped",

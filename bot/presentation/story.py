@@ -249,6 +249,33 @@ def _held_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     return f"{names.step(entry)} waits for the end of the hold{when}. Until then the approval can be undone."
 
 
+def _granted_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    until = content.get("until")
+    when = f" until {dates.moment(datetime.fromisoformat(str(until)))}" if until else ""
+    return f"{names.step(entry)} may be done by the program that asked{when}."
+
+
+_OUTCOMES: Final = {
+    "succeeded": "said that it worked.",
+    "failed": "said that it failed.",
+    "unknown": "does not know whether it worked.",
+}
+_REFUSALS: Final = {
+    "foreign": "tried to use what another program asked, and was refused.",
+    "consumed": "tried to use the approval once more, and was refused.",
+    "arguments": "tried to do something else than what was approved, and was refused.",
+}
+
+
+def _outcome_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    note = f" {content['note']}" if content.get("note") else ""
+    return f"{_OUTCOMES.get(str(content.get('status')), 'said how it went.')}{note}"
+
+
+def _refused_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    return _REFUSALS.get(str(content.get("why")), "was refused.")
+
+
 def _ended_sentence(text: str) -> Sentence:
     return lambda _, content, __: f"{text} {content['error']}" if content.get("error") else text
 
@@ -308,6 +335,10 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",
     "step.sleeping": lambda entry, _, names: f"{names.step(entry)} waits for its time.",
     "step.held": _held_sentence,
+    "step.granted": _granted_sentence,
+    "ask.consumed": lambda *_: "used the approval.",
+    "ask.outcome": _outcome_sentence,
+    "ask.refused": _refused_sentence,
     "step.retrying": lambda entry, content, names: (
         f"{names.step(entry)} failed, and is tried again: {content.get('error')}"
     ),

@@ -330,6 +330,7 @@ _WAITING: Final = frozenset(
         StepStatus.IN_REVIEW,
         StepStatus.OUTPUT_IN_REVIEW,
         StepStatus.STARTED,
+        StepStatus.GRANTED,
         StepStatus.PREPARING,
         StepStatus.IN_RUNS,
     }

@@ -54,6 +54,8 @@ class StepStatus(StrEnum):
     """The step failed, and people are asked what to do: try again, skip the step, or stop the run."""
     HELD = "held"
     """It was approved, and the run waits until the approval can no longer be undone."""
+    GRANTED = "granted"
+    """It was approved, and the program that asked may act on the approval once, until a time."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """The owner has to say whether the effect happened."""
     SUCCEEDED = "succeeded"

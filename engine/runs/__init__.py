@@ -8,10 +8,12 @@ outcome and proceeds. The caller saves the returned `Progress` in one transactio
 `state_machine` the three functions.
 """
 
+from engine.runs.grants import RESULT
 from engine.runs.items import ItemEnd, ItemList, ItemSource, Lane, PreparedItem, TakenItem
 from engine.runs.run_changes import STOPPED
 from engine.runs.state import (
     MAX_OUTPUT,
+    AskProgress,
     ChildRun,
     Effect,
     Event,
@@ -28,14 +30,16 @@ from engine.runs.state import (
     Visit,
     checked_output,
 )
-from engine.runs.state_machine import proceed, record, resume, try_again
+from engine.runs.state_machine import consume, proceed, record, report, resume, try_again
 from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES
 
 __all__ = [
     "DEFAULT_TIMEOUT",
     "MAX_CRASHES",
     "MAX_OUTPUT",
+    "RESULT",
     "STOPPED",
+    "AskProgress",
     "ChildRun",
     "Effect",
     "Event",
@@ -57,8 +61,10 @@ __all__ = [
     "TakenItem",
     "Visit",
     "checked_output",
+    "consume",
     "proceed",
     "record",
+    "report",
     "resume",
     "try_again",
 ]

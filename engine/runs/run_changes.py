@@ -59,6 +59,13 @@ class RunChanges:
 
     def progress(self) -> Progress:
         """Return the state where the run stopped, and what has to be done there."""
+        return self.with_ask(self._progress())
+
+    def with_ask(self, progress: Progress) -> Progress:
+        """Return the progress with what has changed for a program that asked."""
+        return progress
+
+    def _progress(self) -> Progress:
         return Progress(
             status=self.status,
             cursor=self.cursor,

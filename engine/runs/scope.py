@@ -81,8 +81,9 @@ def _reached_gate(visit: Visit | None) -> bool:
 
 def _constant_names(workflow: Workflow, state: RunState, run_id: str) -> dict[str, Value]:
     """Return the names that stay the same during a transition: all but `steps`, `review` and decisions."""
+    content = {"ask": dict(state.inputs), "inputs": {}} if workflow.is_asked else {"inputs": dict(state.inputs)}
     return {
-        "inputs": dict(state.inputs),
+        **content,
         "trigger": {},
         "run": {
             "id": run_id,

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import OnExpiry, Params, RequestState, RunStatus, StepStatus
+from engine.domain.asks import AskStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.requests import Opening, Revision, Subject
@@ -22,7 +23,13 @@ MAX_OUTPUT: Final = 1_500_000
 
 
 _WITH_PARAMS: Final = frozenset(
-    {StepStatus.READY, StepStatus.SLEEPING, StepStatus.IN_RUNS, StepStatus.FAILURE_IN_REVIEW}
+    {
+        StepStatus.READY,
+        StepStatus.SLEEPING,
+        StepStatus.IN_RUNS,
+        StepStatus.FAILURE_IN_REVIEW,
+        StepStatus.GRANTED,
+    }
 )
 
 
@@ -136,6 +143,20 @@ class RunState(Struct, frozen=True, kw_only=True):
     cancelled: bool = False
 
 
+class AskProgress(Struct, frozen=True, kw_only=True):
+    """How far the ask is that a run is about. `step`: the step that it came to, and `digest`, of its arguments there.
+
+    `is_known`: it is known what became of an approval that was consumed. `lapsed`: the approval was not used in time.
+    """
+
+    status: AskStatus
+    step: str | None = None
+    digest: str | None = None
+    valid_until: datetime | None = None
+    is_known: bool = False
+    lapsed: bool = False
+
+
 class Effect(Struct, frozen=True, kw_only=True):
     """A call of a step that has to be made outside of any transaction, with exactly these parameters."""
 
@@ -177,6 +198,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     output: dict[str, Value] | None = None
     released: str | None = None
     """The request whose approval can no longer be undone since this transition."""
+    ask: AskProgress | None = None
+    """How far the ask is that the run is about, if that has changed."""
 
 
 class StepOutput(Struct, frozen=True):

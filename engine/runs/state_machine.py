@@ -52,6 +52,24 @@ def record(
     return transition.progress()
 
 
+def consume(workflow: Workflow, state: RunState, *, now: datetime) -> Progress:
+    """Note that the program that asked acts on the approval that the run waits with."""
+    transition = _transition(workflow, state, now, may_run_effects=False)
+    transition.consume()
+    return transition.progress()
+
+
+def report(workflow: Workflow, state: RunState, outcome: Outcome, *, now: datetime) -> Progress:
+    """Save what a program says of an approval that it used, and move the run forward up to the next effect."""
+    transition = _transition(workflow, state, now, may_run_effects=False)
+    if isinstance(outcome, StepOutput):
+        transition.record_output(outcome.output)
+    else:
+        transition.record_failure(outcome)
+    transition.run()
+    return transition.progress()
+
+
 def resume(
     workflow: Workflow, state: RunState, answer: ResumeAnswer, *, output: Mapping[str, Value], now: datetime
 ) -> Progress:

@@ -12,12 +12,12 @@ from engine import requests
 from engine.audit_entries import EntryKind
 from engine.domain import OnExpiry, Params, RequestState, ResumeAnswer, ReviewPoint, RunStatus, StepStatus
 from engine.errors import ExpressionError, InvalidValue, Tampered, about
-from engine.expressions import resolve_params
 from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs import branches, child_runs, items
-from engine.runs.held_reviews import AfterReview, HeldReviews
+from engine.runs import asked_content, branches, child_runs, items
+from engine.runs.grants import Grants, RefusedAsk
+from engine.runs.held_reviews import AfterReview
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
 from engine.workflowfile import Gate, Step
 from engine.workflowfile.step_kinds import Nature
@@ -27,7 +27,7 @@ MAX_CRASHES: Final = 10
 DEFAULT_TIMEOUT: Final = timedelta(seconds=60)
 """How long one call of a step may take if the workflow sets no timeout."""
 # Module names, because they are read at each step, and reading a member of an enum class takes longer.
-_EFFECT, _SLEEP, _RUNS = Nature.EFFECT, Nature.SLEEP, Nature.RUNS
+_EFFECT, _SLEEP, _RUNS, _GRANT = Nature.EFFECT, Nature.SLEEP, Nature.RUNS, Nature.GRANT
 _OVER: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.STOPPED})
 _ASKED: Final = frozenset(
     {StepStatus.IN_REVIEW, StepStatus.OUTPUT_IN_REVIEW, StepStatus.HELD, StepStatus.FAILURE_IN_REVIEW}
@@ -39,7 +39,7 @@ _CANCELLED: Final = {StepStatus.FAILURE_IN_REVIEW: StepStatus.FAILED}
 """Statuses of a step in a run that is cancelled, where it is not simply stopped."""
 
 
-class Transition(HeldReviews):
+class Transition(Grants):
     """Moves a run forward in memory. Each private method makes one transition of the current visit."""
 
     # -- from step to step --
@@ -76,6 +76,8 @@ class Transition(HeldReviews):
             self._after_preparation(step, visit)
         elif visit.status is StepStatus.IN_RUNS:
             self._after_runs(step, visit, self.state.children)
+        elif visit.status is StepStatus.GRANTED:
+            self.after_grant(visit)
         elif visit.status is StepStatus.STARTED:
             self._recover(step, visit)
         elif visit.status is StepStatus.RETRYING:
@@ -99,7 +101,10 @@ class Transition(HeldReviews):
             if step.paths:
                 self._branch(step, visit, names)
                 return
-            params = resolve_params(step.params, names)
+            params = self.params_of(step, names)
+        except RefusedAsk as error:
+            self.refuse(visit, str(error))
+            return
         except ExpressionError as error:
             self.fail_or_ask(step, visit, str(error))
             return
@@ -166,6 +171,8 @@ class Transition(HeldReviews):
                 self.put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
             self.wait(RunStatus.RUNNING, self.now)
             return
+        if step.kind.nature is _GRANT:
+            gate = asked_content.fitted(gate, self.state.inputs)
         opening = requests.open_request(
             gate=gate, step=step, subject=self.subject(step, visit, gate.at), content=content, scope=names, why=why
         )
@@ -200,7 +207,7 @@ class Transition(HeldReviews):
         review = self.review
         if review is None and visit.status is StepStatus.OUTPUT_IN_REVIEW:
             # The output was saved while the directory could not say who the approvers are. The request is opened now.
-            self._complete(step, visit, dict(visit.output or {}))
+            self.complete(step, visit, dict(visit.output or {}))
             return
         if review is None or review.state is RequestState.PENDING:
             self.wait(RunStatus.WAITING, None)
@@ -262,6 +269,8 @@ class Transition(HeldReviews):
                 self.put(visit, EntryKind.STEP_SLEEPING, until=str(visit.wakes_at))
             elif nature is _RUNS:
                 self._start_run(step, visit)
+            elif nature is _GRANT:
+                self.grant(step, visit)
             else:
                 self._produce(step, visit)
         except (Tampered, InvalidValue) as error:
@@ -300,7 +309,7 @@ class Transition(HeldReviews):
         elif step.body is not None:
             self._after_items(step, visit)
         elif child.status is RunStatus.SUCCEEDED:
-            self._complete(step, visit, child_runs.output_of(child))
+            self.complete(step, visit, child_runs.output_of(child))
         else:
             self.fail_or_ask(step, visit, child_runs.failure_of(child))
 
@@ -310,7 +319,7 @@ class Transition(HeldReviews):
         if failure is not None:
             self.fail_or_ask(step, visit, failure)
         else:
-            self._complete(step, visit, items.output_of(self.state.items))
+            self.complete(step, visit, items.output_of(self.state.items))
 
     def call(self, step: Step, visit: Visit) -> None:
         params = visit.params
@@ -334,7 +343,7 @@ class Transition(HeldReviews):
 
     def _produce(self, step: Step, visit: Visit) -> None:
         assert visit.params is not None
-        self._complete(step, visit, step.kind.produce(visit.params.value))
+        self.complete(step, visit, step.kind.produce(visit.params.value))
 
     def _when_awake(self, visit: Visit, continue_: Callable[[], None]) -> None:
         if visit.wakes_at is not None and visit.wakes_at > self.now:
@@ -344,7 +353,9 @@ class Transition(HeldReviews):
 
     def _recover(self, step: Step, visit: Visit) -> None:
         """Handle a visit that was started and has no lease: the process died between the call and its record."""
-        if self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:
+        if step.kind.nature is _GRANT:
+            self.after_consumption(visit)
+        elif self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:
             self.call(step, visit)
         else:
             self.park(visit, "The server stopped while this step was running, so it is not clear whether it happened.")
@@ -354,7 +365,7 @@ class Transition(HeldReviews):
     def record_output(self, output: dict[str, Value]) -> None:
         """Save the output of the effect that the run is at."""
         step, visit = self.current()
-        self._complete(step, visit, output)
+        self.complete(step, visit, output)
 
     def record_failure(self, failure: StepFailure) -> None:
         """Save the failure of the effect that the run is at: retry it, park the run, or fail the step."""
@@ -375,7 +386,8 @@ class Transition(HeldReviews):
         """Save the answer of a person about the effect of unknown outcome at which the run stopped."""
         step, visit = self.current()
         if answer is ResumeAnswer.DONE:
-            self._complete(step, visit, output)
+            approved = visit.params.value if step.kind.nature is _GRANT and visit.params is not None else {}
+            self.complete(step, visit, {**approved, **output})
         elif answer is ResumeAnswer.REPEAT:
             self.call(step, replace(visit, error=None))
         else:
@@ -386,7 +398,7 @@ class Transition(HeldReviews):
         step, _ = self.current()
         self.enter(step)
 
-    def _complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
+    def complete(self, step: Step, visit: Visit, output: dict[str, Value]) -> None:
         if self.state.cancelled or step.gate is None or step.gate.at is not ReviewPoint.AFTER:
             # A cancelled run opens no request any more, but the output of the effect is saved.
             self.succeed(step, visit, output)
@@ -400,6 +412,10 @@ class Transition(HeldReviews):
         step = self.workflow.steps[self.cursor] if self.cursor < len(self.workflow.steps) else None
         visit = self.visits.get(step.id) if step else None
         error = None
+        if step is not None and visit is not None and step.kind.nature is _GRANT and self.waits_for_outcome(visit):
+            # Like a step that is running, it finishes, and is the last one.
+            self.wait(RunStatus.WAITING, visit.wakes_at)
+            return
         if step is not None and visit is not None and visit.ended_at is None:
             is_unknown = visit.status in (StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN)
             status = StepStatus.OUTCOME_UNKNOWN if is_unknown else _CANCELLED.get(visit.status, StepStatus.STOPPED)

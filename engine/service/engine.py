@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import TypeVar
 
 from msgspec import structs
 
-from engine.delivery.recipients import Resolved, run_with_directory
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
@@ -24,7 +23,6 @@ from engine.domain import (
     Back,
     Cancel,
     CloseAccount,
-    Contested,
     Decide,
     Decided,
     Done,
@@ -57,7 +55,6 @@ from engine.domain import (
     Undo,
 )
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
-from engine.errors import ChannelError, Conflict
 from engine.file_references import FileReference
 from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
@@ -86,28 +83,25 @@ from engine.service import (
     undo,
 )
 from engine.service.api_authentication import ApiAuthentication
+from engine.service.ask_commands import AskCommands
 from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
-from engine.service.queries import Queries
+from engine.service.units import or_contested
 from engine.store import (
     attachments,
     last_views,
     trigger_rows,
 )
-from engine.store.port import Store, Tx
+from engine.store.port import Store
 from engine.system import SystemClock
 from engine.telemetry import NoTelemetry, Telemetry
 from engine.worker.advance import Advancer
 
 T = TypeVar("T")
 C = TypeVar("C")
-_TRIES: Final = 5
-"""Number of times that a unit of work runs before a conflict with other commands is given up."""
-_LOOKUP_SECONDS: Final = 1.2
-"""Time for directory lookups while a person waits for the result: Slack gives up after three seconds."""
 
 
-class Engine(Queries):
+class Engine(AskCommands):
     """The commands and reads of Signoff. `files`: its files. `admins` and what follows: see `CommandContext`."""
 
     def __init__(
@@ -149,7 +143,7 @@ class Engine(Queries):
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run and move it to its first request, effect or wait, in one transaction."""
         began = self._telemetry.clock()
-        result = await self._start_by(start.start, command)
+        result = await self.start_by(start.start, command)
         self._telemetry.started(result, surface=command.origin.surface, began=began)
         return result
 
@@ -162,23 +156,10 @@ class Engine(Queries):
             required=False,
         )
 
-    async def _start_by(self, unit: Callable[..., T], command: object) -> T:
-        """Run a unit that starts a run."""
-        try:
-            return await self.transact_with_directory(lambda tx, resolved: unit(self.context, tx, command, resolved))
-        except ChannelError:
-            # The directory does not answer. The run is saved now, and its first request is opened later.
-            later = self.transact_with_directory(
-                lambda tx, resolved: unit(self.context, tx, command, resolved, may_open_requests=False),
-                required=False,
-                seconds=_LOOKUP_SECONDS / 4,
-            )
-            return await later
-
     async def _fire(self, trigger: str) -> None:
         """Start the run of a schedule whose time has come."""
         began = self._telemetry.clock()
-        result = await self._start_by(fire.fire, trigger)
+        result = await self.start_by(fire.fire, trigger)
         if result is not None:
             self._telemetry.started(result, surface="schedule", began=began)
 
@@ -186,7 +167,7 @@ class Engine(Queries):
         """Start a run by a call from another system, if its sender knows the secret of a webhook of the workflow."""
         began = self._telemetry.clock()
         call = await receive.verify(self.context, self.store, command)
-        result = call if isinstance(call, Refusal) else await self._start_by(receive.receive, call)
+        result = call if isinstance(call, Refusal) else await self.start_by(receive.receive, call)
         self._telemetry.started(result, surface="webhook", began=began)
         return result
 
@@ -204,7 +185,7 @@ class Engine(Queries):
         if isinstance(files, Refusal):
             return files
         mail = await receive_email.evaluate(self.context, self.store, command, files)
-        return mail if isinstance(mail, Refusal) else await self._start_by(receive_email.receive, mail)
+        return mail if isinstance(mail, Refusal) else await self.start_by(receive_email.receive, mail)
 
     async def _take_in(self, command: ReceiveEmail) -> list[FileReference] | Refusal:
         """Store the files of an email, if the workflow takes any."""
@@ -224,7 +205,7 @@ class Engine(Queries):
         decision = self.transact_with_directory(
             lambda tx, resolved: decide.decide(self.context, tx, command, resolved), required=False
         )
-        result = await _or_contested(decision, "request")
+        result = await or_contested(decision, "request")
         self._telemetry.decided(result, request=command.request, surface=command.origin.surface, began=began)
         return result
 
@@ -237,23 +218,23 @@ class Engine(Queries):
 
     async def ask_question(self, command: AskQuestion) -> QuestionAsked | Refusal:
         """Ask a question about a request before it is decided."""
-        return await self._about_request(questions.ask, command)
+        return await self.about_request(questions.ask, command)
 
     async def answer_question(self, command: AnswerQuestion) -> QuestionAnswered | Refusal:
         """Answer a question about a request."""
-        return await self._about_request(questions.answer, command)
+        return await self.about_request(questions.answer, command)
 
     async def rate(self, command: GiveRating) -> Rated | Refusal:
         """Rate what a request asked about, after deciding it."""
-        return await self._about_request(rate.rate, command)
+        return await self.about_request(rate.rate, command)
 
     async def undo(self, command: Undo) -> ApprovalUndone | Refusal:
         """Take an approval back while its hold lasts. `ApprovalUndone` means that nothing will follow from it."""
-        return await self._about_request(undo.undo, command)
+        return await self.about_request(undo.undo, command)
 
     async def reassign(self, command: Reassign) -> Reassigned | Refusal:
         """Let another person decide in the place of an approver."""
-        return await self._about_request(reassign.reassign, command)
+        return await self.about_request(reassign.reassign, command)
 
     async def set_away(self, command: Away) -> SetAway | Refusal:
         """Let a delegate decide in the place of a person who is away, now or later."""
@@ -288,28 +269,28 @@ class Engine(Queries):
         cancellation = self.transact_with_directory(
             lambda tx, resolved: cancel.cancel(self.context, tx, command, resolved), required=False
         )
-        return await _or_contested(cancellation, "run")
+        return await or_contested(cancellation, "run")
 
     async def resume(self, command: Resume) -> Done | Refusal:
         """Answer for a step of unknown outcome. Raises `ChannelError` if the next approvers cannot be looked up."""
         resumption = self.transact_with_directory(
             lambda tx, resolved: resume.resume(self.context, tx, command, resolved)
         )
-        return await _or_contested(resumption, "run")
+        return await or_contested(resumption, "run")
 
     async def try_again(self, command: TryAgain) -> Done | Refusal:
         """Continue a run that failed. Raises `ChannelError` if the approvers of its step cannot be looked up."""
         attempt = self.transact_with_directory(
             lambda tx, resolved: try_again.try_again(self.context, tx, command, resolved)
         )
-        return await _or_contested(attempt, "run")
+        return await or_contested(attempt, "run")
 
     async def retry_delivery(self, command: RetryDelivery) -> Done | Refusal:
         """Send a copy at once that could not be delivered, or that waits for its next attempt."""
         attempt = self.transact_with_directory(
             lambda tx, resolved: retry_delivery.retry_delivery(self.context, tx, command, resolved), required=False
         )
-        return await _or_contested(attempt, "run")
+        return await or_contested(attempt, "run")
 
     async def answer(self, command: AnswerAttention) -> Done | Refusal:
         """Answer for a step of unknown outcome as the person of a link or a remembered browser.
@@ -319,7 +300,7 @@ class Engine(Queries):
         answer = self.transact_with_directory(
             lambda tx, resolved: answer_attention.answer(self.context, tx, command, resolved)
         )
-        return await _or_contested(answer, "run")
+        return await or_contested(answer, "run")
 
     async def attention(self, run: str) -> AttentionView | NotWaiting | NotFound:
         """Return the question of a run to its owner: the call of unknown outcome, and the fields of its output."""
@@ -359,32 +340,3 @@ class Engine(Queries):
         await self.transact_with_directory(
             lambda tx, resolved: process_due.process_due(self.context, tx, request, resolved), required=False
         )
-
-    async def _about_request(self, unit: Callable[[CommandContext, Tx, C, Resolved], T], command: C) -> T | Contested:
-        """Run the unit of a command about a request, which other people may change at the same time."""
-        about = self.transact_with_directory(lambda tx, known: unit(self.context, tx, command, known), required=False)
-        return await _or_contested(about, "request")
-
-    async def transact(self, unit: Callable[[Tx], T]) -> T:
-        """Run a unit of work, and run it again if another command changed the same rows first."""
-        for _ in range(_TRIES):
-            try:
-                return await self.store.transact(unit)
-            except Conflict as conflict:
-                last = conflict
-        raise last
-
-    async def transact_with_directory(
-        self, unit: Callable[[Tx, Resolved], T], *, required: bool = True, seconds: float = _LOOKUP_SECONDS
-    ) -> T:
-        """Run a unit that may need the directory. Raises `ChannelError` if it does not answer and is `required`."""
-        directory = self.context.advancer.directory
-        return await run_with_directory(self.transact, unit, directory, required=required, seconds=seconds)
-
-
-async def _or_contested(unit: Awaitable[T], what: Literal["request", "run"]) -> T | Contested:
-    """Return the result of a unit, or the refusal if other commands were faster each time that it ran."""
-    try:
-        return await unit
-    except Conflict:
-        return Contested(what=what)

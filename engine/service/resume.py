@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from engine import runs
@@ -30,8 +32,13 @@ from engine.store import deliveries, run_queries, run_rows, step_answers
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
-from engine.workflowfile import Workflow
+from engine.workflowfile import Step, Workflow
 from engine.workflowfile.expected_output import find_expected_output
+from engine.workflowfile.step_kinds import Nature
+
+_ONLY_ASKER: Final = (
+    "Only the program that asked can do this again. Find out whether it happened, and answer Done, or stop the run."
+)
 
 
 class AcceptedAnswer(Struct, frozen=True):
@@ -84,8 +91,11 @@ def check_answer(context: CommandContext, tx: Tx, run: LoadedRun, command: Resum
     if not _needs_answer(run) or _is_stale(run, command):
         return _too_late(tx, run, command)
     workflow = context.advancer.workflow(tx, run.workflow, run.version)
-    visit = run.state.visits[workflow.steps[run.state.cursor].id]
-    output = _check_output(workflow, visit.step, command)
+    step = workflow.steps[run.state.cursor]
+    visit = run.state.visits[step.id]
+    if command.answer is ResumeAnswer.REPEAT and step.kind.nature is Nature.GRANT:
+        return NotAllowed(why=_ONLY_ASKER)
+    output = _check_output(workflow, step, visit, command)
     return output if isinstance(output, Refusal) else AcceptedAnswer(workflow, visit, output)
 
 
@@ -105,7 +115,7 @@ def attention(context: CommandContext, tx: Tx, run_id: str) -> AttentionView | N
         step=next(row for row in view.steps if (row.step, row.visit) == (visit.step, visit.visit)),
         label=step.label,
         uses=step.kind.name,
-        expected=find_expected_output(workflow, step.id),
+        expected=find_expected_output(workflow, step.id, known=_known_output(step, visit)),
         technical=step.kind.technical_names,
     )
 
@@ -115,7 +125,13 @@ def _needs_answer(run: LoadedRun) -> bool:
     return run.state.status is RunStatus.NEEDS_ATTENTION and not run.state.cancelled
 
 
-def _check_output(workflow: Workflow, step: str, command: Resume) -> dict[str, Value] | Refusal:
+def _known_output(step: Step, visit: Visit) -> frozenset[str]:
+    """Return the names in the output of an ask that are known: what was approved."""
+    is_ask = step.kind.nature is Nature.GRANT and visit.params is not None
+    return frozenset(visit.params.value) if is_ask and visit.params is not None else frozenset()
+
+
+def _check_output(workflow: Workflow, step: Step, visit: Visit, command: Resume) -> dict[str, Value] | Refusal:
     """Return the output that the person gave for the step, or a refusal if a value that later steps read is missing."""
     try:
         output = runs.checked_output(command.output)
@@ -123,7 +139,7 @@ def _check_output(workflow: Workflow, step: str, command: Resume) -> dict[str, V
         return InvalidInputs(errors={"output": str(error)})
     if command.answer is not ResumeAnswer.DONE:
         return output
-    expected = find_expected_output(workflow, step)
+    expected = find_expected_output(workflow, step.id, known=_known_output(step, visit))
     problems = expected.find_problems(output)
     return InvalidInputs(errors=problems, labels=expected.labels) if problems else output
 

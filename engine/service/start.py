@@ -26,6 +26,7 @@ from engine.domain import (
     StillRunning,
     Work,
 )
+from engine.domain.asks import OnlyByAsk
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.runs import Progress, RunState
@@ -150,7 +151,7 @@ def startable(
     return [
         current.name
         for current, workflow in found
-        if isinstance(check_starter(recipients, workspace, actor, current, workflow), Person)
+        if not workflow.is_asked and isinstance(check_starter(recipients, workspace, actor, current, workflow), Person)
     ]
 
 
@@ -158,6 +159,8 @@ def check_starter(
     recipients: Recipients, workspace: str, actor: Address, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:
     """Return the actor if they may start the workflow."""
+    if workflow.is_asked:
+        return OnlyByAsk(workflow=workflow.name)
     found = starters.find_starter(recipients, workspace, actor, owner=current.owner, workflow=workflow)
     if isinstance(found, Person):
         return found

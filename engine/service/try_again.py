@@ -13,6 +13,7 @@ from engine.service.context import CommandContext
 from engine.store import deliveries, erasure, run_rows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
+from engine.workflowfile.step_kinds import Nature
 
 _NOT_YOURS: Final = NotAllowed(
     why="Only the person who started a run, the owner of its workflow or an admin can try it again."
@@ -26,6 +27,9 @@ _ERASED: Final = NotAllowed(
 )
 _NO_OUTPUT: Final = NotAllowed(
     why="Every step of this run is done, and only its output is missing. Correct `output` in its workflow."
+)
+_ONLY_ASKER: Final = NotAllowed(
+    why="A program acted on this approval, so only that program can try again. It asks anew for it."
 )
 _UNCLEAR: Final = NotAllowed(
     why="A person stopped this run before it was clear whether its last step happened. Find that out, and start a new "
@@ -83,6 +87,8 @@ def _check(context: CommandContext, tx: Tx, run: LoadedRun, command: TryAgain) -
     if state.cursor == len(steps):
         return _NO_OUTPUT
     step = steps[state.cursor]
+    if step.kind.nature is Nature.GRANT:
+        return _ONLY_ASKER
     visit = state.visits.get(step.id)
     if command.step not in (None, step.id) or (visit is not None and command.visit not in (None, visit.visit)):
         return _ANOTHER

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from engine.errors import PluginError
 from engine.ports import StepServices, StepType
 from engine.steps.ai import AiStep
+from engine.steps.ask import AskStep
 from engine.steps.branch import BranchStep
 from engine.steps.email import EmailStep
 from engine.steps.foreach import ForeachStep
@@ -23,7 +24,9 @@ from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 
 GROUP: Final = "signoff.steps"
-RESERVED: Final = frozenset({"set", "http", "email", "message", "ai", "form", "wait", "run", "foreach", "branch"})
+RESERVED: Final = frozenset(
+    {"set", "http", "email", "message", "ai", "ask", "form", "wait", "run", "foreach", "branch"}
+)
 """Every name that the workflow format reserves, also those that are bound outside of `builtin`."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -31,7 +34,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 _BUILTIN: Final[tuple[type[StepType[Any]], ...]] = (
     *(SetStep, FormStep, WaitStep, BranchStep, HttpStep),
-    *(MessageStep, EmailStep, AiStep, RunStep, ForeachStep),
+    *(MessageStep, EmailStep, AiStep, AskStep, RunStep, ForeachStep),
 )
 _NO_SERVICES: Final = StepServices()
 

@@ -10,6 +10,7 @@ from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store import attachments, ratings, request_search, run_rows
+from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.item_tables import ItemRow
 from engine.store.people_tables import ChallengeRow, FormDraftRow, SignInRow
@@ -27,6 +28,7 @@ from engine.store.tables import (
     StepRunRow,
 )
 
+_ask = AskRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _challenge = ChallengeRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
@@ -90,6 +92,7 @@ def _erase_one(tx: Tx, workspace: str, run: str) -> list[int]:
     attachments.release(tx, workspace, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
+    tx.connection.execute(update(_ask).where(_ask.c.run == run).values(note=None, echo=None))
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
 

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 from engine.store import (
     api_key_tables,
+    ask_tables,
     attachment_tables,
     coordination_tables,
     item_tables,
@@ -22,6 +23,7 @@ from engine.store import (
 __all__ = [
     "METADATA",
     "api_key_tables",
+    "ask_tables",
     "attachment_tables",
     "coordination_tables",
     "item_tables",

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, and_, select
 
+from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.item_tables import ItemRow
 from engine.store.tables import (
@@ -75,6 +76,7 @@ TABLES: Final = (
     RUN,
     _table(StepRunRow, texts="error", json="params output"),
     _table(ItemRow, texts="error", json="value params output"),
+    _table(AskRow, texts="note", json="echo"),
     _table(StepAnswerRow, people="person"),
     _table(ModelCallRow, texts="problem"),
     REQUEST,

@@ -199,6 +199,12 @@ def requests_of_run(connection: Connection, run: str) -> list[RequestView]:
     return _request_views(connection, _REQUESTS_OF_RUN.all(connection, {"run": run}))
 
 
+def requests_of_runs(connection: Connection, runs: Sequence[str]) -> list[RequestView]:
+    """Return every request of these runs, the oldest first."""
+    rows = connection.execute(_REQUESTS.where(_request.c.run.in_(runs)).order_by(_request.c.id)).all()
+    return _request_views(connection, rows)
+
+
 def latest_requests(connection: Connection, runs: Sequence[str]) -> dict[str, RequestView]:
     """Return the latest request of each of these runs, by run; runs without a request are left out."""
     latest = select(func.max(_request.c.id)).where(_request.c.run.in_(runs)).group_by(_request.c.run)

@@ -15,7 +15,7 @@ from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import ChildRun, ItemList, LanesOrder, Progress, RunOrder, RunState, Visit
-from engine.store import child_rows, failure_requests, item_rows, request_model, visit_rows, workflows
+from engine.store import ask_rows, child_rows, failure_requests, item_rows, request_model, visit_rows, workflows
 from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.item_rows import ForeachVisit
@@ -337,6 +337,8 @@ def try_save_run(tx: Tx, run: LoadedRun, progress: Progress) -> bool:
         won = tx.write(_PROGRESS_OF_LANE, {**params, **place})
     if won:
         visit_rows.save_visits(tx, run.state.id, progress.visits)
+        if progress.ask is not None:
+            ask_rows.save(tx, run.state.id, progress.ask)
     return bool(won)
 
 

@@ -196,6 +196,9 @@ class Advancer:
         alert = None
         if run.owner == stopped_by or run.owner in asked:
             pass
+        elif _is_lapse(progress):
+            # Its approvers see it on the card, and the program was told. There is nothing to do.
+            pass
         elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, run.run_owner, topic=progress.status.value)
         notified = progress.status.ended and self._notify_requester(tx, run, alert)
@@ -329,6 +332,11 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
+
+
+def _is_lapse(progress: Progress) -> bool:
+    """Return whether the run ends because a program did not use an approval."""
+    return progress.ask is not None and progress.ask.lapsed
 
 
 def _waits_for_earlier(tx: Tx, run: LoadedRun) -> bool:

@@ -46,6 +46,8 @@ def start(
     if len(above) + 1 >= MAX_DEPTH:
         return NotStarted(f"Runs may start each other only {MAX_DEPTH} deep, and {order.workflow} would be deeper.")
     workflow = load_workflow(tx, current.id, current.version)
+    if workflow.is_asked:
+        return NotStarted(f"{workflow.name} decides about what programs ask, so only an ask starts it.")
     refused = _refused(tx, recipients, parent, current, workflow)
     if refused is not None:
         return NotStarted(refused)

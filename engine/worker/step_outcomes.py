@@ -86,4 +86,7 @@ def _is_over(before: Visit | None, visit: Visit) -> bool:
     """
     if before is None or before.status is StepStatus.IN_REVIEW:
         return False
+    if before.status is StepStatus.GRANTED:
+        # The program that asked used the approval, or did not in time.
+        return True
     return before.status in _WENT_WRONG or (visit.digest is not None and visit.status in _OVER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -76,13 +76,13 @@ class ExpectedOutput:
         return problems
 
 
-def find_expected_output(workflow: Workflow, name: str) -> ExpectedOutput:
+def find_expected_output(workflow: Workflow, name: str, *, known: Collection[str] = ()) -> ExpectedOutput:
     """Return the output of the step `name` that later steps and a gate after the step read.
 
-    Raises `KeyError` if there is no such step.
+    `known`: top-level values of it that no one needs to give. Raises `KeyError` if there is no such step.
     """
     step = workflow.step(name)
-    reads = _find_reads(workflow, step)
+    reads = {path: read for path, read in _find_reads(workflow, step).items() if not path or path[0] not in known}
     read_paths = _find_read_paths(reads)
     paths = {json_values.show_path(path) or WHOLE_OUTPUT: path for path in sorted(read_paths, key=str)}
     return ExpectedOutput(

@@ -45,6 +45,8 @@ class Nature(Enum):
     """Lets the run sleep until a time."""
     RUNS = "runs"
     """Starts runs of its own, and waits for their ends."""
+    GRANT = "grant"
+    """Lets the program that asked act once, and waits until it says how that went."""
 
 
 class ParamProblem(Struct, frozen=True):

@@ -24,8 +24,10 @@ from engine.ports import Directory, StepContext, StepType
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
 from engine.service import Engine, Identity
 from engine.service.attachments import Attachments
+from engine.steps.ask import AskStep
 from engine.steps.branch import BranchStep
 from engine.steps.foreach import ForeachStep
+from engine.steps.form import FormStep
 from engine.steps.run import RunStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
@@ -210,7 +212,8 @@ async def open_engine(
 ) -> AsyncIterator[EngineEnv]:
     """Open an engine that owns the file at `path`, or the database of `open_store`."""
     clock, channel, played = clock or FakeClock(), channel or RecordingChannel(), PlayedStep()
-    builtin = {kind.name: kind for kind in (SetStep(), WaitStep(), RunStep(), ForeachStep(), BranchStep())}
+    own = (SetStep(), WaitStep(), RunStep(), ForeachStep(), BranchStep(), FormStep(), AskStep())
+    builtin = {kind.name: kind for kind in own}
     kinds: dict[str, StepType[Any]] = dict(steps or {**builtin, "played": played})
     database = open_store(path, clock) if open_store else open_sqlite(path, clock, busy_seconds=busy_seconds)
     async with database as store:

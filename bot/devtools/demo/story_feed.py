@@ -36,6 +36,7 @@ _STEP_TONES: Final[Mapping[StepStatus, Tone]] = {
     StepStatus.OUTPUT_IN_REVIEW: Tone.WAITING,
     StepStatus.FAILURE_IN_REVIEW: Tone.FAILED,
     StepStatus.HELD: Tone.WAITING,
+    StepStatus.GRANTED: Tone.WAITING,
     StepStatus.OUTCOME_UNKNOWN: Tone.ATTENTION,
     StepStatus.SUCCEEDED: Tone.DONE,
     StepStatus.SKIPPED: Tone.CANCELLED,

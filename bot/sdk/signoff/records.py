@@ -54,8 +54,7 @@ class Ask:
     """pending, approved, rejected, expired, cancelled or failed"""
     title: str
     arguments: Mapping[str, Any]
-    digest: str | None
-    """The fingerprint of the arguments."""
+    digest: str
     rev: int
     decision: Decision | None
     valid_until: datetime | None
@@ -80,7 +79,7 @@ class Ask:
             status=status,
             title=_text(fields, "title"),
             arguments=_mapping(fields.get("arguments"), "arguments"),
-            digest=_optional(fields, "digest"),
+            digest=_text(fields, "digest"),
             rev=_integer(fields, "rev"),
             decision=_decision(fields.get("decision")),
             valid_until=_moment(fields, "valid_until"),

@@ -210,7 +210,7 @@ async def test_a_step_type_of_another_distribution_is_found(site_packages: Path,
 
 
 def test_without_plugins_there_are_the_builtin_kinds() -> None:
-    names = "set form wait branch http message email ai run foreach"
+    names = "set form wait branch http message email ai ask run foreach"
     assert set(registry.builtin()) == {*names.split()}
     assert registry.discover(group="signoff.steps.of-nobody") == {}
 

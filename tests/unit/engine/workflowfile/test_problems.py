@@ -111,7 +111,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
         4,
         11,
         "steps[0].uses",
-        "There is no kind of step `htp`; there are `ai`, `branch`, `email`, `foreach`, `form`, `http`, "
+        "There is no kind of step `htp`; there are `ai`, `ask`, `branch`, `email`, `foreach`, `form`, `http`, "
         "`message`, `page`, `run`, `set` and `wait`. "
         "Did you mean `http`?",
     ),

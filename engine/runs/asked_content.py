@@ -1,0 +1,103 @@
+"""What a program asks, as the gate of its step shows it: its arguments, what of them can be edited, and its texts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Final, cast
+
+from engine.domain import OnExpiry
+from engine.expressions import Template, compile_template
+from engine.fields import Field, normal_form
+from engine.json_values import Value
+from engine.workflowfile import Gate
+from engine.workflowfile.declarations import declarations_of_fields
+from engine.workflowfile.workflow import CONTEXT_KEYS
+
+EXPIRES_IN: Final = "expires_in"
+"""The name of the seconds in which the program wants a decision. Expressions do not read it."""
+_TEXTS: Final[Mapping[str, Template]] = {
+    name: compile_template(f"{{{{ ask.{name} }}}}") for name in ("title", "summary", *CONTEXT_KEYS)
+}
+
+
+def arguments(ask: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the arguments, with an empty value for each declared one that the program left to people."""
+    given = _mapping(ask, "arguments")
+    return {**{name: _default(field) for name, field in fields_of(ask).items() if name not in given}, **given}
+
+
+def fields_of(ask: Mapping[str, Value]) -> dict[str, Field]:
+    """Return the declared fields of the arguments."""
+    return {name: Field.model_validate(declared) for name, declared in _mapping(ask, "fields").items()}
+
+
+def has_to_be_filled_in(ask: Mapping[str, Value]) -> bool:
+    """Return whether the program lacks a value that people have to give."""
+    if not ask.get("fields"):
+        return False
+    given = _mapping(ask, "arguments")
+    return any(field.required and field.default is None for field in _left_out(fields_of(ask), given).values())
+
+
+def fitted(gate: Gate, ask: Mapping[str, Value]) -> Gate:
+    """Return the gate with what the program asks, where the gate does not say it itself."""
+    declared = fields_of(ask)
+    context = {key: gate.context.get(key) or _TEXTS[key] for key in CONTEXT_KEYS if key in gate.context or ask.get(key)}
+    expires, on_expiry = _expiry(gate, ask)
+    return dataclasses.replace(
+        gate,
+        title=gate.title or _TEXTS["title"],
+        reason=gate.reason or (_TEXTS["summary"] if ask.get("summary") else None),
+        context=context,
+        edit=_edit(gate, ask, declared),
+        declarations=declarations_of_fields(declared),
+        expires=expires,
+        on_expiry=on_expiry,
+    )
+
+
+def _expiry(gate: Gate, ask: Mapping[str, Value]) -> tuple[timedelta | None, OnExpiry]:
+    """Return the time to decide: the shorter one. What the program shortens never lets the run go on by itself."""
+    seconds = ask.get(EXPIRES_IN)
+    wanted = timedelta(seconds=float(seconds)) if isinstance(seconds, int) else None
+    if wanted is None or (gate.expires is not None and gate.expires <= wanted):
+        return gate.expires, gate.on_expiry
+    return wanted, OnExpiry.REJECT if gate.on_expiry is OnExpiry.REJECT else OnExpiry.STOP
+
+
+def _edit(gate: Gate, ask: Mapping[str, Value], declared: Mapping[str, Field]) -> dict[str, Field | None]:
+    """Return what people may change: what both the program and the gate allow, and every value that is left to them."""
+    given = _mapping(ask, "arguments")
+    left_out = _left_out(declared, given)
+    editable = ask.get("editable")
+    allowed = [*given] if editable is True else cast("list[str]", editable) if isinstance(editable, list) else []
+    names = dict.fromkeys(allowed) if gate.edit is None else dict(_both(allowed, gate.edit))
+    return {
+        **{name: field or declared.get(name) for name, field in names.items() if name not in left_out},
+        **left_out,
+    }
+
+
+def _both(allowed: Iterable[str], edit: Mapping[str, Field | None]) -> Iterator[tuple[str, Field | None]]:
+    """Yield the narrower one of each two dotted names of which one holds the other."""
+    for name in allowed:
+        for other, field in edit.items():
+            if name == other or other.startswith(f"{name}."):
+                yield other, field
+            elif name.startswith(f"{other}."):
+                yield name, None
+
+
+def _left_out(declared: Mapping[str, Field], given: Mapping[str, Value]) -> dict[str, Field]:
+    return {name: field for name, field in declared.items() if name not in given}
+
+
+def _default(field: Field) -> Value:
+    return None if field.default is None else normal_form(field, field.default)
+
+
+def _mapping(ask: Mapping[str, Value], name: str) -> dict[str, Value]:
+    value = ask.get(name)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,104 @@
+"""The command with which a program says what became of an approval that it took."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import audit, json_values, runs
+from engine.audit_entries import EntryKind
+from engine.delivery.recipients import Resolved
+from engine.domain import NotFound, StepStatus, Work
+from engine.domain.asks import (
+    InvalidAsk,
+    NotConsumed,
+    OutcomeAlreadyKnown,
+    OutcomeReported,
+    OutcomeStatus,
+    ReportOutcome,
+)
+from engine.domain.results import Refusal
+from engine.errors import Conflict, InvalidValue
+from engine.json_values import Value
+from engine.runs import RESULT, Outcome, StepFailure, StepOutput, Visit
+from engine.service import own_asks
+from engine.service.context import CommandContext
+from engine.service.own_asks import OwnAsk
+from engine.store import ask_rows, deliveries, run_rows
+from engine.store.port import Tx
+
+NOTE_LENGTH: Final = 3_000
+"""Maximum length of a note, in characters."""
+_RECORDED: Final = 4_000
+"""Maximum size of a result that the audit log keeps in full, in characters."""
+_OPEN: Final = frozenset({StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN})
+
+
+def report_outcome(
+    context: CommandContext, tx: Tx, command: ReportOutcome, resolved: Resolved
+) -> OutcomeReported | Refusal:
+    """Record what became of an approval, and go on with the run: the unit of `Engine.report_outcome`."""
+    own = own_asks.find(tx, command, tried="outcome")
+    if isinstance(own, NotFound):
+        return own
+    visit = _check(own, command)
+    if not isinstance(visit, Visit):
+        return visit
+    note = json_values.clean_text(command.note or "").strip()[:NOTE_LENGTH] or None
+    try:
+        outcome = _outcome(command, visit, note)
+    except InvalidValue as error:
+        return InvalidAsk(errors={"result": str(error)})
+    if not own.run.state.status.ended and not _says_the_same(command, visit):
+        _move(context, tx, own, visit, outcome, resolved)
+    ask_rows.save_outcome(tx, own.row.run, command.status, note)
+    _record(tx, own, command, note)
+    return OutcomeReported(run=own.row.run, status=command.status)
+
+
+def _check(own: OwnAsk, command: ReportOutcome) -> Visit | Refusal | OutcomeReported:
+    """Return the visit whose outcome is reported, or why it is not, or that it was reported before."""
+    row = own.row
+    visit = own.run.state.visits.get(row.step or "")
+    if row.consumed_at is None or visit is None:
+        return NotConsumed()
+    if row.outcome == command.status.value:
+        return OutcomeReported(run=row.run, status=command.status)
+    if visit.status not in _OPEN:
+        known = OutcomeStatus.SUCCEEDED if visit.status is StepStatus.SUCCEEDED else OutcomeStatus.FAILED
+        return OutcomeAlreadyKnown(status=known, at=row.outcome_at or visit.ended_at)
+    return visit
+
+
+def _outcome(command: ReportOutcome, visit: Visit, note: str | None) -> Outcome:
+    """Return the outcome of the step. Raises `InvalidValue` if the result cannot be kept."""
+    if command.status is OutcomeStatus.SUCCEEDED:
+        assert visit.params is not None
+        return StepOutput(runs.checked_output({**visit.params.value, RESULT: command.result}))
+    if command.status is OutcomeStatus.FAILED:
+        return StepFailure(message=note or "The program that asked says that it failed.", final=True)
+    return StepFailure(message=note or "The program that asked does not know whether it worked.", unknown=True)
+
+
+def _says_the_same(command: ReportOutcome, visit: Visit) -> bool:
+    """Return whether the owner is asked what happened already, and the program does not know it either."""
+    return command.status is OutcomeStatus.UNKNOWN and visit.status is StepStatus.OUTCOME_UNKNOWN
+
+
+def _move(context: CommandContext, tx: Tx, own: OwnAsk, visit: Visit, outcome: Outcome, resolved: Resolved) -> None:
+    run, advancer = own.run, context.advancer
+    workflow = advancer.workflow(tx, run.workflow, run.version)
+    progress = runs.report(workflow, advancer.informed(tx, run, workflow), outcome, now=tx.now)
+    advancer.foresee(tx, run, progress, resolved)
+    if not run_rows.try_save_run(tx, run, progress):
+        raise Conflict(f"run {run.state.id} was moved by another process")
+    if visit.status is StepStatus.OUTCOME_UNKNOWN:
+        deliveries.mark_alerts_outdated(tx, run.state.id)
+    advancer.follow(tx, run, progress, resolved)
+    tx.enqueue(Work("advance", run.state.id))
+
+
+def _record(tx: Tx, own: OwnAsk, command: ReportOutcome, note: str | None) -> None:
+    content: dict[str, Value] = {"status": command.status.value, "note": note}
+    if command.result is not None:
+        content |= audit.abridged("returned", {RESULT: json_values.clean(command.result)}, _RECORDED)
+    own_asks.record(tx, own.row, EntryKind.ASK_OUTCOME, command.actor, command.origin, content)
