@@ -17,6 +17,7 @@ SECRET_LENGTH: Final = 43
 """Length of the secret of a key, in characters: 256 bits in base64 that needs no escaping in a URL."""
 LENGTH: Final = len(PREFIX) + ID_LENGTH + 1 + SECRET_LENGTH
 _WHOLE: Final = re.compile(r"sgn_(?P<id>[0-9a-z]{17})_(?P<secret>[A-Za-z0-9_-]{43})")
+_ID: Final = re.compile(r"sgn_([0-9a-z]{17})(?![0-9a-z])")
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -43,6 +44,12 @@ class KeyText:
 def write(key: str, secret: str) -> str:
     """Return the text of the key with this id and secret."""
     return f"{PREFIX}{key}_{secret}"
+
+
+def id_of(text: str) -> str:
+    """Return the id in the text of a key, also of one that is cut off; any other text is returned as it is."""
+    match = _ID.match(text.strip())
+    return text if match is None else match[1]
 
 
 def parse(text: str) -> KeyText | KeyProblem:

@@ -2,7 +2,7 @@
 
 Every text is searched as it is, and as it reads once it is decoded (percent, JSON, HTML, two of them after each other,
 and without white space). An Aho-Corasick automaton finds all secrets in one pass over each of these views, so the
-time grows with the length of the text alone.
+time grows with the length of the text alone. API keys are found by their form, in the same views, and in base64.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Final
 from urllib.parse import quote
 
 from ahocorasick_rs import BytesAhoCorasick
+
+from engine import api_key_text
 
 MIN_LENGTH: Final = 4
 """Minimum length of a secret that is redacted, in characters: a shorter one would match ordinary words."""
@@ -127,17 +129,19 @@ class Redactor:
         self._split = BytesAhoCorasick(list(joined))
 
     def redact(self, text: str) -> str:
-        """Return the text with every secret in it replaced, whatever its spelling."""
-        if not self._needles or len(text) < MIN_LENGTH:
+        """Return the text with every secret and API key in it replaced, whatever its spelling."""
+        if len(text) < MIN_LENGTH:
             return text
         raw = text.encode("utf-8", "surrogatepass")
+        if not self._needles and not any(mark in raw for mark in _KEY_MARKS):
+            return text
         spans = [span for view in views(raw) for span in self._find(view)]
         return _replace(raw, spans).decode("utf-8", "surrogatepass") if spans else text
 
     def _find(self, view: _View) -> list[_Span]:
         """Return the spans of secrets in the text from which the view was decoded."""
         automaton, needles = (self._split, self._split_needles) if view.is_joined else (self._plain, self._needles)
-        spans = list[_Span]()
+        spans = list(_api_keys(view))
         if needles:
             for index, start, end in automaton.find_matches_as_indexes(view.text, overlapping=True):
                 needle = needles[index]
@@ -146,6 +150,54 @@ class Redactor:
         for code, source in reversed(view.steps):
             spans = _map_to_source(spans, code, source)
         return spans
+
+
+# -- API keys -----------------------------------------------------------------------------------------------
+
+
+_KEY: Final = re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]+")
+"""A key, also one that is cut off or followed by more."""
+_WHOLE_KEY: Final = re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]{43}")
+
+
+def _first_letters(offset: int) -> bytes:
+    """Return how a key begins in base64, if it is preceded by so many bytes."""
+    encoded = base64.b64encode(bytes(offset) + api_key_text.PREFIX.encode())
+    return encoded[-(-8 * offset // 6) : 8 * (offset + len(api_key_text.PREFIX)) // 6]
+
+
+_IN_BASE64: Final = {_first_letters(offset): offset for offset in range(3)}
+_BASE64_KEY: Final = re.compile(b"|".join(map(re.escape, _IN_BASE64)))
+_KEY_MARKS: Final = (api_key_text.PREFIX[:3].encode(), *_IN_BASE64)
+"""One of these is in every text that has a key in it, in the spellings that programs give it."""
+
+
+def _api_keys(view: _View) -> Iterator[_Span]:
+    """Yield the spans of API keys. White space that was removed hides where a key ends, so there it has its length."""
+    for match in (_WHOLE_KEY if view.is_joined else _KEY).finditer(view.text):
+        yield _Span(match.start(), match.end(), _shown(match))
+    for match in _BASE64_KEY.finditer(view.text):
+        offset = _IN_BASE64[match[0]]
+        start = match.start() + 8 * offset // -6
+        end = start + -(-4 * (offset + api_key_text.LENGTH) // 3)
+        key = _WHOLE_KEY.match(_decoded(view.text[max(start, 0) : end]), offset)
+        if key is not None:
+            yield _Span(start, min(end, len(view.text)), _shown(key))
+
+
+def _shown(key: re.Match[bytes]) -> str:
+    return f"(API key {key[1].decode()})"
+
+
+def _decoded(text: bytes) -> bytes:
+    """Return what a text in base64 says, of both alphabets, or nothing if it is none."""
+    try:
+        return base64.b64decode(text.translate(_STANDARD) + b"=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return b""
+
+
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 
 
 def views(raw: bytes) -> Iterator[_View]:

@@ -19,6 +19,7 @@ from bot.devtools.demo.playground import DemoPortTaken, Ports
 from bot.devtools.demo.servers import DemoEnvironment
 from bot.devtools.demo.story import Chapters
 from bot.terminal.output import create_console
+from engine.redaction import Redactor
 
 _PORT: Final = click.IntRange(1_024, 65_535)
 """Ports below 1024 are reserved for privileged users."""
@@ -55,7 +56,7 @@ def demo(
 
     It uses no settings, and calls no service outside of this machine. Ctrl-C stops it; the next start continues.
     """
-    log.set_up("error", "text", lambda text: text)
+    log.set_up("error", "text", Redactor([]).redact)
     if play:
         if any(_is_given(context, name) for name in context.params if name != "play"):
             raise click.UsageError("--play takes no other option: the story finds its own ports, and keeps nothing.")

@@ -12,7 +12,7 @@ from bot.cli.context import json_option
 from bot.local import key_commands
 from bot.local.reply import LISTS
 from bot.terminal.output import create_console, format_time, local_time, print_sentence, render_json, render_table
-from engine import durations
+from engine import api_key_text, durations
 from engine.domain import DEFAULT_WORKSPACE
 from engine.domain.api_keys import MOST_PER_MINUTE, OVERLAP, PER_MINUTE, ApiAction, ApiKeyView
 from engine.errors import InvalidValue
@@ -111,9 +111,10 @@ def create(
 def rotate(key: str, overlap: int | None, expires: int | None, as_json: bool) -> None:
     """Give KEY a new text, and print it once.
 
-    KEY is the name or the id of an API key. Its rights stay as they are, and the text before works during the overlap.
+    KEY is the name, the id or the text of an API key. Its rights stay as they are, and the text before works during
+    the overlap.
     """
-    arguments: dict[str, Value] = {"key": key, "overlap": overlap, "lifetime": expires}
+    arguments: dict[str, Value] = {"key": api_key_text.id_of(key), "overlap": overlap, "lifetime": expires}
     _print_made(client.facts_of(client.carry_out("rotate_api_key", arguments)), as_json=as_json)
 
 
@@ -123,9 +124,9 @@ def rotate(key: str, overlap: int | None, expires: int | None, as_json: bool) ->
 def revoke(key: str, as_json: bool) -> None:
     """End KEY for good.
 
-    KEY is the name or the id of an API key. All servers refuse it within two seconds. What it asked goes on.
+    KEY is the name, the id or the text of an API key. All servers refuse it within two seconds. What it asked goes on.
     """
-    facts = client.facts_of(client.carry_out("revoke_api_key", {"key": key}))
+    facts = client.facts_of(client.carry_out("revoke_api_key", {"key": api_key_text.id_of(key)}))
     if as_json:
         click.echo(render_json(facts))
     elif facts["already"]:
@@ -157,8 +158,9 @@ def list_(as_json: bool) -> None:
 def show(key: str, as_json: bool) -> None:
     """Show KEY: what it may do, who made it, and when it was used. Its text is not known to Signoff.
 
-    KEY is the name or the id of an API key.
+    KEY is the name, the id or the text of an API key.
     """
+    key = api_key_text.id_of(key)
     with client.open_for_reading() as connection:
         view = api_keys.find_view(connection, DEFAULT_WORKSPACE, key)
     if view is None:

@@ -12,10 +12,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot import client_limits
+from bot.client_limits import ClientLimits
 from bot.presentation import refusals
-from bot.web import client_limits, form_data, status_pages, user_agents
+from bot.web import form_data, status_pages, user_agents
 from bot.web.attention_handlers import AttentionHandlers
-from bot.web.client_limits import ClientLimits
 from bot.web.context import RequestContext
 from bot.web.review_handlers import ReviewHandlers
 from bot.web.service import AccessRefused

@@ -10,9 +10,10 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot import client_limits
+from bot.client_limits import ClientLimits
 from bot.presentation import refusals
-from bot.web import absence_form, client_limits, form_data, user_agents
-from bot.web.client_limits import ClientLimits
+from bot.web import absence_form, form_data, user_agents
 from bot.web.context import RequestContext
 from bot.web.inbox_pages import ABOUT, BACK, STALE, InboxPages
 from engine import fields

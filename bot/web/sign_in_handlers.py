@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot import client_limits
 from bot.openid.errors import ProviderRefusesApp, ProviderUnavailable, TokenRefused
 from bot.presentation import changes, characters
-from bot.web import client_limits, sign_in_pages, user_agents
+from bot.web import sign_in_pages, user_agents
 from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
 from engine.domain import (

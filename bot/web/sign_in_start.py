@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.web import client_limits, user_agents
+from bot import client_limits
+from bot.web import user_agents
 from bot.web.context import RequestContext
 from engine.domain import AskSignIn, FormDraft, Refusal, SignIn, TooManyCodes
 

@@ -8,10 +8,10 @@ from typing import Final, TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot import client_limits
+from bot.client_limits import ClientLimits
 from bot.log import is_busy, report_incident
 from bot.presentation import refusals
-from bot.web import client_limits
-from bot.web.client_limits import ClientLimits
 from engine import json_values, webhooks
 from engine.domain import (
     BodyRefused,

@@ -160,8 +160,8 @@ def _admin(
 
 
 def _what_is_wrong(tx: Tx, command: CreateApiKey, name: str) -> InvalidApiKey | None:
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        return InvalidApiKey(why="name", value=command.name)
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or api_key_text.PREFIX in name:
+        return InvalidApiKey(why="name")
     if not command.actions:
         return InvalidApiKey(why="action")
     for pattern in command.workflows or ():

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from bot.web import client_limits
-from bot.web.client_limits import SPAN, ClientLimits
+from bot import client_limits
+from bot.client_limits import SPAN, ClientLimits
 from engine.domain import DeliveryKind
 from engine.store.asked_codes import MOST
 from tests.support.web_env import ADA, BEN, Answer, Browser, WebEnv, open_web

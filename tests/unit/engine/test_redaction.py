@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import string
 from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
@@ -12,6 +13,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from engine import api_key_text
+from engine.id_times import ALPHABET
 from engine.redaction import MIN_LENGTH, Redactor, views
 from tests.support.examples import example_count
 
@@ -165,3 +168,47 @@ def test_the_work_grows_with_the_text_alone(text: str) -> None:
     all_views = list(views(raw))
     assert len(all_views) <= 2 * (1 + 4 + 16)
     assert all(len(view.text) <= len(raw) for view in all_views)
+
+
+# -- API keys -----------------------------------------------------------------------------------------------
+
+
+KEYS = st.builds(
+    api_key_text.write,
+    st.text(ALPHABET, min_size=17, max_size=17),
+    st.text(string.ascii_letters + string.digits + "_-", min_size=43, max_size=43),
+)
+KEY_SPELLINGS = [
+    *((name,) for name in SPELLINGS if name == "plain" or "json" in name or "percent, all" in name or "base64" in name),
+    *(("form",), ("html",), ("json", "json"), ("percent, all reserved", "json"), ("base64 at 1", "json")),
+]
+
+
+@settings(max_examples=example_count(30))
+@given(
+    key=KEYS, before=st.sampled_from(["", "Bearer ", "https://example.com/?key=", "('"]), after=st.sampled_from(" &'.")
+)
+@pytest.mark.parametrize("names", KEY_SPELLINGS, ids=", then ".join)
+def test_an_api_key_is_masked_in_every_text_without_being_known(
+    names: tuple[str, ...], key: str, before: str, after: str
+) -> None:
+    redacted = Redactor([]).redact(before + spell(names, key) + after)
+    assert key not in redacted
+    assert f"(API key {key[4:21]})" in redacted
+    assert key[-20:] not in redacted
+    assert spell(names, key) not in redacted
+
+
+@given(KEYS, st.integers(24, 64))
+def test_the_rest_of_a_key_that_was_cut_off_is_masked(key: str, length: int) -> None:
+    assert Redactor([]).redact(f"{key[:length]}… is no key") == f"(API key {key[4:21]})… is no key"
+
+
+@given(KEYS, st.integers(30, 60))
+def test_a_key_that_is_broken_over_lines_is_masked(key: str, at: int) -> None:
+    assert Redactor([]).redact(f"key:\n{key[:at]}\n  {key[at:]}\nend") == f"key:\n(API key {key[4:21]})\nend"
+
+
+@pytest.mark.parametrize("text", ["sgn_ is how keys begin", "sgn_<id>_<secret>", "c2duXw== is base64", "designation"])
+def test_what_is_no_key_stays(text: str) -> None:
+    assert Redactor([]).redact(text) == text

@@ -1,4 +1,4 @@
-"""Tells clients apart by their addresses, and limits the log lines and the calls of webhooks of each of them.
+"""Tells clients apart by their addresses, and limits the log lines, webhook calls and wrong API keys of each of them.
 
 The limit of codes that a client may ask for is `engine.store.asked_codes`, for all processes together.
 """
