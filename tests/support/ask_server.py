@@ -6,6 +6,7 @@ The tests that use it test the clients alone. Other tests use the real server.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,8 +61,7 @@ class AskServer:
         class Handler(_Handler):
             asks = server
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.http.daemon_threads = True
+        self.http = _QuietServer(("127.0.0.1", self.port), Handler)
         self.port = self.http.server_address[1]
         threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -96,6 +96,23 @@ class AskServer:
                 "edits": [{"path": name, "before": before.get(name), "after": edits[name]} for name in edits],
             }
             self.changed.notify_all()
+
+    @contextmanager
+    def approver(self, decide: Callable[[dict[str, Any]], None], *, count: int = 1) -> Iterator[None]:
+        """Play an approver beside the test: `decide` is called with each of the first asks, in their order."""
+
+        def work() -> None:
+            for number in range(1, count + 1):
+                with self.changed:
+                    assert self.changed.wait_for(lambda: f"ask{number}" in self.asks, 20)  # noqa: B023
+                decide(self.asks[f"ask{number}"])
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
     # -- what the handler calls -----------------------------------------------------------------------------
 
@@ -187,6 +204,15 @@ def problem(status: int, code: str, detail: str, errors: dict[str, str] | None =
     return status, {"type": f"about:{code}", "title": code, "status": status, "detail": detail, "code": code} | (
         {"errors": errors} if errors else {}
     )
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone."""
+        if not isinstance(sys.exc_info()[1], OSError | ValueError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -43,8 +43,8 @@ class AsyncClient:
         summary: str | None = None,
         reasoning: str | None = None,
         impact: str | None = None,
-        confidence: float | str | None = None,
-        data: object = None,
+        confidence: str | None = None,
+        data: str | None = None,
         tool: str | None = None,
         server: str | None = None,
         workflow: str | None = None,
@@ -64,10 +64,7 @@ class AsyncClient:
             risk=risk, summary=summary, reasoning=reasoning, impact=impact, confidence=confidence, data=data, tool=tool,
             server=server, workflow=workflow, requester=requester, expires_in=expires_in,
         )  # fmt: skip
-        ask = conversation.approved(await self._decided(asked, give_up_after))
-        asked.values(ask)  # what is wrong with them is noticed before the approval is used
-        used = await self._server.run_async(conversation.consume(ask, self._server.patience))
-        return Approval(self._server, used, asked.values(used))
+        return await self.take(await self.decided(asked, give_up_after), asked)
 
     async def ask(
         self,
@@ -78,7 +75,7 @@ class AsyncClient:
         arguments: Mapping[str, object] | None = None,
         summary: str | None = None,
         reasoning: str | None = None,
-        data: object = None,
+        data: str | None = None,
         workflow: str | None = None,
         requester: str | None = None,
         expires_in: Duration | None = None,
@@ -90,7 +87,7 @@ class AsyncClient:
             title, arguments or {}, use="answer", key=key, editable=[*fields], fields=fields, summary=summary,
             reasoning=reasoning, data=data, workflow=workflow, requester=requester, expires_in=expires_in,
         )  # fmt: skip
-        return asked.values(conversation.approved(await self._decided(asked, give_up_after)))
+        return asked.values(await self.decided(asked, give_up_after))
 
     async def get(self, ask: str) -> Ask:
         """Return an ask as it is now."""
@@ -100,16 +97,25 @@ class AsyncClient:
         """Cancel an ask."""
         return await self._server.run_async(conversation.cancel(ask, reason, self._server.patience))
 
-    async def _decided(self, asked: Question, give_up_after: float | None) -> Ask:
+    async def decided(self, asked: Question, give_up_after: float | None = None) -> Ask:
+        """Ask, and wait until it is approved. Raise `NotApproved` if it is not, or was used before."""
         ask = await self._server.run_async(conversation.create(asked.body, asked.key, self._server.patience))
         try:
-            return await self._server.run_async(conversation.wait(ask, give_up_after))
+            ended = await self._server.run_async(conversation.wait(ask, give_up_after))
         except GeneratorExit:
             raise
         except BaseException:
             if not asked.is_named:
                 await self._leave(ask)
             raise
+        return conversation.approved(ended)
+
+    async def take(self, ask: Ask, asked: Question | None = None) -> Approval:
+        """Take an approval, exactly once, just before what it is for."""
+        values = asked.values if asked is not None else _arguments
+        values(conversation.approved(ask))  # what is wrong with them is noticed before the approval is used
+        used = await self._server.run_async(conversation.consume(ask, self._server.patience))
+        return Approval(self._server, used, values(used))
 
     async def _leave(self, ask: Ask) -> None:
         """Cancel an ask that this program cannot come back to, even while its task is being cancelled."""
@@ -142,8 +148,8 @@ class Client:
         summary: str | None = None,
         reasoning: str | None = None,
         impact: str | None = None,
-        confidence: float | str | None = None,
-        data: object = None,
+        confidence: str | None = None,
+        data: str | None = None,
         tool: str | None = None,
         server: str | None = None,
         workflow: str | None = None,
@@ -159,10 +165,7 @@ class Client:
             risk=risk, summary=summary, reasoning=reasoning, impact=impact, confidence=confidence, data=data, tool=tool,
             server=server, workflow=workflow, requester=requester, expires_in=expires_in,
         )  # fmt: skip
-        ask = conversation.approved(self._decided(asked, give_up_after))
-        asked.values(ask)  # what is wrong with them is noticed before the approval is used
-        used = self._server.run(conversation.consume(ask, self._server.patience))
-        return SyncApproval(self._server, used, asked.values(used))
+        return self.take(self.decided(asked, give_up_after), asked)
 
     def ask(
         self,
@@ -173,7 +176,7 @@ class Client:
         arguments: Mapping[str, object] | None = None,
         summary: str | None = None,
         reasoning: str | None = None,
-        data: object = None,
+        data: str | None = None,
         workflow: str | None = None,
         requester: str | None = None,
         expires_in: Duration | None = None,
@@ -185,7 +188,7 @@ class Client:
             title, arguments or {}, use="answer", key=key, editable=[*fields], fields=fields, summary=summary,
             reasoning=reasoning, data=data, workflow=workflow, requester=requester, expires_in=expires_in,
         )  # fmt: skip
-        return asked.values(conversation.approved(self._decided(asked, give_up_after)))
+        return asked.values(self.decided(asked, give_up_after))
 
     def get(self, ask: str) -> Ask:
         """Return an ask as it is now."""
@@ -195,20 +198,33 @@ class Client:
         """Cancel an ask."""
         return self._server.run(conversation.cancel(ask, reason, self._server.patience))
 
-    def _decided(self, asked: Question, give_up_after: float | None) -> Ask:
+    def decided(self, asked: Question, give_up_after: float | None = None) -> Ask:
+        """Ask, and wait until it is approved. Raise `NotApproved` if it is not, or was used before."""
         ask = self._server.run(conversation.create(asked.body, asked.key, self._server.patience))
         try:
-            return self._server.run(conversation.wait(ask, give_up_after))
+            ended = self._server.run(conversation.wait(ask, give_up_after))
         except BaseException:
             if not asked.is_named:
                 self._leave(ask)
             raise
+        return conversation.approved(ended)
+
+    def take(self, ask: Ask, asked: Question | None = None) -> SyncApproval:
+        """Take an approval, exactly once, just before what it is for."""
+        values = asked.values if asked is not None else _arguments
+        values(conversation.approved(ask))  # what is wrong with them is noticed before the approval is used
+        used = self._server.run(conversation.consume(ask, self._server.patience))
+        return SyncApproval(self._server, used, values(used))
 
     def _leave(self, ask: Ask) -> None:
         try:
             self._server.run(_farewell(ask))
         except SignoffError:
             return
+
+
+def _arguments(ask: Ask) -> dict[str, Any]:
+    return dict(ask.arguments)
 
 
 def _farewell(ask: Ask) -> Talk:

@@ -122,7 +122,8 @@ def consume(ask: Ask, patience: float) -> Talk:
 
     The key is new in each call: only this call, repeated after a lost connection, gets the approval a second time.
     """
-    call = Call("POST", f"/asks/{ask.id}/consume", json_text.encode({"digest": ask.digest}), uuid4().hex)
+    bound = {"arguments": ask.arguments} if ask.digest is None else {"digest": ask.digest}
+    call = Call("POST", f"/asks/{ask.id}/consume", json_text.encode(bound), uuid4().hex)
     try:
         used = yield from _ask_of(call, patience, ask.id)
     except Refused as refusal:
@@ -144,7 +145,7 @@ def report(ask: str, status: str, note: str | None, result: object, patience: fl
 
 def cancel(ask: str, reason: str, patience: float) -> Talk:
     """Cancel an ask."""
-    call = Call("POST", f"/asks/{ask}/cancel", json_text.encode({"reason": reason}), uuid4().hex)
+    call = Call("POST", f"/asks/{ask}/cancel", json_text.encode({"reason": reason} if reason else {}), uuid4().hex)
     return (yield from _ask_of(call, patience, ask))
 
 

@@ -62,8 +62,6 @@ def question(
     key: str | None,
     editable: Editable = False,
     fields: Mapping[str, FieldDeclaration] | None = None,
-    data: object = None,
-    confidence: float | str | None = None,
     expires_in: Duration | None = None,
     **texts: str | None,
 ) -> Question:
@@ -73,8 +71,6 @@ def question(
         "arguments": sent or None,
         "fields": None if fields is None else json_text.snapshot(dict(fields), "fields"),
         "editable": (editable if isinstance(editable, bool) else list(editable)) or None,
-        "data": None if data is None else json_text.snapshot(data, "data"),
-        "confidence": None if confidence is None else json_text.snapshot(confidence, "confidence"),
         "expires_in": None if expires_in is None else _duration(expires_in),
         **texts,
     }

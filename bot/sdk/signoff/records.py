@@ -54,7 +54,8 @@ class Ask:
     """pending, approved, rejected, expired, cancelled or failed"""
     title: str
     arguments: Mapping[str, Any]
-    digest: str
+    digest: str | None
+    """The fingerprint of the arguments."""
     rev: int
     decision: Decision | None
     valid_until: datetime | None
@@ -79,7 +80,7 @@ class Ask:
             status=status,
             title=_text(fields, "title"),
             arguments=_mapping(fields.get("arguments"), "arguments"),
-            digest=_text(fields, "digest"),
+            digest=_optional(fields, "digest"),
             rev=_integer(fields, "rev"),
             decision=_decision(fields.get("decision")),
             valid_until=_moment(fields, "valid_until"),

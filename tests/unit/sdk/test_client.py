@@ -181,7 +181,7 @@ UNCLEAR: list[tuple[str, Fault]] = [
     ("a redirect", Fault("POST", status=302, headers={"location": "http://127.0.0.1:9/"})),
     ("an unknown status", Fault("GET", change=lambda ask: ask.update(status="fine"))),
     ("another ask", Fault("GET", change=lambda ask: ask.update(id="ask9"))),
-    ("no digest", Fault("GET", change=lambda ask: ask.update(digest=None))),
+    ("no text as digest", Fault("GET", change=lambda ask: ask.update(digest=5))),
     ("another value", Fault("GET", change=lambda ask: ask["arguments"].update(amount=7, to="me"))),
     ("a fixed value", Fault("GET", change=lambda ask: ask["arguments"].update(to="me"))),
     ("a missing value", Fault("GET", change=lambda ask: ask["arguments"].pop("to"))),
