@@ -117,13 +117,13 @@ def approved(ask: Ask) -> Ask:
     raise _ENDS.get(ask.status, NotApproved)(ask)
 
 
-def consume(ask: Ask, patience: float) -> Talk:
+def consume(ask: Ask, patience: float, key: str | None = None) -> Talk:
     """Take the approval of an ask, exactly once.
 
-    The key is new in each call: only this call, repeated after a lost connection, gets the approval a second time.
+    Without a `key` it is new in each call: only this call, repeated after a lost connection, gets the approval twice.
     """
     bound = {"arguments": ask.arguments} if ask.digest is None else {"digest": ask.digest}
-    call = Call("POST", f"/asks/{ask.id}/consume", json_text.encode(bound), uuid4().hex)
+    call = Call("POST", f"/asks/{ask.id}/consume", json_text.encode(bound), key or uuid4().hex)
     try:
         used = yield from _ask_of(call, patience, ask.id)
     except Refused as refusal:

@@ -65,6 +65,10 @@ class Ask:
     """The page of the request, for people."""
     waiting_for: tuple[str, ...]
     """The names of the people who can decide."""
+    use: str | None = None
+    """answer, or once: an approval that is used before the effect"""
+    tool: str | None = None
+    created_at: datetime | None = None
 
     @classmethod
     def read(cls, record: object) -> Ask:
@@ -88,6 +92,9 @@ class Ask:
             outcome=_outcome(fields.get("outcome")),
             url=_optional(fields, "url"),
             waiting_for=tuple(str(name) for name in waiting),
+            use=_optional(fields, "use"),
+            tool=_optional(fields, "tool"),
+            created_at=_moment(fields, "created_at"),
         )
 
 
