@@ -33,6 +33,7 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import Address
+from engine.domain.callbacks import SEALED_FOR
 from engine.fields import FieldType
 from engine.ports import Channel, Directory
 from engine.service import Engine, Identity, register
@@ -144,7 +145,7 @@ def _build_channels(
     client = CallbackClient(url_guard.Guard(settings.http_allow), resolve)
     channels: dict[str, Channel] = {
         "terminal": TerminalChannel(adapters.console),
-        "callback": CallbackChannel(client, unseal=codes.unseal, now=adapters.clock.now),
+        "callback": CallbackChannel(client, unseal=partial(codes.unseal, purpose=SEALED_FOR), now=adapters.clock.now),
     }
     if adapters.slack is not None:
         channels["slack"] = SlackChannel(adapters.slack, stale_homes)

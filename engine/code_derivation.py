@@ -62,19 +62,22 @@ class Codes:
         """Return a secret that is derived from a seed, 43 characters long, so that only the seed's hash is stored."""
         return base64.urlsafe_b64encode(self._digest("secret", purpose, seed)).decode().rstrip("=")
 
-    def seal(self, text: str) -> str:
-        """Return the text encrypted, so that only this server can read it and any change is noticed."""
-        sealed = AESSIV(self._sealing_key).encrypt(text.encode("utf-8", "surrogatepass"), [b"signoff"])
+    def seal(self, text: str, purpose: str = "") -> str:
+        """Return the text encrypted, so that only this server can read it and any change is noticed.
+
+        What is sealed for a purpose is opened for no other: a text from the database is none that a browser carries.
+        """
+        sealed = AESSIV(self._sealing_key).encrypt(text.encode("utf-8", "surrogatepass"), _bound_to(purpose))
         return _SEALED + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    def unseal(self, sealed: str) -> str | None:
-        """Return the text that was sealed, or None if this server did not seal it."""
+    def unseal(self, sealed: str, purpose: str = "") -> str | None:
+        """Return the text that was sealed, or None if this server did not seal it, or for another purpose."""
         if not is_sealed(sealed) or len(sealed) > _LONGEST_SEALED or not sealed.isascii():
             return None
         try:
             encoded = sealed.removeprefix(_SEALED)
             raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-            return AESSIV(self._sealing_key).decrypt(raw, [b"signoff"]).decode("utf-8", "surrogatepass")
+            return AESSIV(self._sealing_key).decrypt(raw, _bound_to(purpose)).decode("utf-8", "surrogatepass")
         except (binascii.Error, ValueError, InvalidTag):
             return None
 
@@ -93,6 +96,10 @@ class Codes:
 
     def _digest(self, *parts: str) -> bytes:
         return hmac.digest(self.key, "\n".join(parts).encode(), hashlib.sha256)
+
+
+def _bound_to(purpose: str) -> list[bytes]:
+    return [b"signoff", purpose.encode()] if purpose else [b"signoff"]
 
 
 def tidy(code: str) -> str:

@@ -1,10 +1,13 @@
-"""The content of a message to the owner of a workflow about a trigger that started no run."""
+"""The contents of messages that are about no request: to the owner of a workflow, and to a program."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from engine.domain import Person
+from engine.domain.asks import AskView
+from engine.domain.callbacks import CallbackEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +20,31 @@ class TriggerNotice:
     name: str
     title: str
     failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTarget:
+    """Where a callback goes. `protocol`: the form of the call, with its `details`. `secrets`: sealed, one signs each.
+
+    `is_wanted`: False once the endpoint was removed.
+    """
+
+    endpoint: str
+    key: str
+    url: str
+    protocol: str
+    details: str | None
+    secrets: tuple[str, ...] = field(repr=False)
+    is_wanted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackNotice:
+    """What a program is told of its ask. `person`: by whom the record names the program. `at`: when it happened."""
+
+    delivery: str
+    person: Person
+    target: CallbackTarget
+    event: CallbackEvent
+    at: datetime
+    ask: AskView

@@ -233,6 +233,13 @@ class TakesLonger(Protocol):
     show_seconds: ClassVar[float]
 
 
+@runtime_checkable
+class SeparatesAddresses(Protocol):
+    """A channel that takes longer, and whose addresses are servers of their own: one must not hold up the others."""
+
+    separates_addresses: ClassVar[Literal[True]]
+
+
 class DirectoryPerson(Struct, frozen=True):
     """A person as a directory knows them: the name (may be empty), and every address that it vouches for.
 
@@ -405,6 +412,7 @@ __all__ = [
     "Route",
     "Secrets",
     "Sender",
+    "SeparatesAddresses",
     "StepContext",
     "StepServices",
     "StepType",

@@ -59,6 +59,8 @@ EMAIL_UNKNOWN_OUTCOME_WAIT: Final = timedelta(minutes=1)
 """Wait after an unknown outcome: the mail server may still be delivering the first email."""
 EMAIL_FULL_MAILBOX_PATIENCE: Final = timedelta(hours=24)
 """How long an email to a full mailbox is tried again."""
+ENDPOINT_WAITS: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600))
+"""How long an endpoint of callbacks rests after failures in a row; the last repeats. Then one callback is tried."""
 CALLBACK_PATIENCE: Final = timedelta(days=3)
 """How long a callback is tried again: over a weekend on which no one looks after the receiver."""
 

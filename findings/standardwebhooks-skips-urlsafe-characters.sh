@@ -6,7 +6,7 @@
 # Seen, for one key of 32 bytes:
 #     standard alphabet: a key of 32 bytes
 #     url-safe alphabet: a key of 8 bytes
-# Signoff makes secrets in the standard alphabet only: bot/callbacks/signature.py.
+# Signoff makes secrets in the standard alphabet only: engine/webhooks.py.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from bot.callbacks import signature
 from bot.callbacks.client import ANSWER_SECONDS, CallbackClient
@@ -13,12 +13,13 @@ from engine.errors import ChannelError
 
 
 class CallbackChannel:
-    """The port `Channel` for endpoints of programs. `unseal`: opens a secret. `now`: the clock of the signatures.
+    """The port `Channel` for endpoints of programs. `unseal`: opens a sealed secret. `now`: the clock.
 
     A copy is sent again with the same id, and not edited: receivers know by the id what they have.
     """
 
     name = "callback"
+    separates_addresses: ClassVar[Literal[True]] = True
     show_seconds: ClassVar[float] = ANSWER_SECONDS + 4
 
     def __init__(
@@ -42,7 +43,7 @@ class CallbackChannel:
         if not secrets:
             raise ChannelError(_UNREADABLE.format(endpoint=address))
         body = call.body.encode()
-        headers = signature.headers(secrets, delivery=delivery, at=self._now(), body=body)
+        headers = signature.headers(secrets, delivery=call.id, at=self._now(), body=body)
         await self._client.post(call.url, headers, body)
         return Receipt({"callback": delivery})
 

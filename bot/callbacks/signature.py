@@ -8,21 +8,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from engine import webhooks
-
-KEY_BYTES: Final = 32
-"""Length of the key in a secret, in bytes; the specification asks for 24 to 64."""
-
-
-def secret_of(key: bytes) -> str:
-    """Return a key as the text that both sides are given.
-
-    It is standard Base64. The Python library skips the `-` and `_` of the other alphabet without a word, and signs with
-    a shorter key (findings/standardwebhooks-skips-urlsafe-characters.sh).
-    """
-    return webhooks.PREFIX + base64.b64encode(key).decode()
 
 
 def headers(secrets: Sequence[str], *, delivery: str, at: datetime, body: bytes) -> dict[str, str]:

@@ -340,6 +340,8 @@ def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
                 "Signoff cannot continue the run and keeps trying. "
                 "The operator of this server can find the cause in its log."
             )
+        case "callback_gone" | "callback_undelivered":
+            return _about_callbacks(topic, copy)
         case "cancelled":
             name = f"“{line(step.label)}”" if step else "the last step"
             return outcome_card.title(run, copy.request, RunStatus.CANCELLED), (
@@ -353,6 +355,20 @@ def _about_run(topic: str, copy: DeliveryContent) -> tuple[str, str]:
         case _:
             # Of a newer version, whose processes replace this one: it must not say that the run failed.
             return f"There is news about “{line(run.workflow_title)}”", "Open the run to see what happened."
+
+
+def _about_callbacks(topic: str, copy: DeliveryContent) -> tuple[str, str]:
+    """Return the title and the advice of an alert that a program is not told what became of its asks."""
+    asks, program = _question(copy), line(copy.run.requester.label)
+    if topic == "callback_gone":
+        return f"{program} wants no callbacks any more", (
+            f"It said so in its answer about “{asks}”. Its asks go on, and it can still look them up. "
+            "If that is a mistake, an admin can switch its endpoint on again: signoff callbacks list"
+        )
+    return f"{program} did not hear about “{asks}”", (
+        "Its callbacks did not arrive for days, and they are given up one by one. It can still look its asks up. "
+        "An admin finds the cause with signoff callbacks list, and you can send each again on the page of its run."
+    )
 
 
 def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:

@@ -6,10 +6,12 @@ text cannot look like another than the one that is approved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final, TypeAlias
 
 from bot.presentation.alert_card import alert_card
+from bot.presentation.callback_card import WriteBody, callback_card
 from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
 from bot.presentation.question_card import question_card
@@ -17,21 +19,30 @@ from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card, with_page
 from bot.presentation.trigger_card import trigger_card
 from engine.domain import SHARED, Card, DeliveryKind
-from engine.notices import TriggerNotice
+from engine.notices import CallbackNotice, TriggerNotice
 from engine.read_models import CodeDelivery, DeliveryContent
 
+Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | CallbackNotice
+"""What a copy is about."""
+_NO_BODIES: Final[Mapping[str, WriteBody]] = {}
 
-def card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
-    """Return the card of a copy, from the current state, for the person who gets it."""
+
+def card(copy: Content, bodies: Mapping[str, WriteBody] = _NO_BODIES) -> Card:
+    """Return the card of a copy, from the current state, for the person who gets it.
+
+    `bodies`: what writes the body of a callback, by protocol.
+    """
+    if isinstance(copy, CallbackNotice):
+        return callback_card(copy, bodies)
     below = copy.below if isinstance(copy, DeliveryContent) else None
     return replace(_card(copy), zone=copy.person.zone, below=below)
 
 
 def with_pages(
-    page_of: Callable[[str], str] | None,
-) -> Callable[[DeliveryContent | CodeDelivery | TriggerNotice], Card]:
+    page_of: Callable[[str], str] | None, bodies: Mapping[str, WriteBody] = _NO_BODIES
+) -> Callable[[Content], Card]:
     """Return what does the same as `card`, with the address of the page of each request that needs one."""
-    return lambda copy: with_page(card(copy), page_of)
+    return lambda copy: with_page(card(copy, bodies), page_of)
 
 
 def _card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:

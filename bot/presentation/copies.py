@@ -10,7 +10,12 @@ from engine.domain import DIGEST, HELD, SHARED, DeliveryKind, DeliveryState, Phr
 from engine.read_models import DeliveryView
 from engine.requests import questions
 
-_WAYS: Final[Mapping[str, str]] = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal"}
+_WAYS: Final[Mapping[str, str]] = {
+    "slack": "in Slack",
+    "email": "by email",
+    "terminal": "in the terminal",
+    "callback": "as a callback",
+}
 _KINDS: Final[Mapping[DeliveryKind, str]] = {
     DeliveryKind.REQUEST: "",
     DeliveryKind.REMINDER: "reminder",
@@ -37,6 +42,8 @@ def kind(copy: DeliveryView) -> str:
         return "question"
     if copy.topic == DIGEST:
         return "digest"
+    if copy.kind is DeliveryKind.CALLBACK:
+        return f"callback {line(copy.topic or '')}".rstrip()
     return "answer" if questions.tells_answer(copy.topic) else _KINDS[copy.kind]
 
 
@@ -69,6 +76,8 @@ def headline(copy: DeliveryView) -> str:
 
 def explanation(copy: DeliveryView) -> Phrase:
     """Return when a copy was shown, why it failed, and when it is tried again."""
+    if copy.state is DeliveryState.SKIPPED and copy.kind is DeliveryKind.CALLBACK:
+        return ("Its endpoint was removed before it was sent.",)
     if copy.state is DeliveryState.SKIPPED:
         return () if copy.topic == DIGEST else ("The request was closed before it was sent.",)
     if copy.state is DeliveryState.DUE and copy.topic == HELD:
@@ -86,6 +95,8 @@ def explanation(copy: DeliveryView) -> Phrase:
 
 def can_be_retried(copy: DeliveryView, state: RequestState) -> bool:
     """Return whether it makes sense to send a copy at once. `state`: that of its request."""
+    if copy.kind is DeliveryKind.CALLBACK:
+        return copy.next_at is None or copy.last_error is not None
     if copy.channel == _NOWHERE or copy.last_error is None or copy.kind is DeliveryKind.CODE:
         return False
     was_shown = copy.shown_version > 0

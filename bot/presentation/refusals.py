@@ -13,6 +13,7 @@ from typing import Final
 from bot.presentation import (
     answers,
     ask_refusals,
+    callback_refusals,
     dates,
     expiry,
     file_refusals,
@@ -366,6 +367,6 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 # -- of other modules ---------------------------------------------------------------------------------------
 
 
-for _other in (trigger_refusals, identity_refusals, file_refusals, key_refusals, undo, ask_refusals):
+for _other in (trigger_refusals, identity_refusals, file_refusals, key_refusals, undo, ask_refusals, callback_refusals):
     for _kind, _write in _other.SENTENCES.items():
         phrase.register(_kind, _write)

@@ -17,7 +17,7 @@ from engine.json_values import Value
 from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
 
 Content: TypeAlias = Mapping[str, Value]
-_WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal"}
+_WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal", "callback": "as a callback"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,5 +353,6 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "links.revoked": lambda *_: "The review links of this request no longer work.",
     "delivery.shown": _shown_sentence,
     "delivery.dead": _dead_sentence,
+    "callback.turned_off": lambda _, content, __: f"Callbacks are switched off: {content.get('error')}",
     "delivery.retried": lambda _, content, names: f"asked to send it again: {_receiver(content, names)}.",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine import retry
@@ -16,7 +16,18 @@ from engine.store.channel_rests import ChannelRest
 from engine.store.port import Connection, Store, Tx
 
 SLOW_AT_ONCE: Final = 16
-"""Maximum number of concurrent deliveries on a slow channel: half of all, so that other channels are not blocked."""
+"""Maximum number of concurrent deliveries on a slow channel: a third of all, so that other channels are not blocked."""
+ADDRESS_AT_ONCE: Final = 8
+"""Maximum number of them to one address, where addresses are servers of their own."""
+STRAINED_AT_ONCE: Final = 2
+"""Maximum number of them to one address that was slow or failed the last time."""
+STRAINED_SECONDS: Final = 2.0
+"""From when on an address counts as slow, in seconds."""
+MOST_WAITING: Final = 64
+"""Maximum number of deliveries that wait for slots of one address. Further ones are postponed in the database: due
+deliveries are read in the order of their times, so many of one address would hide all others."""
+CROWDED_WAIT: Final = timedelta(seconds=10)
+"""How long they are postponed."""
 NEWS_SECONDS: Final = 1.0
 """Time between two looks for pauses that other processes began or ended, in seconds."""
 
@@ -106,46 +117,78 @@ def _read(connection: Connection) -> tuple[bool, dict[tuple[str, str], ChannelRe
 class ConcurrencyLimiter:
     """Counts the slots of slow channels. A delivery without a slot waits here until one is released.
 
+    `separate`: the slow channels whose addresses are servers of their own. There each address has slots, and one that
+    is slow or fails has few, so that it never takes those of the others.
+
     A waiting delivery is only a hint: if it is lost, the tables still have it as due. `try_acquire` is called in a
     unit of work, so it may run on another thread, and twice.
     """
 
-    def __init__(self, slow: Collection[str]) -> None:
-        self._active: dict[str, set[str]] = {name: set() for name in slow}
-        self._waiting: dict[str, dict[str, None]] = {name: {} for name in slow}
+    def __init__(self, slow: Collection[str], separate: Collection[str] = ()) -> None:
+        self._active: dict[str, dict[str, str]] = {name: {} for name in slow}
+        self._waiting: dict[str, dict[str, dict[str, None]]] = {name: {} for name in slow}
+        self._separate, self._strained = frozenset(separate), set[str]()
 
     def __bool__(self) -> bool:
         return bool(self._active)
 
     def is_waiting(self, delivery: str) -> bool:
-        """Return whether a delivery waits here, and its channel still has no free slot."""
+        """Return whether a delivery waits here, and there is still no free slot for it."""
         return any(
-            delivery in waiting and len(self._active[channel]) >= SLOW_AT_ONCE
+            delivery in deliveries and not self._has_room(channel, address)
             for channel, waiting in self._waiting.items()
+            for address, deliveries in waiting.items()
         )
 
-    def try_acquire(self, channel: str, delivery: str) -> bool:
-        """Take a slot for a delivery. Return False if the channel has no free slot."""
-        active = self._active.get(channel)
+    def try_acquire(self, channel: str, address: str, delivery: str) -> bool:
+        """Take a slot for a delivery. Return False if there is none."""
+        active, address = self._active.get(channel), self._group(channel, address)
         if active is None or delivery in active:
             return True
-        if len(active) >= SLOW_AT_ONCE:
+        if not self._has_room(channel, address):
             return False
-        active.add(delivery)
-        self._waiting[channel].pop(delivery, None)
+        active[delivery] = address
+        self._drop(channel, address, delivery)
         return True
 
-    def add_waiting(self, channel: str, delivery: str) -> None:
-        """Have a delivery wait for a slot of its channel."""
-        self._waiting[channel][delivery] = None
+    def add_waiting(self, channel: str, address: str, delivery: str) -> None:
+        """Have a delivery wait for a slot."""
+        self._waiting[channel].setdefault(self._group(channel, address), {})[delivery] = None
+
+    def is_crowded(self, channel: str, address: str) -> bool:
+        """Return whether so many deliveries wait for one address that others have to come later."""
+        waiting = self._waiting.get(channel, {}).get(address, {})
+        return channel in self._separate and len(waiting) >= MOST_WAITING
+
+    def note(self, channel: str, address: str, *, strained: bool) -> None:
+        """Take note of whether an address was slow or failed the last time."""
+        if channel in self._separate:
+            (self._strained.add if strained else self._strained.discard)(address)
 
     def release(self, delivery: str) -> str | None:
         """Release the slot of a delivery, if it has one. Return the delivery that has waited longest for it."""
         for channel, active in self._active.items():
-            if delivery in active:
-                active.discard(delivery)
-                waiting = self._waiting[channel]
-                next_id = next(iter(waiting), None)
-                waiting.pop(next_id or "", None)
-                return next_id
+            if active.pop(delivery, None) is not None:
+                for address, waiting in self._waiting[channel].items():
+                    if self._has_room(channel, address):
+                        next_id = next(iter(waiting))
+                        self._drop(channel, address, next_id)
+                        return next_id
         return None
+
+    def _group(self, channel: str, address: str) -> str:
+        return address if channel in self._separate else ""
+
+    def _has_room(self, channel: str, address: str) -> bool:
+        active = self._active[channel]
+        if len(active) >= SLOW_AT_ONCE or channel not in self._separate:
+            return len(active) < SLOW_AT_ONCE
+        most = STRAINED_AT_ONCE if address in self._strained else ADDRESS_AT_ONCE
+        return sum(other == address for other in active.values()) < most
+
+    def _drop(self, channel: str, address: str, delivery: str) -> None:
+        """Forget that a delivery waits. The address goes to the end, so that each has its turn."""
+        waiting = self._waiting[channel].pop(address, {})
+        waiting.pop(delivery, None)
+        if waiting:
+            self._waiting[channel][address] = waiting

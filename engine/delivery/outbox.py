@@ -8,29 +8,38 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from engine import json_values
 from engine.code_derivation import Codes
-from engine.delivery import digests, reminders, results
-from engine.delivery.concurrency import CircuitBreaker, ConcurrencyLimiter
-from engine.delivery.results import ClaimedDelivery
-from engine.domain import DIGEST, Card, DeliveryKind, Person, Receipt, RunStatus
+from engine.delivery import callbacks, contents, digests, reminders, results
+from engine.delivery.concurrency import CROWDED_WAIT, STRAINED_SECONDS, CircuitBreaker, ConcurrencyLimiter
+from engine.delivery.results import ClaimedDelivery, Content
+from engine.domain import DIGEST, Card, DeliveryKind, Receipt
 from engine.errors import ChannelError, StoreError
 from engine.json_values import Value
-from engine.notices import TriggerNotice
+from engine.notices import CallbackTarget
 from engine.off_loop import LARGE, off_loop
-from engine.ports import CarriesLinks, Channel, Directory, FindsCopies, ListsRequests, RenewsCards, Route, TakesLonger
-from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
+from engine.ports import (
+    CarriesLinks,
+    Channel,
+    Directory,
+    FindsCopies,
+    ListsRequests,
+    RenewsCards,
+    Route,
+    SeparatesAddresses,
+    TakesLonger,
+)
+from engine.read_models import CodeDelivery, DeliveryContent
 from engine.requests import questions
-from engine.store import delivery_leases, delivery_queries, people, request_queries, run_queries, trigger_rows
+from engine.store import delivery_leases, delivery_queries, people, trigger_rows
 from engine.store.channel_rests import ChannelRest
 from engine.store.delivery_leases import LEASE, LeasedDelivery
 from engine.store.links import NewLink
-from engine.store.port import Connection, Store, Tx
+from engine.store.port import Store, Tx
 from engine.telemetry import DeliveryAttempt, NoTelemetry, Telemetry
 
 SHOW_SECONDS: Final = 20.0
@@ -40,10 +49,6 @@ HAND_OVER_SECONDS: Final = 2.0
 MARGIN: Final = timedelta(seconds=10)
 """Time that a lease adds to that of the channel, so that a second attempt starts only after the first was cut off."""
 
-_Key: TypeAlias = tuple[str, str | None, DeliveryKind, bool]
-"""Run, request, kind, and whether the copy is about the end of the run. Copies with the same key share one read."""
-_ENDS: Final = frozenset(status.value for status in RunStatus if status.ended)
-_Subject: TypeAlias = tuple[RunView, RequestView | None]
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +56,8 @@ class _Claim(Struct, frozen=True):
     """A delivery whose content is loaded after the claim."""
 
     delivery: LeasedDelivery
-    link: NewLink | None
+    link: NewLink | None = None
+    target: CallbackTarget | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +70,7 @@ class _NewestClaim:
 class _NoSlot(Struct, frozen=True):
     """The channel of a delivery has no free slot now."""
 
-    channel: str
+    route: Route
 
 
 class Relay:
@@ -76,7 +82,7 @@ class Relay:
         *,
         channels: Mapping[str, Channel],
         directory: Directory,
-        render: Callable[[DeliveryContent | CodeDelivery | TriggerNotice], Card],
+        render: Callable[[Content], Card],
         codes: Codes | None = None,
         show_seconds: float = SHOW_SECONDS,
         telemetry: Telemetry | None = None,
@@ -88,9 +94,10 @@ class Relay:
         self._lease = max(LEASE, timedelta(seconds=longest) + MARGIN)
         self._breaker = CircuitBreaker(store)
         slow = [name for name, channel in channels.items() if isinstance(channel, TakesLonger)]
-        self._limiter = ConcurrencyLimiter(slow)
+        separate = [name for name in slow if isinstance(channels[name], SeparatesAddresses)]
+        self._limiter = ConcurrencyLimiter(slow, separate)
         self._running: set[str] = set()
-        self._subjects: dict[_Key, asyncio.Future[_Subject]] = {}
+        self._subjects: dict[contents.Key, asyncio.Future[contents.Subject]] = {}
 
     async def deliver(self, delivery_id: str) -> None:
         """Bring one copy up to date. Do nothing if it is not due, or another task works on it."""
@@ -111,7 +118,7 @@ class Relay:
             await self._breaker.refresh()
             claim = await self._store.transact(lambda tx: self._claim(tx, delivery_id))
             if isinstance(claim, _NoSlot):
-                self._limiter.add_waiting(claim.channel, delivery_id)
+                self._limiter.add_waiting(claim.route.channel, claim.route.address, delivery_id)
             elif isinstance(claim, Route):
                 self._mark_list(claim)
             elif claim is not None:
@@ -125,10 +132,13 @@ class Relay:
         return next_id
 
     async def _show_claimed(self, claim: ClaimedDelivery | _Claim) -> None:
-        claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim.delivery, claim.link)
-        began = self._telemetry.clock()
+        claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim)
+        began, route = self._telemetry.clock(), claimed.delivery
         attempt = _NewestClaim(claimed)
+        began_at = asyncio.get_running_loop().time()
         result = await self._result(attempt)
+        is_slow = asyncio.get_running_loop().time() - began_at > STRAINED_SECONDS
+        self._limiter.note(route.channel, route.address, strained=is_slow or isinstance(result, ChannelError))
         claimed = attempt.claimed
         at, rest = await self._store.transact_with_retry(lambda tx: self._record(tx, claimed, result))
         self._breaker.note(claimed.delivery.workspace, claimed.delivery.channel, result, rest, at)
@@ -185,9 +195,9 @@ class Relay:
         The content of a code never changes, so it is loaded here; other content is loaded after the claim.
         """
         if self._limiter:
-            channel = delivery_leases.load_channel(tx.connection, delivery_id)
-            if channel is not None and not self._limiter.try_acquire(channel, delivery_id):
-                return _NoSlot(channel)
+            route = delivery_leases.load_route(tx.connection, delivery_id)
+            if route is not None and not self._limiter.try_acquire(route.channel, route.address, delivery_id):
+                return self._wait_for_slot(tx, route, delivery_id)
         delivery = delivery_leases.claim_delivery(tx, delivery_id, self._lease)
         if delivery is None:
             return delivery_leases.load_held_route(tx.connection, delivery_id)
@@ -205,40 +215,56 @@ class Relay:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
             notice = trigger_rows.load_notice(tx.connection, delivery.id, delivery.topic or "", person)
             return ClaimedDelivery(delivery, notice)
+        if delivery.kind is DeliveryKind.CALLBACK:
+            target = callbacks.claim(tx, delivery)
+            return _Claim(delivery, target=target) if target is not None else None
         needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
         return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)
 
-    async def _load(self, delivery: LeasedDelivery, link: NewLink | None) -> ClaimedDelivery:
+    def _wait_for_slot(self, tx: Tx, route: Route, delivery_id: str) -> _NoSlot | None:
+        """Have a delivery wait for a slot here, or in the database if very many wait for its address."""
+        if not self._limiter.is_crowded(route.channel, route.address):
+            return _NoSlot(route)
+        delivery = delivery_leases.claim_delivery(tx, delivery_id, self._lease)
+        if delivery is not None:
+            delivery_leases.try_postponed(tx, delivery, tx.now + CROWDED_WAIT)
+        return None
+
+    async def _load(self, claim: _Claim) -> ClaimedDelivery:
         """Load the content of a copy after it was claimed, so that it is at least as new as the wanted version.
 
         Copies of one request are claimed together, and one read serves all of them: a read for each of sixty approvers
         would delay the first copy.
         """
+        delivery, link, target = claim.delivery, claim.link, claim.target
         assert delivery.run is not None
+        if target is not None:
+            notice = await self._store.read(lambda connection: callbacks.load_notice(connection, delivery, target))
+            return ClaimedDelivery(delivery, notice)
         if delivery.kind is DeliveryKind.REMINDER:
             reminder = await self._store.read(lambda connection: reminders.load_content(connection, delivery))
             return ClaimedDelivery(delivery, reminder, link)
-        key = _subject_key(delivery, delivery.run)
+        key = contents.subject_key(delivery, delivery.run)
         reading = self._subjects.get(key)
         if reading is None:
             reading = self._subjects[key] = asyncio.ensure_future(self._read(key))
         subject = await asyncio.shield(reading)
-        person = _find_person(delivery, *subject)
+        person = contents.find_person(delivery, *subject)
         if person is None:
             loaded = await self._store.read(lambda connection: people.load_people(connection, [delivery.person]))
             person = loaded[delivery.person]
-        content = _content(delivery, person, subject)
+        content = contents.content_of(delivery, person, subject)
         if delivery.receipt is None and questions.is_about_one(delivery.topic):
-            below = await self._store.read(lambda connection: _load_below(connection, delivery))
+            below = await self._store.read(lambda connection: contents.load_below(connection, delivery))
             content = replace(content, below=below)
         return ClaimedDelivery(delivery, content, link)
 
-    async def _read(self, key: _Key) -> _Subject:
+    async def _read(self, key: contents.Key) -> contents.Subject:
         # Callers that arrive before the read starts share it. Later callers start a new one, because their delivery may
         # want a newer version.
         await asyncio.sleep(0)
         del self._subjects[key]
-        return await self._store.read(lambda connection: _load_subject(connection, key))
+        return await self._store.read(lambda connection: contents.load_subject(connection, key))
 
     async def _result(self, attempt: _NewestClaim) -> Receipt | ChannelError | None:
         """Return the result of one attempt: a receipt, an error, or None if the copy was not needed any more."""
@@ -294,7 +320,7 @@ class Relay:
         """
         newer, claimed = None, attempt.claimed
         with contextlib.suppress(StoreError):
-            newer = await self._store.read(lambda connection: _load_newer(connection, claimed))
+            newer = await self._store.read(lambda connection: contents.load_newer(connection, claimed))
         if newer is None:
             return None
         card = await self._render_off_loop(newer)
@@ -313,67 +339,10 @@ class Relay:
         return replace(card, again=True) if claimed.delivery.unknown else card
 
 
-def _is_large(content: DeliveryContent | CodeDelivery | TriggerNotice) -> bool:
+def _is_large(content: Content) -> bool:
     """Return whether the content is so large that its card must not be made on the event loop."""
     if not isinstance(content, DeliveryContent) or content.request is None:
         return False
     decision = content.request.decision
     after: list[Value] = [] if decision is None else [edit.after for edit in decision.edits]
     return json_values.is_larger([content.request.model.content.value, *after], LARGE)
-
-
-def _subject_key(delivery: LeasedDelivery, run: str) -> _Key:
-    is_end = delivery.kind is DeliveryKind.OUTCOME or delivery.topic in _ENDS
-    return run, delivery.request, delivery.kind, is_end
-
-
-def _content(delivery: LeasedDelivery, person: Person, subject: _Subject) -> DeliveryContent:
-    run, request = subject
-    return DeliveryContent(
-        delivery=delivery.id,
-        kind=delivery.kind,
-        topic=delivery.topic,
-        person=person,
-        run=run,
-        request=request,
-        created_at=delivery.created_at,
-    )
-
-
-def _load_below(connection: Connection, delivery: LeasedDelivery) -> Receipt | None:
-    """Return the copy of its request that a question or an answer belongs below, or None."""
-    assert delivery.request is not None
-    is_shared = questions.is_shared_answer(delivery.topic)
-    return delivery_queries.load_copy(connection, delivery, delivery.request, shared=is_shared)
-
-
-def _load_newer(connection: Connection, claimed: ClaimedDelivery) -> ClaimedDelivery | None:
-    """Return the delivery with the version that is wanted now and its content, or None if that has not changed."""
-    delivery, content = claimed.delivery, claimed.content
-    if not isinstance(content, DeliveryContent) or delivery.run is None or delivery.kind is DeliveryKind.REMINDER:
-        return None
-    wanted = delivery_leases.load_wanted_version(connection, delivery.id)
-    if wanted <= delivery.wanted_version:
-        return None
-    newer = msgspec.structs.replace(delivery, wanted_version=wanted)
-    subject = _load_subject(connection, _subject_key(delivery, delivery.run))
-    person = _find_person(delivery, *subject) or content.person
-    return replace(claimed, delivery=newer, content=_content(delivery, person, subject))
-
-
-def _load_subject(connection: Connection, key: _Key) -> _Subject:
-    """Return the run and the request that a copy is about. At the end of a run, that is its last request."""
-    run_id, request_id, kind, is_end = key
-    run = run_queries.run_view(connection, run_id, steps=kind is DeliveryKind.ALERT)
-    assert run is not None
-    if is_end:
-        return run, next(reversed(request_queries.requests_of_run(connection, run_id)), None)
-    return run, request_queries.request_view(connection, request_id) if request_id else None
-
-
-def _find_person(delivery: LeasedDelivery, run: RunView, request: RequestView | None) -> Person | None:
-    """Return the person that the copy is for if they were loaded with the run or the request, which is usual."""
-    approvers = [approver.person for approver in request.approvers] if request is not None else []
-    asked = [question.asked_to for question in request.model.questions] if request is not None else []
-    persons = (*approvers, *asked, run.owner, run.requester)
-    return next((person for person in persons if person.id == delivery.person), None)

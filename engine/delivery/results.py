@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine import retry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import digests, routing
+from engine.delivery import callbacks, digests, routing
 from engine.delivery import reminders as delivery_reminders
 from engine.delivery.routing import Routing
 from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
-from engine.notices import TriggerNotice
+from engine.notices import CallbackNotice, TriggerNotice
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.requests import Deadlines, Request, questions
 from engine.store import (
     attention_links,
+    callback_endpoints,
     deliveries,
     delivery_leases,
     links,
@@ -32,6 +33,8 @@ from engine.store.delivery_leases import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Tx
 
+Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | CallbackNotice
+"""What a copy is about, from the current state."""
 _OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Topics of alerts that only the owner gets, about runs that cannot go on without a person."""
 _VOIDED: Final = "voided"
@@ -43,7 +46,7 @@ class ClaimedDelivery:
     """A delivery that was claimed for one attempt, with its content. `link`: created for this attempt, if any."""
 
     delivery: LeasedDelivery
-    content: DeliveryContent | CodeDelivery | TriggerNotice
+    content: Content
     link: NewLink | None = None
 
     @property
@@ -81,6 +84,8 @@ class ClaimedDelivery:
             return not self.content.wanted
         if isinstance(self.content, TriggerNotice):
             return self.content.failure is None
+        if isinstance(self.content, CallbackNotice):
+            return not self.content.target.is_wanted
         if self.delivery.kind is DeliveryKind.REMINDER:
             return not self.content.waiting
         return self.delivery.kind is DeliveryKind.REQUEST and not self._pending
@@ -160,6 +165,8 @@ def _record_shown(tx: Tx, directory: Directory, claimed: ClaimedDelivery, receip
         tx.audit(delivery.workspace, record)
         if delivery.kind is DeliveryKind.REMINDER:
             delivery_reminders.record_others(tx, delivery, content)
+    if delivery.kind is DeliveryKind.CALLBACK:
+        callback_endpoints.note_success(tx, delivery.address)
     if is_first and delivery.channel == routing.EMAIL_CHANNEL:
         people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
     if is_first and delivery.kind is DeliveryKind.REQUEST and request is not None:
@@ -234,13 +241,15 @@ def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, erro
     )
     if not recorded:
         return
+    if delivery.kind is DeliveryKind.CALLBACK:
+        callbacks.record_failure(tx, directory, delivery, error, is_dead=is_dead)
     if error.about == "channel":
         _alert_broken_channel(tx, directory, delivery)
     if is_dead:
         content = {**_receiver(delivery), "error": str(error)}
         record = entry(EntryKind.DELIVERY_DEAD, run=delivery.run, request=delivery.request, content={**content})
         tx.audit(delivery.workspace, record)
-        if error.about == "address":
+        if error.about == "address" and delivery.kind is not DeliveryKind.CALLBACK:
             people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=str(error))
         _replace_dead(tx, directory, claimed)
 

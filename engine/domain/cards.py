@@ -96,8 +96,12 @@ class CardFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackCall:
-    """The call of a callback. `secrets`: its signing secrets, sealed with the key of the server. `body`: JSON."""
+    """The call of a callback. `id`: by which its receiver knows it. `body`: JSON.
 
+    `secrets`: its signing secrets, sealed with the key of the server.
+    """
+
+    id: str
     url: str
     secrets: tuple[str, ...] = field(repr=False)
     body: str

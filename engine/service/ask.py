@@ -10,19 +10,21 @@ from msgspec.structs import replace
 from engine import audit, json_values, runs
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Person, RunStatus, Work
-from engine.domain.asks import Ask, Asked, AskStatus, AskWorkflowMissing, IdempotencyConflict
+from engine.domain.asks import Ask, Asked, AskStatus, AskWorkflowMissing, IdempotencyConflict, InvalidAsk
 from engine.domain.results import Refusal
 from engine.json_values import Value
 from engine.runs import RunState
 from engine.service.ask_validation import Scope, body_digest
 from engine.service.context import CommandContext
-from engine.store import ask_rows, people, run_rows, workflows
+from engine.store import ask_rows, callback_endpoints, people, run_rows, workflows
 from engine.store.ask_rows import NewAsk
+from engine.store.callback_endpoints import StoredEndpoint
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.workflows import CurrentWorkflow
 from engine.worker import child_runs
 
+_NO_ENDPOINT: Final = "is no endpoint of this API key: the operator of this Signoff can add it (signoff callbacks add)"
 _EVIDENCE: Final = "It is the key of a program."
 
 
@@ -56,13 +58,18 @@ def ask(
     workflow = context.advancer.workflow(tx, current.id, current.version)
     if not workflow.is_asked:
         return AskWorkflowMissing(workflow=command.workflow, takes_none=True)
+    endpoint, wanted = None, command.content.callback
+    if wanted is not None:
+        endpoint = callback_endpoints.find_own(tx.connection, command.actor, wanted)
+        if endpoint is None:
+            return InvalidAsk(errors={"callback": _NO_ENDPOINT})
     program = people.need_person(tx, command.workspace, command.actor, name=command.agent, evidence=_EVIDENCE)
     requester = _requester(context, tx, command, resolved) or program
     run = _new_run(tx, checked, current, requester)
     progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=None, inputs=json_values.dumps(checked.scope))
-    status = ask_rows.insert_ask(tx, _row(run, checked), progress.ask)
+    status = ask_rows.insert_ask(tx, _row(run, checked, endpoint), progress.ask)
     tx.audit(run.workspace, _entry(child_runs.started_entry(run, workflow, program), requester, program))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
@@ -118,7 +125,7 @@ def _new_run(tx: Tx, checked: CheckedAsk, current: CurrentWorkflow, requester: P
     )
 
 
-def _row(run: LoadedRun, checked: CheckedAsk) -> NewAsk:
+def _row(run: LoadedRun, checked: CheckedAsk, endpoint: StoredEndpoint | None) -> NewAsk:
     command, content = checked.command, checked.command.content
     return NewAsk(
         run=run.state.id,
@@ -128,7 +135,7 @@ def _row(run: LoadedRun, checked: CheckedAsk) -> NewAsk:
         body=checked.body,
         external_id=content.external_id,
         use=content.use.value,
-        callback=content.callback,
+        callback=None if endpoint is None else endpoint.id,
         echo=None if content.echo is None else json_values.dumps(json_values.clean(content.echo)),
     )
 

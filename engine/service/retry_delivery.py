@@ -17,10 +17,11 @@ from engine.domain import (
     RequestState,
     RetryDelivery,
 )
+from engine.domain.callbacks import EndpointState
 from engine.json_values import Value
 from engine.requests import questions
 from engine.service.context import CommandContext
-from engine.store import deliveries, delivery_retry, request_model, request_rows, run_rows
+from engine.store import callback_endpoints, deliveries, delivery_retry, request_model, request_rows, run_rows
 from engine.store.deliveries import NO_CHANNEL
 from engine.store.delivery_retry import StoredCopy
 from engine.store.port import Tx
@@ -33,6 +34,11 @@ _NO_ADDRESS: Final = NotAllowed(
     "person, or ask the person who runs Signoff to add an address."
 )
 _CLOSED: Final = NotAllowed(why="This request is closed, so the copy is not needed any more.")
+_REMOVED: Final = NotAllowed(why="The endpoint of this callback was removed, so there is nowhere to send it.")
+_OFF: Final = (
+    "The receiver of this callback wants no more of them. Once it takes them again, switch its endpoint on with the "
+    "command signoff callbacks enable {endpoint}, then send this again."
+)
 _UP_TO_DATE: Final = NotAllowed(why="This copy is up to date, or is being sent right now. Look again in a minute.")
 
 
@@ -43,7 +49,8 @@ def retry_delivery(context: CommandContext, tx: Tx, command: RetryDelivery, reso
     if copy is None or run is None:
         return NotFound(what="copy", name=command.delivery)
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
-    if not context.may(actor, command.actor, run.requester, run.owner):
+    is_own = copy.kind is DeliveryKind.CALLBACK and copy.person == actor.id
+    if not is_own and not context.may(actor, command.actor, run.requester, run.owner):
         return _NOT_YOURS
     refusal = _check(tx, copy)
     if refusal is not None:
@@ -51,7 +58,7 @@ def retry_delivery(context: CommandContext, tx: Tx, command: RetryDelivery, reso
     if copy.request is not None and copy.state is DeliveryState.DEAD and copy.kind is DeliveryKind.REQUEST:
         # The other copies say that this one did not arrive.
         deliveries.mark_outdated(tx, run.state.id, copy.request)
-    if not delivery_retry.try_make_due(tx, copy.id):
+    if not _try_make_due(tx, copy):
         return _UP_TO_DATE
     tx.audit(
         run.workspace,
@@ -72,6 +79,8 @@ def _check(tx: Tx, copy: StoredCopy) -> Refusal | None:
     """Return why a copy is not sent again, or None."""
     if copy.channel == NO_CHANNEL:
         return _NO_ADDRESS
+    if copy.kind is DeliveryKind.CALLBACK:
+        return _check_endpoint(tx, copy.address)
     if copy.request is None:
         return None
     # A decision at this moment must not miss a copy that was given up until now.
@@ -80,6 +89,27 @@ def _check(tx: Tx, copy: StoredCopy) -> Refusal | None:
     is_closed = loaded is not None and loaded[0].state is not RequestState.PENDING
     was_posted = copy.shown_version > 0
     return _CLOSED if is_closed and copy.kind is DeliveryKind.REQUEST and not was_posted else None
+
+
+def _check_endpoint(tx: Tx, endpoint: str) -> Refusal | None:
+    """Return why nothing is sent to an endpoint of callbacks, or None."""
+    stored = callback_endpoints.load(tx.connection, endpoint)
+    if stored is None or stored.state is EndpointState.REMOVED:
+        return _REMOVED
+    if stored.state is EndpointState.OFF:
+        return NotAllowed(why=_OFF.format(endpoint=endpoint))
+    return None
+
+
+def _try_make_due(tx: Tx, copy: StoredCopy) -> bool:
+    """Make a copy due. A callback is sent again whatever became of it, because its receiver may have lost it."""
+    if copy.kind is not DeliveryKind.CALLBACK:
+        return delivery_retry.try_make_due(tx, copy.id)
+    callback_endpoints.wake(tx, copy.address)
+    if copy.state is DeliveryState.SHOWN:
+        deliveries.mark_to_show_again(tx, copy.id)
+        return True
+    return delivery_retry.try_make_due(tx, copy.id)
 
 
 def _receiver(copy: StoredCopy) -> dict[str, Value]:

@@ -41,7 +41,7 @@ _CLAIM = Statement(
     )
     .returning(_delivery)
 )
-_CHANNEL = Statement(select(_delivery.c.channel).where(_delivery.c.id == bindparam("id")))
+_ROUTE = Statement(select(_delivery.c.channel, _delivery.c.address).where(_delivery.c.id == bindparam("id")))
 _HELD = Statement(
     select(_delivery.c.channel, _delivery.c.address).where(_delivery.c.id == bindparam("id"), _delivery.c.topic == HELD)
 )
@@ -126,10 +126,10 @@ def claim_delivery(tx: Tx, delivery: str, lease: timedelta = LEASE) -> LeasedDel
     return _read(row) if row is not None else None
 
 
-def load_channel(connection: Connection, delivery: str) -> str | None:
-    """Return the channel of a delivery."""
-    row = _CHANNEL.one(connection, {"id": delivery})
-    return None if row is None else row.channel
+def load_route(connection: Connection, delivery: str) -> Route | None:
+    """Return where a delivery goes."""
+    row = _ROUTE.one(connection, {"id": delivery})
+    return None if row is None else Route(row.channel, row.address)
 
 
 def load_held_route(connection: Connection, delivery: str) -> Route | None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import absentees, account_holders, backups, digests, routing
+from engine.delivery import absentees, account_holders, backups, callbacks, digests, routing
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, Work
 from engine.errors import Conflict, StepError
@@ -192,6 +192,7 @@ class Advancer:
             )
         if progress.opening is not None:
             self._open(tx, run, progress.opening, resolved)
+        callbacks.announce(tx, run.state.id, progress)
         asked = step_outcomes.asked_about_failure(tx, run, progress)
         alert = None
         if run.owner == stopped_by or run.owner in asked:

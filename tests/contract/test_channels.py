@@ -51,7 +51,7 @@ class Surface:
     refuse: Callable[[], object]
     lose_answer: Callable[[], object] | None = None
     fail_look: Callable[[], object] | None = None
-    dress: Callable[[Card], Card] = lambda card: card
+    dress: Callable[[Card, str], Card] = lambda card, delivery: card
     address: str = "lee@example.com"
     another: str = "sam@example.com"
 
@@ -121,8 +121,8 @@ async def slack() -> AsyncIterator[Surface]:
 async def callback() -> AsyncIterator[Surface]:
     async with receiver() as taking:
 
-        def dress(card: Card) -> Card:
-            call = CallbackCall(url=taking.url, secrets=(sealed(),), body=body_of(asdict(card)))
+        def dress(card: Card, delivery: str) -> Card:
+            call = CallbackCall(id=delivery, url=taking.url, secrets=(sealed(),), body=body_of(asdict(card)))
             return replace(card, callback=call)
 
         yield Surface(
@@ -190,12 +190,12 @@ async def surface(request: pytest.FixtureRequest) -> AsyncIterator[Surface]:
 
 
 async def post(surface: Surface, card: Card = REQUEST, *, delivery: str = "d1") -> Receipt:
-    card = surface.dress(card)
+    card = surface.dress(card, delivery)
     return await surface.channel.show(address=surface.address, card=card, receipt=None, delivery=delivery)
 
 
 async def edit(surface: Surface, card: Card, receipt: Receipt) -> Receipt:
-    card = surface.dress(card)
+    card = surface.dress(card, "d1")
     return await surface.channel.show(address=surface.address, card=card, receipt=receipt, delivery="d1")
 
 

@@ -126,6 +126,7 @@ TOPICS: Final = (
         "unreachable",
         "broken",
     ),
+    *("callback_gone", "callback_undelivered"),
     *("short", "absent", "voided", "unposted", "undelivered", "excluded", "approved_failed", "approved_unknown"),
 )
 ORIGIN: Final = Origin(surface="slack")

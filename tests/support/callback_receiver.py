@@ -12,10 +12,10 @@ from typing import Any
 from aiohttp import web
 from standardwebhooks import Webhook
 
-from bot.callbacks import signature
+from engine import webhooks
 from engine.code_derivation import Codes
 
-SECRET = signature.secret_of(bytes([0xFB, 0xEF, 0xBE]) * 10 + bytes(2))
+SECRET = webhooks.secret_of(bytes([0xFB, 0xEF, 0xBE]) * 10 + bytes(2))
 """A signing secret whose text has characters that the two alphabets of Base64 write differently."""
 CODES = Codes(bytes(32))
 """The key of the server that sends."""

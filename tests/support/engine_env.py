@@ -19,9 +19,8 @@ from engine.code_derivation import MIN_KEY, Codes
 from engine.delivery.outbox import Relay
 from engine.domain import Address, Assurance, Card, Decide, Decided, Origin, Refusal, Register, Start, Started, Verdict
 from engine.errors import SignoffError
-from engine.notices import TriggerNotice
 from engine.ports import Directory, StepContext, StepType
-from engine.read_models import CodeDelivery, DeliveryContent, RequestView, RunView
+from engine.read_models import DeliveryContent, RequestView, RunView
 from engine.service import Engine, Identity
 from engine.service.attachments import Attachments
 from engine.steps.ask import AskStep
@@ -223,7 +222,7 @@ async def open_engine(
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver)
         rendered: list[DeliveryContent] = []
 
-        def render(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
+        def render(copy: card.Content) -> Card:
             if isinstance(copy, DeliveryContent):
                 rendered.append(copy)
             return card.card(copy)

@@ -25,7 +25,7 @@ TLS = Path(__file__).parents[2] / "data" / "tls"
 async def send(url: str, *, seconds: float = 5, allow: list[str] = LOCAL, secret: str | None = None) -> None:
     client = CallbackClient(Guard(allow), seconds=seconds)
     channel = CallbackChannel(client, unseal=CODES.unseal, now=SystemClock().now)
-    call = CallbackCall(url=url, secrets=(secret or sealed(),), body='{"type":"ask.decided"}')
+    call = CallbackCall(id="d1", url=url, secrets=(secret or sealed(),), body='{"type":"ask.decided"}')
     card = Card(kind=DeliveryKind.CALLBACK, title="Refund?", callback=call)
     await channel.show(address="e1", card=card, receipt=None, delivery="d1")
 

@@ -91,6 +91,7 @@ from engine.domain.asks import (
     OutcomeAlreadyKnown,
     OutcomeStatus,
 )
+from engine.domain.callbacks import InvalidCallback
 
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
@@ -465,6 +466,14 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         InvalidApiKey(why="name_taken", value="Bot"),
         "There is an API key “Bot” already. Choose another name, or rotate or revoke that key.",
+    ),
+    (
+        InvalidCallback(why="refused", value="only https is allowed"),
+        "Callbacks cannot be sent to this URL: only https is allowed.",
+    ),
+    (
+        InvalidCallback(why="removed", value="https://agent.example.com/hooks"),
+        "The endpoint https://agent.example.com/hooks was removed. Add it again: signoff callbacks add",
     ),
     (NoLink(), "This link is not valid. Sign in with your email address to see your open requests."),
     (
