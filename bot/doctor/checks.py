@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from bot import loaded_settings, setting_values
 from bot.doctor import (
     account_sign_in,
+    api_keys,
     database,
     database_folder,
     database_server,
@@ -42,6 +43,7 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     database_folder.CHECKS,
     workload.CHECKS,
     triggers.CHECKS,
+    api_keys.CHECKS,
 )
 NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *database_server.CHECKS,
@@ -61,6 +63,7 @@ _SUBJECTS: Final = {
     "database_server": "database",
     "workload": "work",
     "triggers": "workflows",
+    "api_keys": "work",
     "slack": "slack",
     "events_endpoint": "slack",
     "account_sign_in": "slack",

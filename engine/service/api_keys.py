@@ -93,7 +93,7 @@ def create(context: CommandContext, tx: Tx, command: CreateApiKey, resolved: Res
             address=address,
             actions=frozenset(command.actions),
             workflows=command.workflows,
-            acts_for=command.acts_for,
+            acts_for=_email(command.acts_for),
             per_minute=command.per_minute,
         ),
         workspace=command.workspace,
@@ -169,7 +169,7 @@ def _what_is_wrong(tx: Tx, command: CreateApiKey, name: str) -> InvalidApiKey | 
             return InvalidApiKey(why="workflow", value=pattern)
     if command.workflows == ():
         return InvalidApiKey(why="workflow")
-    if command.acts_for is not None and not _is_email(command.acts_for):
+    if command.acts_for is not None and _email(command.acts_for) is None:
         return InvalidApiKey(why="acts_for", value=command.acts_for)
     if not 1 <= command.per_minute <= MOST_PER_MINUTE:
         return InvalidApiKey(why="per_minute", value=str(command.per_minute))
@@ -180,9 +180,10 @@ def _what_is_wrong(tx: Tx, command: CreateApiKey, name: str) -> InvalidApiKey | 
     return None
 
 
-def _is_email(text: str) -> bool:
+def _email(text: str | None) -> str | None:
+    """Return the email address that a text is, in small letters, or None if it is none."""
     reference = parse(text)
-    return reference is not None and reference.kind == EMAIL and reference.value == text
+    return reference.value if reference is not None and reference.kind == EMAIL else None
 
 
 def _is_lifetime(lifetime: timedelta | None) -> bool:

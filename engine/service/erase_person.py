@@ -107,6 +107,8 @@ def _why_not(connection: Connection, workspace: str, person: ErasablePerson, nam
         return f"{what} of {name} has not ended. Cancel it, or wait until it ends."
     if needed.workflows:
         return f"{name} owns the workflow {needed.workflows[0]}. Register it with another owner first."
+    if needed.keys:
+        return f"The API key “{needed.keys[0]}” belongs to {name} or acts for them. Revoke it first."
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -187,6 +187,20 @@ def note_use(tx: Tx, key: str) -> bool:
 def note_refusal(tx: Tx, key: str) -> bool:
     """Write that the use of a key is refused now. Return False if that was written within the last hour."""
     return tx.write(_REFUSED, {"held": key, "before": tx.now - REFUSED_EVERY, "now": tx.now}) == 1
+
+
+def erase_person(
+    tx: Tx, ids: Sequence[str], addresses: Sequence[str], pseudonym: str, erased: Callable[[str], str]
+) -> None:
+    """Erase a person from the keys. `erased` returns a name of a key without what names them."""
+    acted = _key.c.acts_for.in_(addresses)
+    tx.connection.execute(update(_key).where(acted).values(acts_for=None))
+    tx.connection.execute(update(_key).where(_key.c.person.in_(ids)).values(name=pseudonym))
+    for row in tx.connection.execute(select(_key.c.id, _key.c.person, _key.c.name)).all():
+        name = erased(row.name)
+        if name != row.name:
+            tx.connection.execute(update(_key).where(_key.c.id == row.id).values(name=name))
+            people.rename(tx, row.person, name)
 
 
 def _find_row(connection: Connection, workspace: str, key: str) -> Any | None:

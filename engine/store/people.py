@@ -56,6 +56,7 @@ _REFUSED = Statement(
 _SET_PREFERENCES = Statement(
     update(_person).where(_person.c.id == bindparam("held")).values(preferences=bindparam("new"))
 )
+_RENAME = Statement(update(_person).where(_person.c.id == bindparam("held")).values(name=bindparam("new")))
 read_preferences = msgspec.json.Decoder(Preferences).decode
 _write_preferences = msgspec.json.Encoder().encode
 
@@ -241,6 +242,12 @@ def read_people(rows: Iterable[Any]) -> dict[str, Person]:
         )
         for person, (name, zone, preferences) in facts.items()
     }
+
+
+def rename(tx: Tx, person: str, name: str) -> None:
+    """Write another name of a person."""
+    tx.write(_RENAME, {"held": person, "new": name})
+    tx.memory.forget()
 
 
 def set_preferences(tx: Tx, person: str, preferences: Preferences) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, literal_column, or_, select, update
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.person_mentions import Mentions, is_sure
-from engine.store import attachments, erasure, person_texts, request_search
+from engine.store import api_keys, attachments, erasure, person_texts, request_search
 from engine.store.connection import Connection
 from engine.store.people_tables import (
     AbsenceRow,
@@ -268,6 +268,7 @@ def erase_rows(tx: Tx, person: ErasablePerson) -> None:
     tx.connection.execute(
         update(_person).where(_person.c.id.in_(person.ids)).values(name=person.pseudonym, zone=None, preferences=None)
     )
+    api_keys.erase_person(tx, person.ids, addresses, person.pseudonym, person.sure.erased)
     # What people search for can name the person. Without these rows their lists begin at the first page.
     tx.connection.execute(delete(_last_view))
     tx.memory.forget()

@@ -866,6 +866,34 @@ def test_triggers_that_can_start_no_run_are_reported(signoff: Commands) -> None:
     ]
 
 
+def test_api_keys_that_need_a_look_are_reported(signoff: Commands) -> None:
+    assert single(run_doctor(signoff, code=0), "work.keys") == ("ok", "API keys that programs can use: 0.")
+    for name in ("Expired", "Ending", "Unused", "Refused", "Fine"):
+        signoff.run_ok("keys", "create", name, "--expires", "60d")
+    (finding,) = run_doctor(signoff, code=0)["work.keys"]
+    assert finding["said"] == "There are API keys, and this server has no address that programs can call."
+    signoff.set(PUBLIC_URL="https://signoff.example.com")
+    assert single(run_doctor(signoff, code=0), "work.keys") == ("ok", "API keys that programs can use: 5.")
+    now = SystemClock().now()
+    old, soon, lately = (f"{now + timedelta(days=days):%Y-%m-%d %H:%M:%S.%f}" for days in (-91, 13, -6))
+    execute(
+        signoff.installation.database,
+        f"UPDATE api_key SET expires_at = '{old}' WHERE name = 'Expired'",
+        f"UPDATE api_key SET expires_at = '{soon}' WHERE name = 'Ending'",
+        f"UPDATE api_key SET created_at = '{old}' WHERE name = 'Unused'",
+        f"UPDATE api_key SET refused_at = '{lately}' WHERE name = 'Refused'",
+    )
+    assert [finding["said"] for finding in run_doctor(signoff, code=0)["work.keys"]] == [
+        "API keys that have expired: Expired.",
+        "API keys that expire within 14 days: Ending.",
+        "API keys that no program has used for 90 days: Unused.",
+        "API keys of which a use was refused in the last 7 days: Refused.",
+    ]
+    signoff.set(PUBLIC_URL="http://localhost:8080", HOST="0.0.0.0")
+    said = run_doctor(signoff, code=0)["work.keys"][-1]["said"]
+    assert "send their API keys unencrypted" in said
+
+
 def test_an_email_that_no_server_takes_is_reported(signoff: Commands) -> None:
     source = HELLO.replace("steps:", "may_run: [sam@example.com]\ntriggers: [{email: true}]\nsteps:")
     signoff.installation.write("mail.yaml", source)

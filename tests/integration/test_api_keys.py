@@ -12,7 +12,7 @@ import pytest
 
 from engine import json_values
 from engine.code_derivation import hashed
-from engine.domain import Address, NotAllowed, NotFound, Refusal
+from engine.domain import Address, ErasePerson, NotAllowed, NotFound, PersonErased, Refusal
 from engine.domain.api_keys import (
     ApiAction,
     ApiKeyEnded,
@@ -27,10 +27,11 @@ from engine.domain.api_keys import (
     RotateApiKey,
     may,
 )
-from engine.service import ApiKeys, Engine
+from engine.service import ApiKeys, Engine, Erasures
 from engine.service.api_authentication import FRESH
+from engine.store import people
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 
 
 @pytest.fixture
@@ -292,6 +293,57 @@ async def test_a_call_beyond_the_limits_of_a_key_is_on_the_record_with_its_progr
             "actor_name": "Support agent",
         },
     )
+
+
+# -- people -------------------------------------------------------------------------------------------------
+
+
+async def erase(env: EngineEnv, person: str) -> PersonErased | Refusal:
+    """Erase a person, part by part."""
+    after: str | None = ""
+    while True:
+        command = ErasePerson(person=person, reason="asked to", actor=SAM, origin=TERMINAL, after=str(after))
+        part = await Erasures(env.engine).erase_person(command)
+        if isinstance(part, Refusal) or part.after is None:
+            return part
+        after = part.after
+
+
+async def test_a_person_for_whom_a_key_acts_is_erased_once_it_is_revoked(env: EngineEnv) -> None:
+    made = await create(env, "Agent of Lee Miller", acts_for="Lee@Example.com")
+    await env.store.transact(lambda tx: people.need_person(tx, "default", LEE, name="Lee Miller"))
+    refused = await erase(env, "lee@example.com")
+    assert isinstance(refused, NotAllowed)
+    assert refused.why == "The API key “Agent of Lee Miller” belongs to Lee Miller or acts for them. Revoke it first."
+    await revoke(env, made.view.id)
+    erased = await erase(env, "lee@example.com")
+    assert isinstance(erased, PersonErased)
+    (key,) = await env.engine.api_keys()
+    assert (key.name, key.acts_for) == (f"Agent of {erased.pseudonym}", None)
+    rows = [*await env.rows("SELECT * FROM person"), *await env.rows("SELECT leaf, content FROM audit")]
+    assert "Miller" not in repr(rows)
+
+
+async def test_the_maker_of_a_key_is_erased_and_the_key_goes_on(env: EngineEnv) -> None:
+    keys = ApiKeys(Engine(env.store, env.advancer, admins=frozenset({SAM, ANN}), clock=env.clock))
+    made = await keys.create(creation(actor=ANN))
+    assert isinstance(made, ApiKeyMade)
+    erased = await erase(env, "ann@example.com")
+    assert isinstance(erased, PersonErased)
+    (key,) = await env.engine.api_keys()
+    assert key.created_by == erased.pseudonym
+    assert isinstance(await env.engine.authenticate(made.text), ApiPrincipal)
+
+
+async def test_a_program_is_erased_like_a_person_once_its_key_is_revoked(env: EngineEnv) -> None:
+    made = await create(env)
+    person = await env.engine.person(Address("api", made.view.id))
+    assert person is not None
+    assert isinstance(await erase(env, person.id), NotAllowed)
+    await revoke(env, made.view.id)
+    erased = await erase(env, person.id)
+    assert isinstance(erased, PersonErased)
+    assert [key.name for key in await env.engine.api_keys()] == [erased.pseudonym]
 
 
 # -- what a key may do --------------------------------------------------------------------------------------

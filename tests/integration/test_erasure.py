@@ -419,7 +419,7 @@ NAMELESS = {
     *("workflow", "workflow_version", "trigger"),
 }
 """Tables whose rows name no one, or not for long."""
-OF_PERSON = {"absence", "attachment", "audit", "form_draft", "last_view", "person", "run_attachment"}
+OF_PERSON = {"absence", "api_key", "attachment", "audit", "form_draft", "last_view", "person", "run_attachment"}
 """Tables with a rule of their own."""
 NAMELESS_TEXTS = {"delivery.receipt", "request.clocks", "approver.chain_groups"}
 """Long texts that hold ids and numbers only."""
