@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bot import account_sign_in
+from bot.api import setup as api_setup
+from bot.api.setup import OpenedApi
 from bot.app_parts import App
 from bot.lmtp.setup import open_lmtp
 from bot.local import server as command_server
@@ -67,6 +69,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
         mounted = await _open_slack(app, stack)
         await stack.enter_async_context(open_lmtp(settings, app.engine, app.clock))
         if mounted or settings.public_url:
+            api = await stack.enter_async_context(_open_api(app))
             site = routes.site(
                 settings.public_url,
                 mounted={**mounted, webhook_endpoint.PATH: WebhookEndpoint(app.engine.receive, app.clock)},
@@ -74,12 +77,26 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
                 proxies=settings.trusted_proxies,
                 name=settings.name,
                 monitoring=app.monitoring,
+                apps={api_setup.PATH: api.app},
+                close=api.waits.close,
             )
-            limits = limits_for(settings.max_connections)
+            limits = limits_for(settings.max_connections, settings.max_api_connections)
             await stack.enter_async_context(
                 http_server.listening(site, host=settings.host, port=settings.port, limits=limits, kept_for=mounted)
             )
         yield
+
+
+@asynccontextmanager
+async def _open_api(app: App) -> AsyncIterator[OpenedApi]:
+    """Open the API for programs while the body runs. When the process is told to stop, those who wait are answered."""
+    settings = app.settings
+    is_shared = settings.server_url is not None
+    async with api_setup.opened(
+        app.review.engine, app.store, app.clock, settings.public_url, is_shared=is_shared
+    ) as api:
+        app.at_stop.append(api.waits.close)
+        yield api
 
 
 async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:

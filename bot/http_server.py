@@ -12,6 +12,11 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+API: Final = "signoff.api"
+"""The ASGI extension with which an application says that a program with this API key has called. It returns whether the
+connection may stay."""
+WATCH: Final = "signoff.watch"
+"""The ASGI extension that takes what is called when the client goes away before it has its answer."""
 DRAIN_SECONDS: Final = 8
 """How long a server that stops waits for the requests under way before it cancels them."""
 

@@ -40,6 +40,11 @@ def review_page(public_url: str, request: str) -> str:
     return f"{public_url}{REVIEW}/{request}"
 
 
+def request_page(public_url: str, request: str) -> str:
+    """Return the address of the page of a whole request, for people who have signed in."""
+    return f"{public_url}{REQUESTS}/{request}"
+
+
 def run_page(public_url: str, run: str) -> str:
     """Return the address of the page of a run, for people who have signed in."""
     return f"{public_url}{RUNS}/{run}"

@@ -35,6 +35,7 @@ _NUMBERS: Final = {
     "probe_port": (0, 65_535, 9090),
     "lmtp_port": (0, 65_535, 8024),
     "max_connections": (16, 20_000, 500),
+    "max_api_connections": (16, 100_000, 12_000),
 }
 """The smallest and the largest number of a setting, and an example."""
 
@@ -116,6 +117,7 @@ class Settings(BaseSettings):
     probe_port: int = 0
     """The port at which this server answers health checks and shows metrics, on `SIGNOFF_HOST`. 0: none."""
     max_connections: int = 500
+    max_api_connections: int = 12_000
     """Maximum number of HTTP connections at the same time. It is lower if the process may open fewer files."""
     public_url: str = ""
     """The URL at which browsers reach this server: `https://signoff.example.com`. Its path is a proxy's prefix.

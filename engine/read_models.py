@@ -325,13 +325,14 @@ class WorkflowName:
 class DecisionFilter:
     """Which decisions are exported: made from `since` on and before `until`, of a workflow with this name.
 
-    `owner`: the id of a person whose workflows alone they are about.
+    `owner`: the id of a person whose workflows alone they are about. `workflows`: the names of several, or None.
     """
 
     since: datetime
     until: datetime | None = None
     workflow: str | None = None
     owner: str | None = None
+    workflows: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from bot.http_server import API, WATCH
 from bot.web.connections import Connections, Use
 
 TRUST: Final = "signoff.trust"
@@ -71,6 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stuck_since: float | None = None
         self._overhead = self._body = self._piece = self._ignored = 0
         self._in_head = self._in_body = self._is_refused = False
+        self._when_gone: Callable[[], None] | None = None
 
     # -- the connection --
 
@@ -87,6 +89,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._context.forget(self)
         super().connection_lost(exc)
+        if self._when_gone is not None:
+            self._when_gone()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -144,7 +148,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._overhead, self._body = self._piece, 0
         self._in_head = True
-        extensions: dict[str, Any] = {TRUST: self._trust}
+        extensions: dict[str, Any] = {TRUST: self._trust, API: self._claim, WATCH: self._watch}
         self.scope["extensions"] = extensions
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -178,13 +182,21 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self.used_at = self._context.now()
+        self.used_at, self._when_gone = self._context.now(), None
         super().on_response_complete()
 
     # -- room and deadlines --
 
     def _trust(self) -> None:
         self.is_signed = True
+
+    def _claim(self, key: str) -> bool:
+        return self._context.claim(self, key)
+
+    def _watch(self, leave: Callable[[], None]) -> None:
+        if self.cycle.disconnected:
+            leave()
+        self._when_gone = leave
 
     def use(self) -> Use:
         """Return the present use of the connection."""

@@ -70,10 +70,11 @@ class ReviewPages:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The application of a server. `closing`: set it to end open streams."""
+    """The application of a server. `closing`: set it to end open streams. `close`: ends what else is open."""
 
     app: ASGIApp
     closing: asyncio.Event
+    close: Callable[[], None] = lambda: None
 
 
 def site(
@@ -85,10 +86,12 @@ def site(
     name: str = "",
     monitoring: Monitor | None = None,
     apps: Mapping[str, ASGIApp] | None = None,
+    close: Callable[[], None] = lambda: None,
 ) -> Site:
     """Return the site. `mounted`: endpoints for POST by path, such as Slack's deliveries. `review`: for our own pages.
 
     `apps`: applications for programs, by the path below which they answer everything, the longest path first.
+    `close`: ends the calls to them that wait.
     `proxies`: addresses and networks of proxies whose forwarded client address is trusted. `name`: who runs this.
     `monitoring` is told about each request.
     """
@@ -117,7 +120,7 @@ def site(
         # This middleware also changes the scheme of a request, which no code here uses.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
     app.add_middleware(RequestIds, monitoring=monitoring or Monitor())
-    return Site(app, closing)
+    return Site(app, closing, close)
 
 
 def _page_routes(context: RequestContext) -> Iterator[Route]:

@@ -52,6 +52,7 @@ async def listening(
                 yield address
             finally:
                 site.closing.set()
+                site.close()
     finally:
         connections.stop()
 

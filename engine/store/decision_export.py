@@ -67,6 +67,8 @@ def _rows(connection: Connection, workspace: str, wanted: DecisionFilter, after:
         exact.append(_decision.c.decided_at < wanted.until)
     if wanted.workflow is not None:
         exact.append(_workflow.c.name == wanted.workflow)
+    if wanted.workflows is not None:
+        exact.append(_workflow.c.name.in_(wanted.workflows))
     if wanted.owner is not None:
         exact.append(_workflow.c.owner == wanted.owner)
     conditions = (_decision.c.workspace == workspace, _decision.c.id > after, *within, *exact)

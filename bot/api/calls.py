@@ -1,0 +1,78 @@
+"""A call of a program: the request, which program it is, and what it may do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import Request
+
+from bot import request_scope
+from bot.api.problems import ApiProblem, of_refusal
+from bot.http_server import WATCH
+from engine.domain import Address, Origin
+from engine.domain.api_keys import ApiAction, ApiKeyForbids, ApiPrincipal, may
+
+IDEMPOTENCY: Final = "idempotency-key"
+LONGEST_KEY: Final = 255
+"""Maximum length of an `Idempotency-Key`, in characters."""
+_BEARER: Final = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
+
+
+class ApiCall(Request):
+    """A request with the program that makes it. FastAPI takes it for a `Request`, so it is no part of the document."""
+
+    principal: ApiPrincipal
+    status: int
+    """The status of the answer, which a handler may change."""
+
+    @property
+    def key_text(self) -> str:
+        """Return the text of the key that was sent, or an empty one."""
+        match = _BEARER.fullmatch(self.headers.get("authorization", "").strip())
+        return match[1] if match else ""
+
+    @property
+    def actor(self) -> Address:
+        return self.principal.address
+
+    @property
+    def origin(self) -> Origin:
+        """Return where the command comes from."""
+        scope = request_scope.current()
+        return Origin(surface="api", place={"request": scope.id} if scope is not None else {})
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """Return the id that the program gave to this call, or None. Raises `ApiProblem`."""
+        text = self.headers.get(IDEMPOTENCY)
+        if text is None:
+            return None
+        if not 0 < len(text) <= LONGEST_KEY or not text.isascii() or not text.isprintable():
+            why = f"must have 1 to {LONGEST_KEY} characters of ASCII"
+            raise ApiProblem(
+                422, "invalid-input", f"The header Idempotency-Key {why}.", errors={"Idempotency-Key": why}
+            )
+        return text
+
+    def require(self, action: ApiAction, workflow: str | None = None) -> None:
+        """Raise `ApiProblem` unless the key may do this, with this workflow."""
+        if not may(self.principal, action, workflow):
+            refusal = ApiKeyForbids(name=self.principal.name, action=action, workflow=workflow)
+            raise of_refusal(refusal)
+
+    def may_read(self, workflow: str) -> bool:
+        """Return whether the key may read everything of a workflow."""
+        return may(self.principal, ApiAction.READ, workflow)
+
+    @property
+    def is_head(self) -> bool:
+        """Whether only the headers of the answer are wanted."""
+        return bool(self.scope.get("is_head"))
+
+    def watch(self, leave: Callable[[], None]) -> None:
+        """Have `leave` called when the client goes away, if the server tells that."""
+        tell = self.scope["extensions"].get(WATCH)
+        if tell is not None:
+            tell(leave)
