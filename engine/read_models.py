@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from msgspec import structs
 
@@ -27,6 +27,7 @@ from engine.domain import (
     RunStatus,
     StepStatus,
 )
+from engine.domain.ask_facts import AskGrant
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
@@ -113,6 +114,8 @@ class RequestView:
     """The address of the shared copy, and why it could not be posted or updated there."""
     effect: StepEffect | None = None
     """What became of the step that was approved, once it was called or will not be."""
+    grant: AskGrant | None = None
+    """What became of the approval, if a program asked for it."""
     left_out: str | None = None
     """The name of the requester, if the gate names them and they are not asked."""
     asked_again: Undoing | None = None
@@ -412,33 +415,6 @@ class CodeDelivery:
     run: RunView | None = None
     answer: Resume | None = None
     shown_values: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoryEntry:
-    """One audit entry of a run. `content` is None where it was erased."""
-
-    seq: int
-    at: datetime
-    kind: str
-    step: str | None
-    request: str | None
-    actor: str | None
-    content: Mapping[str, Value] | None
-
-    @classmethod
-    def read(cls, seq: int, leaf: str, content: str | None) -> StoryEntry:
-        """Read an entry from the texts of the audit log."""
-        facts = cast("dict[str, Any]", json_values.loads(leaf))
-        return cls(
-            seq=seq,
-            at=datetime.fromisoformat(facts["at"]),
-            kind=facts["kind"],
-            step=facts.get("step"),
-            request=facts.get("request"),
-            actor=facts.get("actor"),
-            content=None if content is None else cast("dict[str, Value]", json_values.loads(content)),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from bot.cli import client
 from bot.cli.context import load_context
 from bot.presentation import (
     answers,
+    asks,
     characters,
     dates,
     items,
@@ -96,7 +97,7 @@ def _lines(outlook: RunOutlook) -> Iterator[str]:
         yield from attention_lines(run)
     elif run.status.ended:
         error = f" {quote(characters.visible(run.error))}" if run.error else ""
-        yield f"The run {states.RUN_CLAUSES[run.status]}.{error}"
+        yield f"The run {states.run_clause(run)}.{error}"
     elif outlook.held:
         for request in outlook.held:
             yield f"{dates.written(undo.held(request), local_time)} To undo it: signoff undo {request.id}"
@@ -158,8 +159,8 @@ def attention_lines(run: RunView) -> Iterator[str]:
     """Yield the question about the step of unknown outcome in a run, and the commands that answer it."""
     steps = [step for step in run.steps if step.status is StepStatus.OUTCOME_UNKNOWN]
     if steps:
-        yield answers.question(steps[-1].label)
+        yield answers.question(asks.step_label(run, steps[-1]))
     if run.error:
         yield quote(characters.visible(run.error))
     yield "Find out, then answer:"
-    yield next_commands.resume(run.id)
+    yield next_commands.resume(run.id, answers.offered(steps[-1].uses if steps else ""))

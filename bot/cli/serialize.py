@@ -10,15 +10,9 @@ from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
 from engine.language_model import ModelCall
 from engine.person_views import AddressPeriod, PersonView
-from engine.read_models import (
-    DeliveryView,
-    RequestView,
-    RunView,
-    Signature,
-    StoryEntry,
-    WorkflowView,
-)
+from engine.read_models import DeliveryView, RequestView, RunView, Signature, WorkflowView
 from engine.requests import ContentChange, Edit, Question, Request
+from engine.story_entries import StoryEntry
 
 
 def person(view: Person) -> Value:

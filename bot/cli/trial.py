@@ -21,7 +21,7 @@ from bot.app_parts import AppOptions
 from bot.cli import client, trial_cards, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
-from bot.presentation import answers, characters, dates, labels, refusals, request_card, states, undo
+from bot.presentation import answers, asks, characters, dates, labels, refusals, request_card, states, undo
 from bot.presentation.story import Names
 from bot.terminal import attached_files, input_hints, prompts
 from bot.terminal.output import create_console, in_local_zone, local_time, print_sentence
@@ -394,10 +394,11 @@ class Trial:
             click.echo("It is unknown whether a step happened. Run this in a terminal to answer.")
             return Exit.WAITING
         step = next(step for step in reversed(view.steps) if step.status is StepStatus.OUTCOME_UNKNOWN)
-        click.echo(characters.line(answers.question(step.label)))
-        for known in ResumeAnswer:
-            click.echo(f"  {known.value}: {answers.LABELS[known]}. {answers.CONSEQUENCES[known]}")
-        answer = click.prompt("Your answer", type=click.Choice([answer.value for answer in ResumeAnswer]))
+        click.echo(characters.line(answers.question(asks.step_label(view, step))))
+        offered = answers.offered(step.uses)
+        for known, label in offered.items():
+            click.echo(f"  {known.value}: {label}. {answers.CONSEQUENCES[known]}")
+        answer = click.prompt("Your answer", type=click.Choice([answer.value for answer in offered]))
         owner = view.owner.addresses[0]
         output = self._ask_output(view.id) if answer == ResumeAnswer.DONE else {}
         command = Resume(run=view.id, answer=ResumeAnswer(answer), actor=owner, origin=_ORIGIN, output=output)

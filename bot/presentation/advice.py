@@ -12,6 +12,7 @@ from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
 from engine.requests import MAY_HAVE_HAPPENED
 from engine.steps import http_failures
+from engine.workflowfile.step_kinds import ASK
 
 _DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _READS: Final = frozenset({"GET", "HEAD"})
@@ -39,7 +40,7 @@ def can_be_tried_again(run: RunView) -> bool:
     if run.status is not RunStatus.FAILED or run.is_erased or not run.steps:
         return False
     last = run.steps[-1]
-    return last.status is StepStatus.FAILED and not (last.error or "").startswith(runs.STOPPED)
+    return last.status is StepStatus.FAILED and last.uses != ASK and not (last.error or "").startswith(runs.STOPPED)
 
 
 def before_trying_again(run: RunView) -> str:
@@ -60,6 +61,8 @@ def after_failure(run: RunView) -> str:
     answered = last_answer(run)
     if answered is not None and answered[1].answer is ResumeAnswer.STOP:
         return f"{line(answered[1].person.label)} stopped it. {_before_another(run)}".strip()
+    if _is_asked(run):
+        return _ASK_AGAIN
     if can_be_tried_again(run):
         return f"{before_trying_again(run)} {TRY_AGAIN}".strip()
     return _before_another(run) or "Fix the cause, then start a new run."
@@ -67,7 +70,17 @@ def after_failure(run: RunView) -> str:
 
 def after_expiry(run: RunView) -> str:
     """Return the advice for the owner of a run in which no decision came in time."""
+    if _is_asked(run):
+        return _ASK_AGAIN
     return f"The run was stopped. {_before_another(run) or 'If you still need it, start it again.'}"
+
+
+def _is_asked(run: RunView) -> bool:
+    """Return whether the run ended with what a program asked, and no later step did anything."""
+    return bool(run.steps) and run.steps[-1].uses == ASK
+
+
+_ASK_AGAIN: Final = "The program that asked knows it, and can ask again."
 
 
 def before_asking_anew(run: RunView) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from bot.presentation import (
     advice,
     answers,
+    asks,
     changes,
     expiry,
     outcome_card,
@@ -33,6 +34,7 @@ from engine.domain import (
 from engine.read_models import DeliveryContent, RequestView, RunView, StepAnswer, StepView
 from engine.requests import OWNER_INSTEAD
 from engine.requests.deadlines import UNDELIVERED_AFTER
+from engine.workflowfile.step_kinds import ASK
 
 
 def alert_card(copy: DeliveryContent) -> Card:
@@ -75,6 +77,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         step=asked.step if asked else None,
         visit=asked.visit if asked else None,
         attempt=question.attempt if question else None,
+        answers=tuple(answers.offered(question.uses if question else "")),
     )
 
 
@@ -230,9 +233,9 @@ def _to_approver(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of an alert to the approver of a step."""
     owner = line(copy.run.owner.label)
     if topic == FAILED:
-        return f"You approved “{_question(copy)}”, and it failed", (
-            f"You don't need to do anything. {owner} decides what happens next."
-        )
+        is_ask = copy.request is not None and copy.request.model.ask is not None
+        then = "The program that asked knows it." if is_ask else f"{owner} decides what happens next."
+        return f"You approved “{_question(copy)}”, and it failed", f"You don't need to do anything. {then}"
     return f"You approved “{_question(copy)}”. Did it happen?", (
         f"Signoff got no clear answer. You don't need to do anything: {owner} has been asked to find out."
     )
@@ -371,12 +374,16 @@ def _about_callbacks(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     )
 
 
+_NOT_TOLD: Final = "The program that asked used the approval, and it is not clear whether what it did worked."
+
+
 def _unknown_outcome(copy: DeliveryContent) -> tuple[str, str]:
     """Return the question about the call of unknown outcome, or the last that was answered, and who answers it."""
     run, answered = copy.run, advice.last_answer(copy.run)
     step = _unknown_step(run) or (answered[0] if answered else None)
-    title = answers.question(step.label) if step else f"“{line(run.workflow_title)}” needs attention"
-    called = "Signoff called this step and got no clear answer."
+    title = answers.question(asks.step_label(run, step)) if step else f"“{line(run.workflow_title)}” needs attention"
+    is_ask = step is not None and step.uses == ASK
+    called = _NOT_TOLD if is_ask else "Signoff called this step and got no clear answer."
     if copy.person.id == run.owner.id:
         return title, f"{called} Find out, then answer below."
     return title, f"{called} {line(run.owner.label)} has to find out."

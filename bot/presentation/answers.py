@@ -8,6 +8,7 @@ from typing import Final
 from bot.presentation import labels
 from bot.presentation.characters import line
 from engine.domain import ResumeAnswer
+from engine.workflowfile.step_kinds import ASK
 
 LABELS: Final[Mapping[ResumeAnswer, str]] = {
     ResumeAnswer.DONE: "It happened",
@@ -21,6 +22,11 @@ CONSEQUENCES: Final[Mapping[ResumeAnswer, str]] = {
     ResumeAnswer.STOP: "The run ends here. Nothing more is called.",
 }
 """What each answer leads to, as a sentence beside or behind its button."""
+
+
+def offered(uses: str) -> Mapping[ResumeAnswer, str]:
+    """Return the answers about a step of this kind. What a program did, only that program can do again."""
+    return {answer: label for answer, label in LABELS.items() if uses != ASK or answer is not ResumeAnswer.REPEAT}
 
 
 def question(step: str) -> str:

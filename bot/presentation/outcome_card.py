@@ -47,7 +47,7 @@ def run_notes(run: RunView) -> Iterator[CardFact]:
 
 def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
     """Return how a run ended, and which one: by the question of its last request, or by its workflow."""
-    words = states.run_end(status)
+    words = states.run_end(status, run.error)
     return f"{words[:1].upper()}{words[1:]}: {subject(run, request)}"
 
 

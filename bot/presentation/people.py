@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
+from bot.presentation import asks as asks_words
 from bot.presentation.characters import line
 from engine.domain import Approver, Card, Person, RequestState
+from engine.domain.people import API
 from engine.read_models import RequestView
 
 _NAMED: Final = 5
@@ -31,9 +33,16 @@ def _were_asked(request: RequestView) -> Sequence[Approver]:
 
 def starter(person: Person, *, begins: bool = False) -> str:
     """Return who started a run, as a part of a sentence or as its first words."""
+    if any(address.kind == API for address in person.addresses):
+        return asks_words.program(person.label)
     if person.automation is None:
         return line(person.label)
     return f"{'Its' if begins else 'its'} {person.automation}"
+
+
+def asker(request: RequestView) -> str:
+    """Return who asks, for lists and subjects."""
+    return asks_words.name_of(request.model.ask) if request.model.ask is not None else starter(request.requester)
 
 
 def asked_by_email(address: str) -> str:
@@ -43,6 +52,8 @@ def asked_by_email(address: str) -> str:
 
 def asks(request: RequestView) -> str:
     """Return who asks, as a sentence. What to do about a failure is asked by no person, so it says who started it."""
+    if request.model.ask is not None:
+        return asks_words.lead(request.model.ask)
     starts = request.requester.automation
     does = "started this run" if request.model.subject.is_failure else "asks"
     return f"{line(request.requester.label)} {does}." if starts is None else f"Started by its {starts}."
@@ -50,6 +61,8 @@ def asks(request: RequestView) -> str:
 
 def reads_reason(request: RequestView) -> str:
     """Return who reads the reason of a decision, as a sentence."""
+    if request.model.ask is not None:
+        return f"{asks_words.program(request.model.ask.agent)} will read it."
     if request.requester.automation is not None:
         return "It is kept with the decision."
     return f"{line(request.requester.label)} will read it."

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from bot.presentation import labels, request_content, summary
+from bot.presentation import asks, labels, request_content, summary
 from bot.presentation.characters import line
 from engine import fields
 from engine.domain import CardField, RequestState, accounts
@@ -32,6 +32,8 @@ def of_run(run: RunView, latest: RequestView | None) -> str:
     """Return what a run is about: the question of its latest request, else its inputs, or an empty text."""
     if latest is not None and not is_over_failure(latest):
         return of_request(latest)
+    if asked := asks.title(run):
+        return asked
     return " · ".join(summary.key_values("", [*_inputs(run.inputs)]))
 
 

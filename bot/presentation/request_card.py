@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.presentation import (
+    asks,
     escalation,
     expiry,
     labels,
@@ -33,6 +34,7 @@ from engine.domain import (
     RequestState,
     ReviewPoint,
 )
+from engine.domain.ask_facts import REASON
 from engine.read_models import RequestView
 from engine.requests import ASK_FOR_CHANGES, by_name, clip
 from engine.runs import items
@@ -74,7 +76,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         readers=tuple(filter(None, people.accounts(model.approvers))) if shared else (),
         is_form=model.subject.is_form,
         has_more_items=_items_left_out(request) > 0,
-        requester=people.starter(request.requester),
+        requester=people.asker(request),
         question=questions.as_asked(request) if request.edits else summary.question(request.title, values),
         details=tuple(_details(request)),
         actions=actions,
@@ -106,9 +108,9 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
 
     Channels add the deadline, and mention the people who can decide in a shared copy.
     """
-    is_own = reader is not None and reader.id == request.requester.id
+    is_own = reader is not None and reader.id == request.requester.id and request.model.ask is None
     starter: Phrase = ("You started this." if is_own else people.asks(request),)
-    why = [(sentence(line(request.reason)),)] if request.reason and not _is_long(request.reason) else []
+    why = [(sentence(line(request.reason)),)] if request.reason and not _is_apart(request) else []
     # What went wrong matters more than who started the run.
     yield from [*why, starter] if request.model.subject.is_failure else [starter, *why]
     if request.models:
@@ -124,15 +126,17 @@ def _lead(request: RequestView, reader: Person | None, *, shared: bool) -> Itera
     yield from question_notes.pause(request)
 
 
-def _is_long(reason: str) -> bool:
-    return stands_apart(reason) or len(reason) > LONGEST_LEAD
+def _is_apart(request: RequestView) -> bool:
+    """Return whether the reason is a note: the words of a program never stand among ours."""
+    facts, reason = request.model.ask, request.reason or ""
+    return asks.is_claim(facts, REASON) or stands_apart(reason) or len(reason) > LONGEST_LEAD
 
 
 def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     pending = request.model.state is RequestState.PENDING
-    if request.reason and (_is_long(request.reason) or not pending):
+    if request.reason and (_is_apart(request) or not pending):
         label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
-        yield CardFact(label=label, text=(visible(request.reason),))
+        yield asks.reason(request.model.ask, CardFact(label=label, text=(visible(request.reason),)))
     if left := _items_left_out(request):
         count = f"{left:,} more item" if left == 1 else f"{left:,} more items"
         text = f"Your decision is about {count}, too. The page of this request shows all of them."
@@ -164,10 +168,13 @@ def _is_about(reader: Person | None, note: str) -> bool:
 
 def _context(request: RequestView) -> Iterator[CardFact]:
     """Yield what the gate says about the proposal: why, from what, what follows, and how sure it is."""
-    context = request.model.content.context
+    context, facts = request.model.content.context, request.model.ask
+    if facts is not None:
+        yield from asks.risk(facts)
     for key, label in CONTEXT_LABELS.items():
         if key in context:
-            yield CardFact(label=label, text=(visible(by_name(context[key], request.people)),))
+            text = visible(by_name(context[key], request.people))
+            yield asks.claim(facts, key, CardFact(label=label, text=(text,), is_about=True))
 
 
 def _model_names(request: RequestView) -> list[str]:
@@ -207,6 +214,8 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     step = line(labels.in_words(request.step_label or subject.step))
     if subject.is_failure:
         yield CardFact(label="What failed", text=(step,))
+    elif request.model.ask is not None:
+        yield from asks.details(request.model.ask)
     elif not subject.is_form:
         runs = "Approving runs" if "impact" in request.model.content.context else "If approved"
         label = runs if request.at is ReviewPoint.BEFORE else "Result of"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.presentation import dates, labels, sign_ins
+from bot.presentation import asks, dates, labels, sign_ins
 from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, file_references, json_values
 from engine.domain import CardFact, CardField, Params, RequestState, accounts
@@ -79,8 +79,9 @@ def values(request: RequestView) -> tuple[CardField, ...]:
     """
     content = labelled(request)
     main = [field for field in content if not _is_technical(request, field)] or (() if request.show else content)
+    from_workflow = asks.from_workflow if request.model.ask is not None else line
     shown = (
-        CardField(path="", label=line(label), type="text", text=visible(dates.in_words(text)))
+        CardField(path="", label=from_workflow(line(label)), type="text", text=visible(dates.in_words(text)))
         for label, text in request.show
     )
     return (
@@ -102,10 +103,14 @@ def labelled(request: RequestView) -> tuple[CardField, ...]:
     content = [*_content(request)]
     unlabelled = [path for path, field, _ in content if not field.label]
     named = labels.of_items(unlabelled) if request.model.subject.uses == FOREACH else labels.of_paths(unlabelled)
-    return tuple(
+    fields = [
         shown if field.label else replace(shown, label=line(named[path]) or shown.path)
         for path, field, shown in content
-    )
+    ]
+    if request.model.ask is not None:
+        # A program names its arguments, and their fields.
+        return tuple(replace(shown, label=asks.argument(shown.label)) for shown in fields)
+    return tuple(fields)
 
 
 def _is_technical(request: RequestView, field: CardField) -> bool:

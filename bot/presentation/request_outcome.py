@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import characters, expiry, labels, people, states, undo
+from bot.presentation import asks, characters, expiry, labels, people, states, undo
 from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
-from engine.read_models import RequestView
+from engine.read_models import RequestView, StepEffect
 
 _NAMES: Final = 75
 """Characters of the names of those who approved: more do not fit into two lines of a closed card."""
@@ -28,7 +28,9 @@ def with_reason(request: RequestView) -> Phrase:
     """Return the sentence about the end of a closed request, with the first line of the reason."""
     reason, held = request.decision.reason if request.decision else None, undo.held(request)
     why = [f" Reason: {_first_line(visible(reason))}"] if reason else []
-    return (*ended(request), ".", *((" ", *held) if held else ()), *why)
+    waits = asks.open_grant(request)
+    more = (" ", *held) if held else (" ", *waits, ".") if waits else ()
+    return (*ended(request), ".", *more, *why)
 
 
 def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutcome:
@@ -41,7 +43,7 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
         effect=effect(request),
         effect_at=effect_at(request),
         effect_tone=effect_tone(request),
-        hold=undo.held(request),
+        hold=undo.held(request) or asks.open_grant(request),
         names_several=len(undo.deciders(request)) > 1,
     )
 
@@ -105,9 +107,16 @@ def effect(request: RequestView) -> str | None:
         return _AFTER_FAILURE[request.model.state]
     if request.model.state is RequestState.UNDONE:
         return undo.ASKED_AGAIN
+    if request.model.ask is not None and request.model.state is RequestState.APPROVED:
+        return asks.effect(request, request.model.ask)
     if request.effect is None:
         return None
-    status, error = request.effect.status, request.effect.error
+    return _step_effect(request, request.effect)
+
+
+def _step_effect(request: RequestView, effect: StepEffect) -> str | None:
+    """Return what became of a step that was approved."""
+    status, error = effect.status, effect.error
     step = line(labels.in_words(request.step_label or request.model.subject.step))
     if status is StepStatus.FAILURE_IN_REVIEW:
         return (
@@ -118,7 +127,7 @@ def effect(request: RequestView) -> str | None:
     if status is StepStatus.FAILED and error and error.startswith(runs.STOPPED):
         # That it failed is not known.
         return visible(error)
-    if request.effect.worked_at is not None:
+    if effect.worked_at is not None:
         return f"{step}: failed at first. It worked on another try"
     if status is StepStatus.FAILED:
         return f"{step}: failed. {visible(error)}" if error else f"{step}: failed"
@@ -127,6 +136,8 @@ def effect(request: RequestView) -> str | None:
 
 def effect_at(request: RequestView) -> datetime | None:
     """Return when the approved step was done, or None if it was not."""
+    if request.grant is not None:
+        return asks.effect_at(request.grant)
     if request.effect is None:
         return None
     done = request.effect.status is StepStatus.SUCCEEDED
@@ -136,6 +147,8 @@ def effect_at(request: RequestView) -> datetime | None:
 def effect_tone(request: RequestView) -> Tone | None:
     """Return the tone of `effect`, or None where it neither went well nor wrong."""
     effect = request.effect
+    if request.grant is not None:
+        return asks.effect_tone(request)
     if effect is None:
         return None
     if effect.worked_at is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bot.presentation import expiry
+from engine import runs
 from engine.domain import DeliveryState, RequestState, RunStatus, StepStatus, Tone
 from engine.read_models import RequestView, RunView
 from engine.requests import Subject
@@ -88,8 +89,14 @@ def run_clause(run: RunView) -> str:
     waits_in = {step.status for step in run.steps} if run.status is RunStatus.WAITING else set()
     if StepStatus.IN_RUNS in waits_in:
         return "is waiting for another run"
+    if run.status is RunStatus.EXPIRED and run.error == runs.LAPSED:
+        return "ended because the approval was not used in time"
+    if run.status is RunStatus.REJECTED and run.error:
+        return "ended because its workflow refused it"
     if StepStatus.GRANTED in waits_in:
         return _GRANTED
+    if StepStatus.STARTED in waits_in:
+        return "is waiting for the program that asked to say how it went"
     return _HELD if StepStatus.HELD in waits_in else RUN_CLAUSES[run.status]
 
 
@@ -140,8 +147,10 @@ DELIVERIES: Final[Mapping[DeliveryState, str]] = {
 }
 
 
-def run_end(status: RunStatus) -> str:
-    """Return the words for the title of a message about the end of a run."""
+def run_end(status: RunStatus, error: str | None = None) -> str:
+    """Return the words for the title of a message about the end of a run. `error`: of the run."""
+    if error == runs.LAPSED:
+        return "approved, and not used in time"
     return expiry.WITHOUT_DECISION if status is RunStatus.EXPIRED else RUNS[status]
 
 

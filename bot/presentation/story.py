@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import answers, dates, expiry, labels, model_calls
+from bot.presentation import answers, asks, dates, expiry, labels, model_calls
 from bot.presentation.characters import line
 from bot.presentation.people import starter
-from engine import json_values
+from engine import json_values, runs
 from engine.domain import Person, ResumeAnswer
 from engine.json_values import Value
-from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
+from engine.read_models import DeliveryView, RequestView, RunView
+from engine.story_entries import StoryEntry
 
 Content: TypeAlias = Mapping[str, Value]
 _WAYS: Final = {"slack": "in Slack", "email": "by email", "terminal": "in the terminal", "callback": "as a callback"}
@@ -216,12 +217,41 @@ def _dead_sentence(_: StoryEntry, content: Content, names: Names) -> str:
 
 
 def _succeeded_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
-    path = content.get("path")
+    path, rule = content.get("path"), content.get("rule")
+    if rule:
+        doubt = f" {content['doubt']}" if content.get("doubt") else ""
+        return f"{str(rule).capitalize()} applies.{doubt}"
     return (
         f"{names.step(entry)} takes the path “{labels.in_words(str(path))}”."
         if path
         else f"{names.step(entry)} is done."
     )
+
+
+def _stopped_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    if content.get("lapsed"):
+        return "The approval was not used in time."
+    if content.get("error"):
+        return f"The workflow refused this: {content['error']}"
+    return f"{names.step(entry)} did not run."
+
+
+def _granted_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    until = content.get("until")
+    when = f" until {dates.moment(datetime.fromisoformat(str(until)))}" if until else ""
+    return f"The approval can be used once{when}."
+
+
+def _outcome_sentence(_: StoryEntry, content: Content, __: Names) -> str:
+    result = _OUTCOMES.get(str(content.get("status")), content.get("status"))
+    return f"reported {result}{asks.note(str(content['note'])) if content.get('note') else '.'}"
+
+
+_OUTCOMES: Final = {
+    "succeeded": "that it worked",
+    "failed": "that it failed",
+    "unknown": "that it does not know whether it worked",
+}
 
 
 def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
@@ -249,27 +279,11 @@ def _held_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     return f"{names.step(entry)} waits for the end of the hold{when}. Until then the approval can be undone."
 
 
-def _granted_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
-    until = content.get("until")
-    when = f" until {dates.moment(datetime.fromisoformat(str(until)))}" if until else ""
-    return f"{names.step(entry)} may be done by the program that asked{when}."
-
-
-_OUTCOMES: Final = {
-    "succeeded": "said that it worked.",
-    "failed": "said that it failed.",
-    "unknown": "does not know whether it worked.",
-}
 _REFUSALS: Final = {
     "foreign": "tried to use what another program asked, and was refused.",
     "consumed": "tried to use the approval once more, and was refused.",
     "arguments": "tried to do something else than what was approved, and was refused.",
 }
-
-
-def _outcome_sentence(_: StoryEntry, content: Content, __: Names) -> str:
-    note = f" {content['note']}" if content.get("note") else ""
-    return f"{_OUTCOMES.get(str(content.get('status')), 'said how it went.')}{note}"
 
 
 def _refused_sentence(_: StoryEntry, content: Content, __: Names) -> str:
@@ -292,8 +306,12 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "run.stuck": lambda _, content, __: f"This server cannot continue the run: {content.get('error')}",
     "run.succeeded": _ended_sentence("The run is done."),
     "run.failed": _ended_sentence("The run failed."),
-    "run.rejected": _ended_sentence("The run ended, because the request was rejected."),
-    "run.expired": _ended_sentence("The run ended, because no one decided in time."),
+    "run.rejected": lambda _, content, __: (
+        "The run ended." if content.get("error") else "The run ended, because the request was rejected."
+    ),
+    "run.expired": lambda _, content, __: (
+        "The run ended." if content.get("error") == runs.LAPSED else "The run ended, because no one decided in time."
+    ),
     "run.cancelled": _ended_sentence("The run was cancelled."),
     "gate.passed": lambda entry, _, names: f"{names.step(entry)} needs no approval this time.",
     "gate.unanswered": lambda entry, _, names: (
@@ -332,7 +350,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "step.succeeded": _succeeded_sentence,
     "step.skipped": lambda entry, _, names: f"{names.step(entry)} was skipped, because it is not needed this time.",
-    "step.stopped": lambda entry, _, names: f"{names.step(entry)} did not run.",
+    "step.stopped": _stopped_sentence,
     "step.sleeping": lambda entry, _, names: f"{names.step(entry)} waits for its time.",
     "step.held": _held_sentence,
     "step.granted": _granted_sentence,

@@ -372,6 +372,7 @@ def run_buttons(card: Card, *, delivery: str) -> list[Element]:
             ),
         )
         for answer, action, style in _RUN_BUTTONS
+        if answer in card.answers
     ]
 
 

@@ -72,7 +72,7 @@ def answer_commands(card: Card) -> str:
     if card.question_id is not None:
         return next_commands.answer(str(card.request), card.question_id)
     if card.topic == "needs_attention" and card.outcome is None:
-        return next_commands.resume(str(card.run))
+        return next_commands.resume(str(card.run), card.answers)
     if card.run is None:
         return "  Details: signoff workflows"
     return f"  Details: signoff runs {card.run}"

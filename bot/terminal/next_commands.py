@@ -64,9 +64,9 @@ def answer(request: str, question: str) -> str:
     return _aligned([("Answer it", f'signoff answer {request} "…" --question {question}')])
 
 
-def resume(run: str) -> str:
+def resume(run: str, offered: Iterable[ResumeAnswer]) -> str:
     """Return the commands that say what became of a step of unknown outcome, one in each line."""
-    return _aligned((answers.LABELS[answer], f"signoff resume {run} {answer.value}") for answer in ResumeAnswer)
+    return _aligned((answers.LABELS[answer], f"signoff resume {run} {answer.value}") for answer in offered)
 
 
 def _aligned(commands: Iterable[tuple[str, str]]) -> str:

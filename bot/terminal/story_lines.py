@@ -14,7 +14,7 @@ from bot.presentation.story import Names
 from bot.terminal.view import grid, truncate
 from engine import fields
 from engine.json_values import Path, Value
-from engine.read_models import StoryEntry
+from engine.story_entries import StoryEntry
 
 _SIGNS: Final = {
     "succeeded": "✓",

@@ -9,6 +9,7 @@ from typing import Final
 
 from bot.presentation import (
     answers,
+    asks,
     characters,
     labels,
     outcome_card,
@@ -75,14 +76,14 @@ class StepQuestion:
         return (*([(f"{ANSWER}-0", CHOOSE)] if self.unanswered else []), *errors)
 
 
-CHOOSE: Final = "Choose one of the three answers."
+CHOOSE: Final = "Choose one of the answers."
 
 
 def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer | None = None) -> StepQuestion:
     """Return the page. `typed`: the contents of its inputs."""
     step = attention.step
     return StepQuestion(
-        title=answers.question(attention.label),
+        title=answers.question(asks.step_label(attention.run, attention.step)),
         workflow=characters.line(attention.run.workflow_title),
         starter=people.starter(attention.run.requester),
         called_at=step.started_at,
@@ -96,7 +97,7 @@ def question(visit: AttentionVisit, attention: AttentionView, typed: TypedAnswer
                 hint=answers.CONSEQUENCES[answer],
                 chosen=typed is not None and typed.answer is answer,
             )
-            for answer, label in answers.LABELS.items()
+            for answer, label in answers.offered(attention.uses).items()
         ),
         fields=tuple(_fields(attention, typed or TypedAnswer(raws={}))),
         call=written(attention),

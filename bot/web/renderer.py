@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from bot import template_files
-from bot.presentation import dates, request_card, states, text_diff
+from bot.presentation import dates, states, text_diff
 from bot.presentation.characters import line, stands_apart
 from bot.web import file_responses, static_files
 from bot.web import site_urls as places
@@ -67,7 +67,6 @@ class Renderer:
         self._environment.globals.update(
             site_name=name,
             icons=states.ICONS,
-            context_labels=frozenset(request_card.CONTEXT_LABELS.values()),
             long_change=text_diff.is_long,
             at=at,
             static={name: _static(at, name) for name in static_files.statics()},

@@ -13,7 +13,8 @@ from bot.web.review_view import Review
 from bot.web.run_page_view import TimelineGate
 from engine.access import Reader, may_change_run, may_see_request
 from engine.domain import CardField, DeliveryKind, Phrase, RequestState, Tone
-from engine.read_models import DeliveryView, RequestView, RunView, StoryEntry
+from engine.read_models import DeliveryView, RequestView, RunView
+from engine.story_entries import StoryEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

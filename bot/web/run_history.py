@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from bot.presentation import characters, people, request_content, request_outcome, sign_ins, states
+from bot.presentation import asks, characters, people, request_content, request_outcome, sign_ins, states
 from engine import fields, requests
 from engine.domain import Person, Phrase, StepStatus
 from engine.json_values import Path, Value
@@ -54,6 +54,9 @@ def source(run: RunView) -> str:
 
 def inputs(run: RunView | None, people: People) -> tuple[tuple[str, str], ...]:
     """Return the inputs of the run. `people`: the people who are shown by name."""
+    asked = asks.of_run(run) if run else None
+    if asked is not None:
+        return tuple(values(asks.inputs(asked), people))
     return tuple(values(run.inputs, people, run.input_labels)) if run else ()
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from bot.presentation import (
     advice,
     answers,
+    asks,
     characters,
     items,
     model_calls,
@@ -24,7 +25,8 @@ from bot.web import review_files, run_history
 from engine.access import Reader, may_change_run, may_repair_run, may_see_request
 from engine.domain import Person, Phrase, RequestState, ReviewPoint, RunStatus, StepStatus, Tone
 from engine.file_references import FileReference
-from engine.read_models import DeliveryView, RequestView, RunView, StepAnswer, StepView, StoryEntry
+from engine.read_models import DeliveryView, RequestView, RunView, StepAnswer, StepView
+from engine.story_entries import StoryEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,8 @@ def _title(run: RunView, seen: Sequence[RequestView]) -> str:
 def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:
     """Yield who started the run, how and when, and how it stands or ended."""
     how = "" if run.requester.automation else f" {run_history.trigger(run)}"
-    yield f"{people.starter(run.requester, begins=True)} started it{how}, "
+    verb = "asked" if asks.of_run(run) is not None else "started it"
+    yield f"{people.starter(run.requester, begins=True)} {verb}{how}, "
     yield run.started_at
     yield f". The run {states.run_clause(run)}"
     if run.ended_at is not None:
@@ -322,7 +325,7 @@ def _failed_calls(
         yield tuple(sentences(own, names))
 
 
-_PAUSED: Final = frozenset({StepStatus.SLEEPING, StepStatus.RETRYING, StepStatus.HELD})
+_PAUSED: Final = frozenset({StepStatus.SLEEPING, StepStatus.RETRYING, StepStatus.HELD, StepStatus.GRANTED})
 """Statuses of a step that goes on at a moment."""
 _WAITING: Final = frozenset(
     {

@@ -220,6 +220,8 @@ class AskView(Struct, frozen=True, kw_only=True):
     consumed_at: datetime | None = None
     outcome: AskOutcome | None = None
     request: str | None = None
+    rule: str | None = None
+    """The rule that matched, such as `rule 3: refund`, in a workflow with rules."""
     waiting_for: tuple[str, ...] = ()
     due_at: datetime | None = None
     progress: str | None = None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from engine.domain.statuses import DeliveryKind
+from engine.domain.statuses import DeliveryKind, ResumeAnswer
 from engine.file_references import FileReference
 
 Phrase: TypeAlias = tuple[str | datetime, ...]
@@ -88,10 +88,15 @@ class CardOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFact:
-    """A label and its text."""
+    """A label and its text.
+
+    `is_about`: it is said of the proposal. `is_claim`: by the program that asks, and no one has checked it.
+    """
 
     label: str
     text: Phrase
+    is_about: bool = False
+    is_claim: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,8 @@ class Card:
     visit: int | None = None
     attempt: int | None = None
     """With `step`: the visit, and the call in it, whose outcome an alert asks about."""
+    answers: tuple[ResumeAnswer, ...] = tuple(ResumeAnswer)
+    """The answers about that call that an alert offers."""
     retry: str | None = None
     """The warning to confirm before the reader of an alert tries the run again; empty: none is needed.
 

@@ -26,6 +26,7 @@ from engine.domain import (
     ReviewPoint,
     Ways,
 )
+from engine.domain.ask_facts import AskFacts
 from engine.errors import MISSING, Tampered
 from engine.fields import Field
 from engine.identifiers import end_in_words
@@ -226,6 +227,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """The ids of the people who changed the content before the request opened, after an earlier call failed."""
     hold: timedelta | None = None
     """How long the run waits after the approval, which can be undone until then."""
+    ask: AskFacts | None = None
+    """What it tells about the program that asks, if one does."""
     undone: Undoing | None = None
     """Who took the approval back, if the state is `undone`."""
     ratings: tuple[Rating, ...] = ()

@@ -22,6 +22,7 @@ from engine.domain import (
     ReviewPoint,
     Ways,
 )
+from engine.domain.ask_facts import AskFacts
 from engine.errors import ExpressionError
 from engine.expressions import Template, describe_server_source, render_items
 from engine.fields import Field
@@ -99,6 +100,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     """The ids of the people who changed the content before, after an earlier call failed."""
     attempt: int = 0
     """The call about whose failure it asks."""
+    ask: AskFacts | None = None
+    """What it tells about the program that asks, if one does."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.

@@ -8,7 +8,7 @@ outcome and proceeds. The caller saves the returned `Progress` in one transactio
 `state_machine` the three functions.
 """
 
-from engine.runs.grants import RESULT
+from engine.runs.grants import LAPSED, RESULT
 from engine.runs.items import ItemEnd, ItemList, ItemSource, Lane, PreparedItem, TakenItem
 from engine.runs.run_changes import STOPPED
 from engine.runs.state import (
@@ -35,6 +35,7 @@ from engine.runs.transition import DEFAULT_TIMEOUT, MAX_CRASHES
 
 __all__ = [
     "DEFAULT_TIMEOUT",
+    "LAPSED",
     "MAX_CRASHES",
     "MAX_OUTPUT",
     "RESULT",

@@ -8,15 +8,19 @@ from datetime import timedelta
 from typing import Final, cast
 
 from engine.domain import OnExpiry
+from engine.domain.ask_facts import REASON, RISK, TITLE, AskFacts
+from engine.domain.asks import AskUse
 from engine.expressions import Template, compile_template
 from engine.fields import Field, normal_form
 from engine.json_values import Value
-from engine.workflowfile import Gate
+from engine.workflowfile import Gate, Step
 from engine.workflowfile.declarations import declarations_of_fields
 from engine.workflowfile.workflow import CONTEXT_KEYS
 
 EXPIRES_IN: Final = "expires_in"
 """The name of the seconds in which the program wants a decision. Expressions do not read it."""
+_WORDS: Final = frozenset({"title", "summary", "risk", *CONTEXT_KEYS})
+"""What a program says about itself and its call."""
 _TEXTS: Final[Mapping[str, Template]] = {
     name: compile_template(f"{{{{ ask.{name} }}}}") for name in ("title", "summary", *CONTEXT_KEYS)
 }
@@ -56,6 +60,31 @@ def fitted(gate: Gate, ask: Mapping[str, Value]) -> Gate:
         expires=expires,
         on_expiry=on_expiry,
     )
+
+
+def facts(gate: Gate, step: Step, ask: Mapping[str, Value]) -> AskFacts:
+    """Return what the request tells about the program. `gate`: with what the program asks, as `fitted` returns it."""
+    texts = {TITLE: gate.title, REASON: gate.reason, **gate.context}
+
+    def text(name: str) -> str | None:
+        value = ask.get(name)
+        return value if isinstance(value, str) and value else None
+
+    return AskFacts(
+        agent=text("agent") or "",
+        use=AskUse(text("use") or AskUse.ANSWER),
+        claims=(*(name for name, template in texts.items() if template is not None and _is_claim(template)), RISK),
+        tool=text("tool"),
+        server=text("server"),
+        risk=text("risk"),
+        rule=step.rule.words if step.rule is not None else None,
+        acts_for=text("acts_for"),
+    )
+
+
+def _is_claim(template: Template) -> bool:
+    """Return whether a text holds words of the program, beside the arguments of its call."""
+    return any(path[0] == "ask" and path[1:2] != () and path[1] in _WORDS for path in template.references)
 
 
 def _expiry(gate: Gate, ask: Mapping[str, Value]) -> tuple[timedelta | None, OnExpiry]:

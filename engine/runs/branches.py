@@ -46,7 +46,10 @@ def _applies(path: BranchPath, names: requests.Scope) -> bool | str:
     try:
         return path.when is None or requests.gate_condition(path.when, names)
     except ExpressionError as error:
-        return f"Signoff could not tell whether {path.rule.words} applies, so it does: {error}"
+        # The error may name arguments, which a program can call as it likes.
+        why = str(error).replace("“", "'").replace("”", "'")
+        rule = f"rule {path.rule.number} ({path.rule.label})"
+        return f"Signoff could not tell whether {rule} applies, so it does. What went wrong: “{why}”"
 
 
 def _output(path: BranchPath, applies: bool | str) -> dict[str, Value]:

@@ -171,12 +171,15 @@ class Transition(Grants):
                 self.put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
             self.wait(RunStatus.RUNNING, self.now)
             return
+        facts = None
         if step.kind.nature is _GRANT:
             gate = asked_content.fitted(gate, self.state.inputs)
+            facts = asked_content.facts(gate, step, self.state.inputs)
         opening = requests.open_request(
             gate=gate, step=step, subject=self.subject(step, visit, gate.at), content=content, scope=names, why=why
         )
-        self.opening = replace(opening, revision=requests.revision_offer(gate, step, self.state.revisions))
+        offer = requests.revision_offer(gate, step, self.state.revisions)
+        self.opening = replace(opening, revision=offer, ask=facts)
         status = StepStatus.IN_REVIEW if gate.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
         self.put(replace(visit, status=status))
         self.wait(RunStatus.WAITING, None)

@@ -32,7 +32,6 @@ from engine.read_models import (
     PageQuery,
     RequestView,
     RunView,
-    StoryEntry,
     WorkflowName,
     WorkflowView,
 )
@@ -58,6 +57,7 @@ from engine.store import (
 )
 from engine.store.item_rows import ForeachVisit
 from engine.store.port import Store
+from engine.story_entries import StoryEntry
 from engine.workflowfile import Workflow
 
 

@@ -89,7 +89,7 @@ def _references_of_gates(workflow: Workflow) -> Iterator[NamedReference]:
 
 def _references_of(workflow: Workflow, step: Step, gate: Gate) -> Iterator[NamedReference]:
     is_failure = gate.at is ReviewPoint.FAILED
-    subject = f"{'`approvers`' if is_failure else 'The gate'} of step {step.id}"
+    subject = f"{'`approvers`' if is_failure else 'The gate'} of {step.place}"
     for template in gate.people:
         for text in _literals(template):
             reference = references.parse(text)

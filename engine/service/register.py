@@ -114,7 +114,7 @@ def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow)
     for step in workflow.steps:
         for proof in _wanted_proofs(step.gate) if step.gate is not None else ():
             if proof in unavailable:
-                found[f"The gate of step {step.id} {_WANTS[proof]}. {unavailable[proof]}"] = None
+                found[f"The gate of {step.place} {_WANTS[proof]}. {unavailable[proof]}"] = None
     return list(found)
 
 
@@ -173,7 +173,7 @@ def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[s
         shared = [accounts.SLACK.name] if ways.post_to is not None else []
         for name in dict.fromkeys((*ways.names, *shared)):
             if name in context.missing:
-                yield f"The gate of step {step.id} names a channel that is missing here. {context.missing[name]}"
+                yield f"The gate of {step.place} names a channel that is missing here. {context.missing[name]}"
 
 
 def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:

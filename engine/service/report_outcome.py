@@ -75,8 +75,15 @@ def _outcome(command: ReportOutcome, visit: Visit, note: str | None) -> Outcome:
         assert visit.params is not None
         return StepOutput(runs.checked_output({**visit.params.value, RESULT: command.result}))
     if command.status is OutcomeStatus.FAILED:
-        return StepFailure(message=note or "The program that asked says that it failed.", final=True)
-    return StepFailure(message=note or "The program that asked does not know whether it worked.", unknown=True)
+        return StepFailure(message=_quoted(note) or "The program that asked says that it failed.", final=True)
+    unknown = _quoted(note) or "The program that asked does not know whether it worked."
+    return StepFailure(message=unknown, unknown=True)
+
+
+def _quoted(note: str | None) -> str:
+    """Return the words of the program in quotes that they cannot end, so that they never pass for ours."""
+    inside = (note or "").replace("“", "'").replace("”", "'")
+    return f"“{inside}”" if inside else ""
 
 
 def _says_the_same(command: ReportOutcome, visit: Visit) -> bool:

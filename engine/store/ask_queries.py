@@ -27,6 +27,7 @@ from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, StepRunRow, WorkflowRow
+from engine.workflowfile.rule import RULES
 
 _ask = AskRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -58,7 +59,8 @@ def ask_view(connection: Connection, workspace: str, asker: Address, ask: str) -
     if row is None or row.workspace != workspace:
         return None
     visits = _VISITS.all(connection, {"id": row.run})
-    return _ask_view(row, visits[-1] if visits else None, request_queries.requests_of_runs(connection, [row.run]))
+    requests = request_queries.requests_of_runs(connection, [row.run])
+    return _ask_view(row, visits[-1] if visits else None, requests, _rules(connection, [row.run]).get(row.run))
 
 
 def ask_views(connection: Connection, page: AskPage, asker: Address) -> list[AskView]:
@@ -76,7 +78,19 @@ def ask_views(connection: Connection, page: AskPage, asker: Address) -> list[Ask
     requests: dict[str, list[RequestView]] = {run: [] for run in runs}
     for view in request_queries.requests_of_runs(connection, runs):
         requests[view.run].append(view)
-    return [_ask_view(row, visits.get(row.run), requests[row.run]) for row in rows]
+    rules = _rules(connection, runs)
+    return [_ask_view(row, visits.get(row.run), requests[row.run], rules.get(row.run)) for row in rows]
+
+
+def _rules(connection: Connection, runs: Sequence[str]) -> dict[str, str]:
+    """Return the rule that matched, by run, of those whose workflow has rules."""
+    found = {row.run: cast("dict[str, Any]", json_values.loads(row.output)) for row in _chosen(connection, runs)}
+    return {run: output["rule"] for run, output in found.items() if "rule" in output}
+
+
+def _chosen(connection: Connection, runs: Sequence[str]) -> Sequence[Any]:
+    statement = select(_visit.c.run, _visit.c.output).where(_visit.c.run.in_(runs), _visit.c.step == RULES)
+    return connection.execute(statement.where(_visit.c.output.is_not(None))).all() if runs else []
 
 
 def load_rev(connection: Connection, ask: str) -> int | None:
@@ -85,7 +99,7 @@ def load_rev(connection: Connection, ask: str) -> int | None:
     return None if row is None else row.rev
 
 
-def _ask_view(row: Any, visit: Any | None, requests: Sequence[RequestView]) -> AskView:
+def _ask_view(row: Any, visit: Any | None, requests: Sequence[RequestView], rule: str | None) -> AskView:
     asked = cast("dict[str, Any]", json_values.loads(row.inputs))
     about = [view for view in requests if view.model.subject.step == row.step and view.at is ReviewPoint.BEFORE]
     request = about[-1] if about else None
@@ -113,6 +127,7 @@ def _ask_view(row: Any, visit: Any | None, requests: Sequence[RequestView]) -> A
         consumed_at=row.consumed_at,
         outcome=outcome,
         request=request.id if request is not None else None,
+        rule=rule,
         waiting_for=_waiting_for(waiting),
         due_at=waiting.model.deadlines.ends_at if waiting is not None else None,
         progress=_progress(waiting),

@@ -10,11 +10,11 @@ from sqlalchemy import bindparam, insert, select
 
 from engine import audit, json_values
 from engine.audit import Entry
-from engine.read_models import StoryEntry
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import AuditRow
+from engine.story_entries import StoryEntry
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _HEAD = Statement(

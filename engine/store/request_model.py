@@ -28,6 +28,7 @@ from engine.json_values import Value
 from engine.requests import Editable, Request, Revision, Subject
 from engine.runs import ReviewResult, Visit
 from engine.store import (
+    ask_facts,
     asked_ways,
     deadline_columns,
     edit_columns,
@@ -250,6 +251,7 @@ def read_request(
         revision=revisions.read(details),
         edited_before=failure_requests.read_editors(details),
         hold=undos.read_hold(details),
+        ask=ask_facts.read(details),
     )
 
 

@@ -17,6 +17,7 @@ from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
 from engine.store import (
+    ask_facts,
     decision_views,
     failure_requests,
     people,
@@ -264,6 +265,8 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
     if any(row.state == RequestState.APPROVED.value for row in rows):
         effects = _effects(around.effects.all(connection, params), details)
         views = [replace(view, effect=effects.get(view.id)) for view in views]
+        grants = ask_facts.load_grants(connection, [view.run for view in views if view.model.ask is not None])
+        views = [replace(view, grant=grants.get(view.run)) for view in views] if grants else views
     return _by_name(connection, views)
 
 

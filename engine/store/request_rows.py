@@ -13,7 +13,17 @@ from engine.errors import Conflict
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Circle, Deadlines, Edit, Opening, Request, Ruling
-from engine.store import asked_ways, deadline_columns, failure_requests, questions, ratings, revisions, undos, votes
+from engine.store import (
+    ask_facts,
+    asked_ways,
+    deadline_columns,
+    failure_requests,
+    questions,
+    ratings,
+    revisions,
+    undos,
+    votes,
+)
 from engine.store.port import Tx
 from engine.store.request_model import NOT_REQUESTER
 from engine.store.statements import Statement
@@ -236,6 +246,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     details |= asked_ways.details(opening.ways)
     details |= votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
     more = revisions.details(opening.revision) | failure_requests.details(opening) | undos.details(opening)
+    more |= ask_facts.details(opening)
     return details | more
 
 

@@ -18,7 +18,7 @@ _TIMES: Final = ("valid_for", "outcome_within")
 
 def check_rule(report: ProblemReport, file: RuleFile, raw: Mapping[str, Value], at: Path) -> None:
     """Report a rule that does not do exactly one thing, or whose keys have no effect."""
-    named = [key for key in ACTIONS if key in raw]
+    named = [key for key in raw if key in ACTIONS]
     if not named and not report.has_problem(at):
         hint = "Write gate: and who is asked, approve: true, or reject: and why."
         report.add(at, "This rule does nothing: it has none of `gate`, `approve` and `reject`.", hint)

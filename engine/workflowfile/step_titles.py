@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.workflowfile import yaml_tree
+from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.rule import RULES
+from engine.workflowfile.rule_reader import read_rules
 from engine.workflowfile.scalars import has_expression
 from engine.workflowfile.workflow import label_of
 
@@ -22,11 +25,20 @@ def as_step_title(title: str | None) -> str:
 def load_step_labels(source: bytes) -> Mapping[str, str]:
     """Return the title of each step by its id, or its id in words. A file that cannot be read any more has none."""
     try:
-        root = yaml_tree.read(source).root.value
+        document = yaml_tree.read(source)
     except DefinitionError:
         return {}
+    root = document.root.value
+    if isinstance(root, dict) and RULES in root:
+        return dict(_iter_rules(ProblemReport(document, registered=True), root))
     steps = root.get("steps") if isinstance(root, dict) else None
     return dict(_iter_labels(steps)) if isinstance(steps, list) else {}
+
+
+def _iter_rules(report: ProblemReport, root: dict[str, Value]) -> Iterator[tuple[str, str]]:
+    for draft in read_rules(report, root):
+        if draft.id is not None:
+            yield draft.id, label_of(draft.id, draft.rule.label if draft.rule is not None else "")
 
 
 def _iter_labels(steps: list[Value]) -> Iterator[tuple[str, str]]:

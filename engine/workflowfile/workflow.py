@@ -206,7 +206,7 @@ class BranchPath:
     @property
     def label(self) -> str:
         """The rule, or the name of the path in words."""
-        return in_words(self.name) if self.rule is None else self.rule.words.capitalize()
+        return in_words(self.name) if self.rule is None else f"Rule {self.rule.number}: {self.rule.label}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +247,11 @@ class Step:
     def label(self) -> str:
         """The title of the step, or its id in words."""
         return label_of(self.id, self.title)
+
+    @property
+    def place(self) -> str:
+        """Where it stands in the file, for builders: its id, or the rule that it stands for."""
+        return f"step {self.id}" if self.rule is None else self.rule.words
 
     @property
     def gates(self) -> tuple[Gate, ...]:

@@ -101,12 +101,12 @@ from engine.read_models import (
     RunView,
     StepEffect,
     StepView,
-    StoryEntry,
     WorkflowView,
 )
 from engine.requests import Edit, Editable, Policy, Question, Separation, Undoing
 from engine.requests.questions import answer_topic, question_topic
 from engine.steps.registry import builtin
+from engine.story_entries import StoryEntry
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
 from tests.support import home_samples, html_forms, samples, words

@@ -444,7 +444,7 @@ async def test_an_effect_that_failed_fails_the_run_and_its_approver_hears_of_it(
     assert isinstance(await report(env, run, OutcomeStatus.FAILED, note="No money"), OutcomeReported)
     await env.settle()
     view = await env.view(run)
-    assert (view.status, view.error) == (RunStatus.FAILED, "Step “Call” failed: No money")
+    assert (view.status, view.error) == (RunStatus.FAILED, "Step “Call” failed: “No money”")
     topics = [delivery.topic for delivery in await env.engine.deliveries(run=run)]
     assert "approved_failed" in topics
     assert (await look(env, run)).is_final
@@ -567,7 +567,7 @@ async def test_a_failure_that_the_file_expects_lets_the_run_go_on(env: EngineEnv
     await report(env, run, OutcomeStatus.FAILED, note="No money")
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    assert [params.text for params, _ in env.step.calls] == ["No money"]
+    assert [params.text for params, _ in env.step.calls] == ["“No money”"]
     view = await look(env, run)
     assert view.outcome is not None
     assert view.outcome.status is OutcomeStatus.FAILED

@@ -16,7 +16,8 @@ from bot.presentation.story import Names, actor_of, sentence_of
 from bot.slack import bolt_app, command_messages
 from engine.domain import DeliveryState, StepStatus, Tone
 from engine.errors import StoreError
-from engine.read_models import DeliveryView, PageQuery, RequestView, RunView, StepView, StoryEntry
+from engine.read_models import DeliveryView, PageQuery, RequestView, RunView, StepView
+from engine.story_entries import StoryEntry
 
 Json: TypeAlias = dict[str, Any]
 _MAX_RUNS: Final = 8

@@ -13,7 +13,6 @@ from typing import Any, Final
 import pytest
 from msgspec import structs
 
-from engine import read_models
 from engine.domain import (
     Address,
     AnswerAttention,
@@ -32,6 +31,7 @@ from engine.domain import (
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
 from engine.steps.set import SetStep
+from engine.story_entries import StoryEntry
 from tests.support.engine_env import PlayedParams, PlayedStep
 from tests.support.recording_channel import Fault
 from tests.support.web_env import BEN, PAY_WORKFLOW, Answer, Browser, WebEnv, open_web
@@ -109,7 +109,7 @@ async def status(env: WebEnv, run: str) -> RunStatus:
     return (await env.engine_env.view(run)).status
 
 
-async def resumed_entries(env: WebEnv, run: str) -> list[read_models.StoryEntry]:
+async def resumed_entries(env: WebEnv, run: str) -> list[StoryEntry]:
     return [entry for entry in await env.engine_env.engine.story(run) if entry.kind == "run.resumed"]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from engine.domain import Address, AskQuestion, Assurance, DeliveryState, Origin, Verdict
 from engine.errors import ChannelError
-from engine.read_models import DeliveryView, StoryEntry
+from engine.read_models import DeliveryView
+from engine.story_entries import StoryEntry
 from tests.support.recording_channel import Fault
 from tests.support.web_env import ADA, BEN, WebEnv, open_web
 

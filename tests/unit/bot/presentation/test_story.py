@@ -9,7 +9,7 @@ import pytest
 from bot.presentation import story
 from bot.presentation.story import Names
 from engine.json_values import Value
-from engine.read_models import StoryEntry
+from engine.story_entries import StoryEntry
 
 NAMES = Names(people={"p1": "Ada"}, steps={"pay": "Pay the refund"})
 

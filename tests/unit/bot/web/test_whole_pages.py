@@ -13,8 +13,9 @@ from bot.web.request_page_view import RequestPage
 from bot.web.run_page_view import RunPage
 from engine.access import Reader
 from engine.domain import Address, DeliveryKind, DeliveryState, Origin, Person, ReviewPoint, RunStatus, StepStatus, Tone
-from engine.read_models import DecisionView, DeliveryView, RequestView, StepView, StoryEntry
+from engine.read_models import DecisionView, DeliveryView, RequestView, StepView
 from engine.requests import Vote
+from engine.story_entries import StoryEntry
 from tests.support import samples
 from tests.support.copies import replace_fields
 from tests.support.samples import KIM, LEE, NOW, QUORUM
