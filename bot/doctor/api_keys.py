@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -40,24 +40,43 @@ def keys(context: CheckContext) -> Iterator[Finding]:
 
 def _of_keys(context: CheckContext, views: list[ApiKeyView]) -> Iterator[Finding]:
     now = context.clock.now()
-    working = [view for view in views if view.state(now) == "active"]
-    expired = [view for view in views if view.state(now) == "expired"]
-    ending = [view for view in working if view.expires_at is not None and view.expires_at <= now + SOON]
-    unused = [view for view in working if (view.used_at or view.rotated_at or view.created_at) <= now - UNUSED]
-    refused = [view for view in views if view.refused_at is not None and view.refused_at > now - LATELY]
-    rotate, revoke = "signoff keys rotate KEY", "signoff keys revoke KEY"
-    for found, what, advice in (
-        (expired, "API keys that have expired", f"Renew those that are needed: {rotate}. End the others: {revoke}"),
-        (ending, f"API keys that expire within {SOON.days} days", f"Give their programs new ones: {rotate}"),
-        (unused, f"API keys that no program has used for {UNUSED.days} days", f"End those without a use: {revoke}"),
-        (
-            refused,
-            f"API keys of which a use was refused in the last {LATELY.days} days",
-            "A program has an old or a wrong key, or tries more than it may. The log says which: signoff audit export",
-        ),
-    ):
+    for needs_look, what, advice in _KINDS:
+        found = [view for view in views if needs_look(view, now)]
         if found:
             yield warning("work.keys", f"{what}: {_named(found)}.", advice)
+
+
+def _is_ending(view: ApiKeyView, now: datetime) -> bool:
+    return view.state(now) == "active" and view.expires_at is not None and view.expires_at <= now + SOON
+
+
+def _is_unused(view: ApiKeyView, now: datetime) -> bool:
+    return view.state(now) == "active" and (view.used_at or view.rotated_at or view.created_at) <= now - UNUSED
+
+
+_KINDS: Final[tuple[tuple[Callable[[ApiKeyView, datetime], bool], str, str], ...]] = (
+    (
+        lambda view, now: view.state(now) == "expired",
+        "API keys that have expired",
+        "Renew those that are needed: signoff keys rotate KEY. End the others: signoff keys revoke KEY",
+    ),
+    (
+        _is_ending,
+        f"API keys that expire within {SOON.days} days",
+        "Give their programs new ones: signoff keys rotate KEY",
+    ),
+    (
+        _is_unused,
+        f"API keys that no program has used for {UNUSED.days} days",
+        "End those without a use: signoff keys revoke KEY",
+    ),
+    (
+        lambda view, now: view.refused_at is not None and view.refused_at > now - LATELY,
+        f"API keys of which a use was refused in the last {LATELY.days} days",
+        "A program has an old or a wrong key, or tries more than it may. The log says which: signoff audit export",
+    ),
+)
+"""Which keys need a look, what is said of them, and the advice."""
 
 
 def _named(views: list[ApiKeyView]) -> str:
@@ -67,22 +86,18 @@ def _named(views: list[ApiKeyView]) -> str:
 
 def _of_address(context: CheckContext) -> Iterator[Finding]:
     """Check that programs can call this server, and that their keys cannot be read on the way."""
-    settings = context.settings
+    url, host = context.settings.public_url, context.settings.host
     if not context.unusable.isdisjoint({"public_url", "host"}):
         return
-    if not settings.public_url:
-        yield warning(
-            "work.keys",
-            "There are API keys, and this server has no address that programs can call.",
-            "Set SIGNOFF_PUBLIC_URL to the address of this server.",
+    if not url:
+        said = "There are API keys, and this server has no address that programs can call."
+        yield warning("work.keys", said, "Set SIGNOFF_PUBLIC_URL to the address of this server.")
+    elif urlsplit(url).scheme == "http" and not is_loopback(host):
+        said = "Programs on other machines send their API keys unencrypted: this server listens on"
+        advice = (
+            "Listen on 127.0.0.1, or put a proxy with TLS in front and set SIGNOFF_PUBLIC_URL to its https address."
         )
-    elif urlsplit(settings.public_url).scheme == "http" and not is_loopback(settings.host):
-        yield warning(
-            "work.keys",
-            f"Programs on other machines send their API keys unencrypted: this server listens on {settings.host}, and "
-            f"SIGNOFF_PUBLIC_URL is {settings.public_url}.",
-            "Listen on 127.0.0.1, or put a proxy with TLS in front and set SIGNOFF_PUBLIC_URL to its https address.",
-        )
+        yield warning("work.keys", f"{said} {host}, and SIGNOFF_PUBLIC_URL is {url}.", advice)
 
 
 CHECKS: Final = (keys,)

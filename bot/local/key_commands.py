@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+from msgspec import structs
 
 from bot.local.arguments import optional_number, optional_text, read_text
 from bot.local.reply import CommandReply
@@ -79,24 +81,13 @@ def reply(result: ApiKeyMade | ApiKeyRevoked) -> CommandReply:
 
 def as_json(view: ApiKeyView) -> dict[str, Value]:
     """Return a key as `--json` prints it, without its state, which depends on the time."""
-    return {
-        "id": view.id,
-        "name": view.name,
-        "actions": list[Value](action.value for action in view.actions),
-        "workflows": None if view.workflows is None else list[Value](view.workflows),
-        "acts_for": view.acts_for,
-        "per_minute": view.per_minute,
-        "created_by": view.created_by,
-        "created_at": iso(view.created_at),
-        "rotated_by": view.rotated_by,
-        "rotated_at": iso(view.rotated_at),
-        "previous_until": iso(view.previous_until),
-        "expires_at": iso(view.expires_at),
-        "revoked_by": view.revoked_by,
-        "revoked_at": iso(view.revoked_at),
-        "used_at": iso(view.used_at),
-        "refused_at": iso(view.refused_at),
-    }
+    return {name: _plain(value) for name, value in structs.asdict(view).items()}
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, datetime):
+        return iso(value)
+    return [str(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _texts(arguments: dict[str, Any], name: str) -> tuple[str, ...]:

@@ -47,10 +47,7 @@ class ApiAuthentication:
             return ApiKeyRefused(why=parts.value)
         now = self._clock.now()
         key = await self._load(parts.id, now)
-        secret = hashed(parts.secret)
-        # Both are compared each time, and a key that does not exist as well.
-        is_current = hmac.compare_digest(secret, key.hash if key else _NO_HASH)
-        is_previous = hmac.compare_digest(secret, (key.previous_hash if key else None) or _NO_HASH)
+        is_current, is_previous = _compare(key, hashed(parts.secret))
         if key is None:
             return ApiKeyRefused(why="unknown")
         if not is_current and not is_previous:
@@ -111,6 +108,15 @@ class ApiAuthentication:
         self._keep(now, replace(key, used_at=now))
         with contextlib.suppress(StoreError):
             await self._store.transact(lambda tx: api_keys.note_use(tx, key.id))
+
+
+def _compare(key: StoredKey | None, secret: bytes) -> tuple[bool, bool]:
+    """Return whether this is the hash of the present and of the previous text of a key.
+
+    Both are compared each time, in constant time, and so is a key that does not exist.
+    """
+    present, previous = (key.hash, key.previous_hash or _NO_HASH) if key is not None else (_NO_HASH, _NO_HASH)
+    return hmac.compare_digest(secret, present), hmac.compare_digest(secret, previous)
 
 
 def _refusal(key: StoredKey, now: datetime, *, is_current: bool) -> ApiKeyRefused | None:

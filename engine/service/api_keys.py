@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -83,73 +84,90 @@ def create(context: CommandContext, tx: Tx, command: CreateApiKey, resolved: Res
     wrong = _what_is_wrong(tx, command, name)
     if wrong is not None:
         return wrong
-    key, secret = tx.new_id(), tx.ids.token()
-    address = Address(API, key)
-    person = people.need_person(tx, command.workspace, address, name=name, evidence="An API key was created for it.")
-    stored = StoredKey(
-        principal=ApiPrincipal(
-            id=key,
-            name=name,
-            address=address,
-            actions=frozenset(command.actions),
-            workflows=command.workflows,
-            acts_for=_email(command.acts_for),
-            per_minute=command.per_minute,
-        ),
-        workspace=command.workspace,
-        person=person.id,
-        hash=hashed(secret),
-        previous_hash=None,
-        previous_until=None,
-        created_at=tx.now,
-        rotated_at=None,
-        expires_at=None if command.lifetime is None else tx.now + command.lifetime,
-        revoked_at=None,
-        used_at=None,
-        refused_at=None,
-        rev=1,
-    )
+    secret = tx.ids.token()
+    stored = _new_key(tx, command, name, hashed(secret))
     api_keys.insert_key(tx, stored, by=actor.id)
     record(tx, EntryKind.API_KEY_CREATED, stored, actor=actor, facts=_limits(stored))
+    return _made(tx, stored, secret, unmatched=_unmatched(tx, command))
+
+
+def _new_key(tx: Tx, command: CreateApiKey, name: str, new_hash: bytes) -> StoredKey:
+    """Return a key with a person of its own, by whom the record names the program."""
+    principal = _principal(tx.new_id(), name, command)
+    evidence = "An API key was created for it."
+    return StoredKey(
+        principal=principal,
+        workspace=command.workspace,
+        person=people.need_person(tx, command.workspace, principal.address, name=name, evidence=evidence).id,
+        hash=new_hash,
+        created_at=tx.now,
+        expires_at=None if command.lifetime is None else tx.now + command.lifetime,
+    )
+
+
+def _principal(key: str, name: str, command: CreateApiKey) -> ApiPrincipal:
+    return ApiPrincipal(
+        id=key,
+        name=name,
+        address=Address(API, key),
+        actions=frozenset(command.actions),
+        workflows=command.workflows,
+        acts_for=_email(command.acts_for),
+        per_minute=command.per_minute,
+    )
+
+
+def _unmatched(tx: Tx, command: CreateApiKey) -> tuple[str, ...]:
+    """Return the patterns that fit no registered workflow."""
     names = workflows.load_names(tx.connection, command.workspace)
-    unmatched = [
-        pattern for pattern in command.workflows or () if not any(is_covered([pattern], name) for name in names)
-    ]
-    return _made(tx, stored, secret, unmatched=tuple(unmatched))
+    patterns = command.workflows or ()
+    return tuple(pattern for pattern in patterns if not any(is_covered([pattern], name) for name in names))
 
 
 def rotate(context: CommandContext, tx: Tx, command: RotateApiKey, resolved: Resolved) -> ApiKeyMade | Refusal:
     """Give a key a new text: the unit of `ApiKeys.rotate`. An overlap of zero ends all older texts at once."""
-    actor = _admin(context, tx, command, resolved)
-    if isinstance(actor, Refusal):
-        return actor
-    stored = api_keys.find(tx.connection, command.workspace, command.key)
-    if stored is None:
-        return NotFound(what="API key", name=command.key)
-    refused = _cannot_rotate(tx, command, stored)
-    if refused is not None:
+    found = _find(context, tx, command, resolved)
+    if isinstance(found, Refusal):
+        return found
+    if (refused := _cannot_rotate(tx, command, found.key)) is not None:
         return refused
-    secret, lifetime = tx.ids.token(), command.lifetime or stored.lifetime
+    stored, secret = found.key, tx.ids.token()
+    lifetime = command.lifetime or stored.lifetime
     until = _previous_until(stored, tx.now, command.overlap)
     expires_at = None if lifetime is None else tx.now + lifetime
-    api_keys.rotate(tx, stored, hashed(secret), by=actor.id, previous_until=until, expires_at=expires_at)
+    api_keys.rotate(tx, stored, hashed(secret), by=found.actor.id, previous_until=until, expires_at=expires_at)
     facts: dict[str, Value] = {"previous_until": _time(until), "expires_at": _time(expires_at)}
-    record(tx, EntryKind.API_KEY_ROTATED, stored, actor=actor, facts=facts)
+    record(tx, EntryKind.API_KEY_ROTATED, stored, actor=found.actor, facts=facts)
     return _made(tx, stored, secret)
 
 
 def revoke(context: CommandContext, tx: Tx, command: RevokeApiKey, resolved: Resolved) -> ApiKeyRevoked | Refusal:
     """End a key for good: the unit of `ApiKeys.revoke`."""
+    found = _find(context, tx, command, resolved)
+    if isinstance(found, Refusal):
+        return found
+    is_new = api_keys.revoke(tx, found.key.id, by=found.actor.id)
+    if is_new:
+        record(tx, EntryKind.API_KEY_REVOKED, found.key, actor=found.actor, facts={})
+    return ApiKeyRevoked(view=_view(tx, found.key), already=not is_new)
+
+
+@dataclass(frozen=True, slots=True)
+class _ManagedKey:
+    """The key that a command is about, and the admin who gave the command."""
+
+    actor: Person
+    key: StoredKey
+
+
+def _find(
+    context: CommandContext, tx: Tx, command: RotateApiKey | RevokeApiKey, resolved: Resolved
+) -> _ManagedKey | Refusal:
     actor = _admin(context, tx, command, resolved)
     if isinstance(actor, Refusal):
         return actor
-    stored = api_keys.find(tx.connection, command.workspace, command.key)
-    if stored is None:
-        return NotFound(what="API key", name=command.key)
-    is_new = api_keys.revoke(tx, stored.id, by=actor.id)
-    if is_new:
-        record(tx, EntryKind.API_KEY_REVOKED, stored, actor=actor, facts={})
-    return ApiKeyRevoked(view=_view(tx, stored), already=not is_new)
+    key = api_keys.find(tx.connection, command.workspace, command.key)
+    return NotFound(what="API key", name=command.key) if key is None else _ManagedKey(actor, key)
 
 
 def _admin(
@@ -162,22 +180,23 @@ def _admin(
 def _what_is_wrong(tx: Tx, command: CreateApiKey, name: str) -> InvalidApiKey | None:
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or api_key_text.PREFIX in name:
         return InvalidApiKey(why="name")
+    if api_keys.is_taken(tx.connection, command.workspace, name):
+        return InvalidApiKey(why="name_taken", value=name)
+    return _wrong_limit(command)
+
+
+def _wrong_limit(command: CreateApiKey) -> InvalidApiKey | None:
     if not command.actions:
         return InvalidApiKey(why="action")
-    for pattern in command.workflows or ():
-        if _PATTERN.fullmatch(pattern) is None:
-            return InvalidApiKey(why="workflow", value=pattern)
-    if command.workflows == ():
-        return InvalidApiKey(why="workflow")
+    if command.workflows is not None:
+        wrong = [pattern for pattern in command.workflows or ("",) if _PATTERN.fullmatch(pattern) is None]
+        if wrong:
+            return InvalidApiKey(why="workflow", value=wrong[0])
     if command.acts_for is not None and _email(command.acts_for) is None:
         return InvalidApiKey(why="acts_for", value=command.acts_for)
     if not 1 <= command.per_minute <= MOST_PER_MINUTE:
         return InvalidApiKey(why="per_minute", value=str(command.per_minute))
-    if not _is_lifetime(command.lifetime):
-        return InvalidApiKey(why="lifetime")
-    if api_keys.is_taken(tx.connection, command.workspace, name):
-        return InvalidApiKey(why="name_taken", value=name)
-    return None
+    return None if _is_lifetime(command.lifetime) else InvalidApiKey(why="lifetime")
 
 
 def _email(text: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -77,6 +77,12 @@ _REFUSED = Statement(
     .values(refused_at=bindparam("now"))
 )
 
+_TIMES: Final = ("created_at", "rotated_at", "previous_until", "expires_at", "revoked_at", "used_at", "refused_at")
+_STORED: Final = ("workspace", "person", "hash", "previous_hash", "rev", *_TIMES)
+"""Columns that `StoredKey` has as they are."""
+_SHOWN: Final = ("id", "name", "acts_for", "per_minute", *_TIMES)
+"""Columns that `ApiKeyView` has as they are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredKey:
@@ -86,15 +92,15 @@ class StoredKey:
     workspace: str
     person: str
     hash: bytes = field(repr=False)
-    previous_hash: bytes | None = field(repr=False)
-    previous_until: datetime | None
     created_at: datetime
-    rotated_at: datetime | None
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    used_at: datetime | None
-    refused_at: datetime | None
-    rev: int
+    expires_at: datetime | None = None
+    previous_hash: bytes | None = field(default=None, repr=False)
+    previous_until: datetime | None = None
+    rotated_at: datetime | None = None
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None
+    refused_at: datetime | None = None
+    rev: int = 1
 
     @property
     def id(self) -> str:
@@ -138,23 +144,15 @@ def is_taken(connection: Connection, workspace: str, name: str) -> bool:
 def insert_key(tx: Tx, key: StoredKey, *, by: str) -> None:
     """Write a new key. `by`: the person who creates it."""
     principal = key.principal
-    row = {
-        "id": key.id,
-        "workspace": key.workspace,
-        "person": key.person,
+    limits = {
         "name": principal.name,
-        "hash": key.hash,
         "actions": json_values.dumps(list[Value](sorted(action.value for action in principal.actions))),
         "workflows": None if principal.workflows is None else json_values.dumps(list(principal.workflows)),
         "acts_for": principal.acts_for,
         "per_minute": principal.per_minute,
-        "created_by": by,
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "rev": key.rev,
     }
-    absent = ("previous_hash", "previous_until", "rotated_by", "rotated_at", "revoked_by", "revoked_at")
-    tx.write(_NEW, {**row, **dict.fromkeys((*absent, "used_at", "refused_at"))})
+    known = {name: getattr(key, name) for name in ("id", *_STORED)}
+    tx.write(_NEW, {**known, **limits, "created_by": by, "rotated_by": None, "revoked_by": None})
 
 
 def rotate(
@@ -209,28 +207,18 @@ def _find_row(connection: Connection, workspace: str, key: str) -> Any | None:
 
 
 def _stored(row: Any) -> StoredKey:
-    return StoredKey(
-        principal=ApiPrincipal(
-            id=row.id,
-            name=row.name,
-            address=Address(API, row.id),
-            actions=frozenset(_actions(row)),
-            workflows=_workflows(row),
-            acts_for=row.acts_for,
-            per_minute=row.per_minute,
-        ),
-        workspace=row.workspace,
-        person=row.person,
-        hash=row.hash,
-        previous_hash=row.previous_hash,
-        previous_until=row.previous_until,
-        created_at=row.created_at,
-        rotated_at=row.rotated_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-        used_at=row.used_at,
-        refused_at=row.refused_at,
-        rev=row.rev,
+    return StoredKey(principal=_principal(row), **{name: getattr(row, name) for name in _STORED})
+
+
+def _principal(row: Any) -> ApiPrincipal:
+    return ApiPrincipal(
+        id=row.id,
+        name=row.name,
+        address=Address(API, row.id),
+        actions=frozenset(_actions(row)),
+        workflows=_workflows(row),
+        acts_for=row.acts_for,
+        per_minute=row.per_minute,
     )
 
 
@@ -238,27 +226,18 @@ def _views(connection: Connection, rows: Iterable[Any]) -> list[ApiKeyView]:
     rows = list(rows)
     acted = {person for row in rows for person in (row.created_by, row.rotated_by, row.revoked_by) if person}
     names = {person: known.label for person, known in people.load_people(connection, acted).items()}
-    return [
-        ApiKeyView(
-            id=row.id,
-            name=row.name,
-            actions=_actions(row),
-            workflows=_workflows(row),
-            acts_for=row.acts_for,
-            per_minute=row.per_minute,
-            created_by=names[row.created_by],
-            created_at=row.created_at,
-            rotated_by=names.get(row.rotated_by),
-            rotated_at=row.rotated_at,
-            previous_until=row.previous_until,
-            expires_at=row.expires_at,
-            revoked_by=names.get(row.revoked_by),
-            revoked_at=row.revoked_at,
-            used_at=row.used_at,
-            refused_at=row.refused_at,
-        )
-        for row in rows
-    ]
+    return [_view(row, names) for row in rows]
+
+
+def _view(row: Any, names: Mapping[str, str]) -> ApiKeyView:
+    return ApiKeyView(
+        actions=_actions(row),
+        workflows=_workflows(row),
+        created_by=names[row.created_by],
+        rotated_by=names.get(row.rotated_by),
+        revoked_by=names.get(row.revoked_by),
+        **{name: getattr(row, name) for name in _SHOWN},
+    )
 
 
 def _actions(row: Any) -> tuple[ApiAction, ...]:
