@@ -11,6 +11,8 @@ from engine.system import SECRET_PREFIX
 from engine.workflowfile.scalars import SECRET_NAME
 
 PREFIX: Final = "SIGNOFF_"
+OF_PROGRAMS: Final = ("URL", "API_KEY")
+"""Variables of programs that ask people, which may stand in the same environment or file as our settings."""
 _NEEDS: Final = {
     "SMTP_URL": ("EMAIL_FROM", "PUBLIC_URL"),
     "EMAIL_FROM": ("SMTP_URL",),
@@ -69,7 +71,7 @@ def _too_short(environment: Mapping[str, str]) -> Iterator[str]:
 
 def _unknown(environment: Mapping[str, str], settings: Sequence[str]) -> Iterator[str]:
     """Return a sentence for each variable with our prefix that is no setting."""
-    names = [name.upper() for name in settings]
+    names = [*(name.upper() for name in settings), *OF_PROGRAMS]
     for name in sorted(environment):
         setting = name.removeprefix(PREFIX)
         if name.startswith(SECRET_PREFIX):

@@ -1,4 +1,4 @@
-"""The context of a command that needs no database: settings and environment, files it names, the option `--json`."""
+"""The context of a command that needs no database: settings and environment, and files that it names."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from bot import loaded_settings
+from bot.cli.options import json_option as json_option
 from bot.settings import Settings
 from engine.errors import StoreError
 from engine.workflowfile.yaml_tree import MAX_BYTES
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
 @dataclass(frozen=True, slots=True)

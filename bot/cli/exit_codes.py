@@ -15,6 +15,10 @@ class Exit(IntEnum):
     WAITING = 3
     """The run waits for an answer. For `audit verify`: contents were erased, and no entry names the person who did."""
     STORE = 4
-    """The database or its server cannot be used now. Nothing was done."""
+    """The database or its server cannot be used now. Nothing was done. For programs: Signoff cannot be reached."""
+    LATE = 5
+    """For `ask --wait`: no decision came in time, or the approval was not used in time."""
+    CANCELLED = 6
+    """For `ask --wait`: the ask was cancelled before it was decided."""
     BROKEN = 70
     """A bug. The message names the file with the traceback."""

@@ -79,6 +79,10 @@ for _command in (
     LazyCommand("erase", "erase:erase", "Erase the contents of old runs, or the names and addresses of a person."),
     LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
     LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),
+    LazyCommand("ask", "ask:ask", "Ask people to approve TITLE, or to fill in fields, and get the approved values."),
+    LazyCommand("hook", "hook:hook", "Ask people before Claude Code uses a tool, and report what became of it."),
+    LazyCommand("mcp", "mcp:mcp", "Let agents ask people over the Model Context Protocol."),
+    LazyCommand("report", "ask:report", "Report what became of what the ask ID approved."),
     LazyCommand("demo", "demo:demo", "Try a whole Signoff in your browser, with a Slack of its own."),
     LazyCommand("doctor", "doctor:doctor", "Check this installation, and say what to do about problems."),
 ):

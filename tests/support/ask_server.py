@@ -81,6 +81,16 @@ class AskServer:
             )
             return [*self.asks.values()][-1]
 
+    def await_count(self, count: int) -> None:
+        """Wait until there are so many asks."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.asks) >= count, 20)
+
+    def await_status(self, status: str) -> None:
+        """Wait until the newest ask has this status."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: [*self.asks.values()][-1]["status"] == status, 20)
+
     def decide(self, ask: str, verdict: str = "approved", *, reason: str | None = None, **edits: Any) -> None:
         with self.changed:
             record = self.asks[ask]

@@ -110,7 +110,11 @@ def start(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, s
 
 def run(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str = "") -> CommandResult:
     """Run a command to its end."""
-    process = start(arguments, folder=folder, environment=environment, stdin=stdin)
+    return finish(start(arguments, folder=folder, environment=environment, stdin=stdin))
+
+
+def finish(process: Process) -> CommandResult:
+    """Wait for the end of a command, and return what it printed."""
     out, err = process.communicate(timeout=PATIENCE)
     assert "Traceback" not in out + err, out + err
     return CommandResult(process.wait(), out, err)

@@ -39,7 +39,7 @@ class Server:
         """Carry a conversation out in this thread."""
         import httpx
 
-        with httpx.Client(base_url=self._base(), headers=self._headers(), verify=_trust()) as http:
+        with httpx.Client(base_url=self._base(), headers=self._headers(), verify=self._trust()) as http:
             step = _next(talk, None)
             while not isinstance(step, Ask):
                 if isinstance(step, Pause):
@@ -54,7 +54,7 @@ class Server:
         import anyio
         import httpx
 
-        async with httpx.AsyncClient(base_url=self._base(), headers=self._headers(), verify=_trust()) as http:
+        async with httpx.AsyncClient(base_url=self._base(), headers=self._headers(), verify=self._trust()) as http:
             step = _next(talk, None)
             while not isinstance(step, Ask):
                 if isinstance(step, Pause):
@@ -64,6 +64,11 @@ class Server:
                     step = _next(talk, await _sent_async(http, step))
         return step
 
+    def check(self) -> None:
+        """Raise `NotSetUp` if the address or the key is missing."""
+        self._base()
+        self._headers()
+
     def _base(self) -> str:
         url = (self._url or os.environ.get(URL) or "").strip().rstrip("/")
         if not url:
@@ -71,6 +76,13 @@ class Server:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise NotSetUp(f"{URL} is not a web address. Set it to one like https://signoff.example.com.")
         return url.removesuffix("/api/v1") + "/api/v1"
+
+    def _trust(self) -> ssl.SSLContext:
+        """Return the certificates to trust. Without encryption none are needed, and to load them takes long."""
+        import ssl
+
+        is_encrypted = urlsplit(self._base()).scheme == "https"
+        return _certificates() if is_encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     def _headers(self) -> dict[str, str]:
         key = (self._api_key or os.environ.get(API_KEY) or "").strip()
@@ -91,8 +103,8 @@ def _next(talk: Talk, reply: Reply | Lost | None) -> Call | Pause | Ask:
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Return the certificates to trust, which take long to load."""
+def _certificates() -> ssl.SSLContext:
+    """Return the certificates of this machine, which take long to load."""
     import httpx
 
     return httpx.create_ssl_context()

@@ -1,0 +1,156 @@
+"""Commands of programs: ask people for an approval, and report what became of what they approved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from bot.cli import api_server, ask_arguments, ask_results, guarded_command
+from bot.cli.ask_arguments import CommandAfterDashes
+from bot.cli.exit_codes import Exit
+from bot.cli.options import json_option
+from bot.cli.signals import stopped_by_a_signal
+
+if TYPE_CHECKING:
+    from signoff.questions import Question
+    from signoff.records import Ask
+    from signoff.transport import Server
+
+_STOPPED: Final = "The command that asked has stopped waiting."
+_HURRY: Final = 5.0
+"""How long a command that stops waiting tries to cancel its ask, in seconds."""
+
+
+@click.command(cls=CommandAfterDashes)
+@click.argument("title")
+@click.option("-a", "--argument", "typed", multiple=True, metavar="NAME=VALUE", help="A value, as text; NAME:=JSON.")
+@click.option("--arguments", "as_object", metavar="JSON", help="All values, as a JSON object.")
+@click.option("--tool", help="The name of what is about to happen. The rules of approvals look at it.")
+@click.option("--field", "fields", multiple=True, metavar="NAME=TYPE", help="The type of a value, or what to fill in.")
+@click.option("--editable", multiple=True, metavar="NAME", help="What the approver may change; * for all.")
+@click.option("--workflow", metavar="NAME", help="The workflow that decides who is asked. Default: approvals.")
+@click.option("--risk", type=click.Choice(["low", "medium", "high", "critical"]), help="How risky it is.")
+@click.option("--summary", metavar="TEXT", help="What the approver should know.")
+@click.option("--requester", metavar="EMAIL", help="The person on whose behalf you ask.")
+@click.option("--expires-in", metavar="DURATION", help="How long it can be decided.")
+@click.option("--key", metavar="TEXT", help="Ask only once for the same key, also when the command is repeated.")
+@click.option("--answer", "is_question", is_flag=True, help="Only an answer is needed: nothing is carried out.")
+@click.option("--wait", is_flag=True, help="Wait for the decision, and take the approval.")
+@click.option("--timeout", metavar="DURATION", help="How long to wait, like 30m.")
+@json_option
+@click.pass_context
+def ask(ctx: click.Context, /, title: str, wait: bool, timeout: str | None, as_json: bool, **content: Any) -> int:
+    """Ask people to approve TITLE, or to fill in fields, and get the approved values.
+
+    SIGNOFF_URL is the address of Signoff, SIGNOFF_API_KEY the key of this program. The id is printed at once. With
+    --wait, the approved values follow as lines NAME=VALUE, and the approval counts as used: say later how it went,
+    with `signoff report`. With `-- COMMAND` the command runs after the approval, and its end is reported.
+    """
+    from signoff.errors import SignoffError
+
+    words = CommandAfterDashes.words(ctx)
+    seconds = ask_arguments.seconds_of(timeout, "--timeout")
+    if seconds is not None and not (wait or words):
+        raise click.UsageError("--timeout is how long to --wait. Add --wait.")
+    try:
+        asked = _question(title, **content)
+        server = api_server.server(min(api_server.PATIENCE, seconds or api_server.PATIENCE))
+        if wait or words:
+            return _ask_and_act(server, asked, seconds, words, as_json=as_json)
+        return _ask_only(server, asked, as_json=as_json)
+    except SignoffError as error:
+        return api_server.report_error(error)
+
+
+@click.command()
+@click.argument("ask_id", metavar="ID")
+@click.argument("status", type=click.Choice(["succeeded", "failed", "unknown"]))
+@click.option("--note", metavar="TEXT", help="What happened, in a sentence.")
+@click.option("--result", metavar="JSON", help="What it returned.")
+def report(ask_id: str, status: str, note: str | None, result: str | None) -> int:
+    """Report what became of what the ask ID approved.
+
+    With `unknown`, the owner of the workflow is asked to look.
+    """
+    from signoff import conversation
+    from signoff.errors import SignoffError
+
+    value = None if result is None else ask_arguments.json_of(result, "--result")
+    server = api_server.server()
+    try:
+        server.run(conversation.report(ask_id, status, note, value, server.patience))
+    except SignoffError as error:
+        return api_server.report_error(error)
+    return Exit.DONE
+
+
+def _question(title: str, *, expires_in: str | None, is_question: bool, **content: Any) -> Question:
+    from signoff.questions import question
+
+    ask_arguments.seconds_of(expires_in, "--expires-in")
+    declared = ask_arguments.fields_of(content.pop("fields"))
+    arguments = ask_arguments.arguments_of(content.pop("as_object"), content.pop("typed"), declared)
+    open_fields = [name for name in declared if name not in arguments]
+    return question(
+        title,
+        arguments,
+        use="answer" if is_question or (open_fields and not arguments) else "once",
+        editable=ask_arguments.editable_of([*content.pop("editable"), *open_fields]),
+        fields=declared or None,
+        expires_in=expires_in,
+        **content,
+    )
+
+
+def _ask_only(server: Server, asked: Question, *, as_json: bool) -> int:
+    from signoff import conversation
+
+    ask = server.run(conversation.create(asked.body, asked.key, server.patience))
+    if as_json:
+        click.echo(ask_results.record(ask, ask.arguments))
+        return Exit.DONE
+    click.echo(ask.id)
+    click.echo(ask_results.asked(ask), err=True)
+    return Exit.DONE
+
+
+def _ask_and_act(server: Server, asked: Question, seconds: float | None, words: Sequence[str], *, as_json: bool) -> int:
+    used = _approved(server, asked, seconds)
+    values = asked.values(used)
+    if words:
+        click.echo(ask_results.decided(used), err=True)
+        return guarded_command.run(server, used, words, ask_results.variables(used, values))
+    click.echo(ask_results.record(used, values) if as_json else ask_results.lines(values), nl=as_json)
+    return Exit.DONE
+
+
+def _approved(server: Server, asked: Question, seconds: float | None) -> Ask:
+    """Ask, wait and take the approval. An ask that this command cannot come back to is cancelled when it stops."""
+    from signoff import conversation
+
+    with stopped_by_a_signal():
+        ask = server.run(conversation.create(asked.body, asked.key, server.patience))
+        click.echo(ask_results.asked(ask), err=True)
+        try:
+            ask = server.run(conversation.wait(ask, seconds))
+        except BaseException:
+            _leave(server, asked, ask)
+            raise
+    ask = conversation.approved(ask)
+    asked.values(ask)  # what is wrong with them is noticed before the approval is used
+    return ask if asked.body["use"] == "answer" else server.run(conversation.consume(ask, server.patience))
+
+
+def _leave(server: Server, asked: Question, ask: Ask) -> None:
+    from signoff import conversation
+    from signoff.errors import SignoffError
+
+    if asked.is_named:
+        click.echo(f"{ask.id} still waits for a decision. The same --key continues it.", err=True)
+        return
+    try:
+        server.run(conversation.cancel(ask.id, _STOPPED, _HURRY))
+    except SignoffError:
+        return
