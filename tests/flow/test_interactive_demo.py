@@ -9,6 +9,8 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ from engine.domain import DEFAULT_WORKSPACE
 from engine.steps import registry
 from engine.store import schema
 from engine.store.workflows import load_workflows
+from tests.support.documents import Page
 from tests.support.http_service import PATIENCE
 from tests.support.processes import Installation, Process, create_installation
 
@@ -207,7 +210,7 @@ def test_the_printed_steps_work(demo: Demo) -> None:
     output = demo.start()
     assert f"Cleo asks for things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(output.split())
     assert f"Ada approves them: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(output.split())
-    assert re.findall(r"^  (\d)\. ", output, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6"]
+    assert re.findall(r"^  (\d)\. ", output, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6", "7"]
     assert f"Mia approves by email: http://127.0.0.1:{demo.page}/sandbox/mail?to={MIA}" in " ".join(output.split())
     assert f"http://127.0.0.1:{demo.effects}" in output
     assert "--fresh" in output
@@ -345,7 +348,7 @@ def test_the_next_start_goes_on_where_the_first_stopped(demo: Demo) -> None:
     assert copy["ts"] in [item["ts"] for item in before["ben"]]
     assert len(demo.sees("ada")) == len(before["ada"])
     until(lambda: demo.booked() == ["paid 120 EUR for order A-2 (Broken)", "paid 120 EUR for order A-1 (Broken)"])
-    assert demo.workflows() == {"deploy": 1, "expense": 1, "outreach": 1, "refund": 1}
+    assert demo.workflows() == {"approvals": 1, "deploy": 1, "expense": 1, "outreach": 1, "refund": 1}
 
 
 def test_a_kill_loses_no_message_that_was_shown(demo: Demo) -> None:
@@ -402,10 +405,10 @@ def test_a_changed_workflow_stays_and_follows_the_services(demo: Demo) -> None:
     demo.act("cleo", "command", line="/signoff register", channel="general")
     until(lambda: demo.call("GET", "people/cleo")["modal"])
     demo.act("cleo", "submit", values={"Workflow file": changed})
-    assert demo.workflows() == {"deploy": 1, "expense": 1, "outreach": 1, "refund": 2}
+    assert demo.workflows() == {"approvals": 1, "deploy": 1, "expense": 1, "outreach": 1, "refund": 2}
     demo.effects = free_port()
     demo.restart()
-    assert demo.workflows() == {"deploy": 2, "expense": 1, "outreach": 2, "refund": 3}
+    assert demo.workflows() == {"approvals": 1, "deploy": 2, "expense": 1, "outreach": 2, "refund": 3}
     demo.act("cleo", "command", line="/signoff run refund order=A-1 amount=900 reason=Late", channel="general")
     until(lambda: demo.booked() == ["paid 900 EUR for order A-1 (Late)"])
 
@@ -422,6 +425,31 @@ def test_a_draft_of_the_local_language_model_is_sent_once_it_is_approved(demo: D
 
 
 # -- refused ------------------------------------------------------------------------------------------------
+
+
+def test_a_program_of_the_user_asks_as_the_page_says(demo: Demo, tmp_path: Path) -> None:
+    (exported,) = re.findall(r"^ +export (.*)$", demo.start(), flags=re.MULTILINE)
+    (program,) = (block.text for block in Page.of("agents/README.md").blocks if block.info == "python agent.py")
+    (tmp_path / "agent.py").write_text(program, encoding="utf-8")
+    environment = dict(setting.split("=", 1) for setting in exported.split())
+    agent = subprocess.Popen(
+        [sys.executable, "agent.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    try:
+        title = "Refund order A-1007?"
+        until(partial(demo.waiting, "ada", title))
+        assert "Your agent asks." in json.dumps(demo.sees("ada"))
+        demo.act("ada", "click", button="Edit")
+        until(lambda: demo.call("GET", "people/ada")["modal"])
+        demo.act("ada", "submit", values={"Amount": "80"})
+        assert agent.communicate(timeout=PATIENCE)[0] == "Refunding 80.00, approved by Ada Approver\n"
+        assert agent.returncode == 0
+        until(partial(demo.settled, "ben", title))
+    finally:
+        agent.kill()
+        agent.wait()
+    assert exported in demo.restart()
+    assert exported not in demo.restart("--fresh")
 
 
 @contextmanager

@@ -108,11 +108,11 @@ class AskServer:
             self.changed.notify_all()
 
     @contextmanager
-    def approver(self, decide: Callable[[dict[str, Any]], None], *, count: int = 1) -> Iterator[None]:
-        """Play an approver beside the test: `decide` is called with each of the first asks, in their order."""
+    def approver(self, decide: Callable[[dict[str, Any]], None], *, count: int = 1, first: int = 1) -> Iterator[None]:
+        """Play an approver beside the test: `decide` is called with each of the next asks, in their order."""
 
         def work() -> None:
-            for number in range(1, count + 1):
+            for number in range(first, first + count):
                 with self.changed:
                     assert self.changed.wait_for(lambda: f"ask{number}" in self.asks, 20)  # noqa: B023
                 decide(self.asks[f"ask{number}"])

@@ -45,13 +45,19 @@ class DemoFolder:
         return self.path / "effects.json"
 
     @property
+    def agent_key(self) -> Path:
+        """The API key for a program of the user."""
+        return self.path / "agent.key"
+
+    @property
     def lock(self) -> Path:
         """The lock file, which also marks the folder as a demo's."""
         return self.path / "demo.lock"
 
     def clear(self) -> None:
         """Delete the files of the demo, and keep all other files in the folder."""
-        for file in (*(self.path / f"{_DATABASE}{more}" for more in _SUFFIXES), self.world, self.effects):
+        databases = (self.path / f"{_DATABASE}{more}" for more in _SUFFIXES)
+        for file in (*databases, self.world, self.effects, self.agent_key):
             file.unlink(missing_ok=True)
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from bot import app
 from bot.ai import setup
 from bot.app_parts import App, AppOptions
-from bot.devtools.demo import folder, servers, templates, workflows
+from bot.devtools.demo import agent_key, folder, servers, templates, workflows
 from bot.devtools.demo import services as demo_services
 from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.folder import DemoFolder
@@ -54,7 +54,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playground:
-    """The running parts. `resumed`: the folder has data of an earlier start; `pending`: number of pending requests."""
+    """The running parts. `resumed`: the folder has data of an earlier start; `pending`: number of pending requests.
+
+    `agent_key`: the API key for a program of the user.
+    """
 
     app: App
     slack: RunningSandbox
@@ -62,6 +65,7 @@ class Playground:
     folder: DemoFolder
     resumed: bool
     pending: int
+    agent_key: str
 
     def page(self, person: str) -> str:
         """Return the URL of a person's Slack."""
@@ -96,7 +100,13 @@ async def open_playground(path: Path, ports: Ports, *, fresh: bool = False) -> A
         slack.tell(story=feed.story, completions=feed.completions, advice=ADVICE)
         pending = len(await running_app.engine.requests(PageQuery(limit=1000, open_only=True)))
         yield Playground(
-            app=running_app, slack=slack, services=services, folder=files, resumed=resumed, pending=pending
+            app=running_app,
+            slack=slack,
+            services=services,
+            folder=files,
+            resumed=resumed,
+            pending=pending,
+            agent_key=await agent_key.ready_key(running_app, files.agent_key),
         )
 
 
@@ -135,7 +145,13 @@ async def _open_server(
         database=files.database,
         allow=services.url.removeprefix("http://"),
         port=port,
-        more={"AI_URL": model.url, "AI_KEY": model.key, "AI_MODEL": MODEL, "AI_PRICES": f"{MODEL}=0.25/2"},
+        more={
+            "ADMINS": agent_key.OWNER,
+            "AI_URL": model.url,
+            "AI_KEY": model.key,
+            "AI_MODEL": MODEL,
+            "AI_PRICES": f"{MODEL}=0.25/2",
+        },
     )
     environment = {f"{SECRET_PREFIX}DEPLOY_TOKEN": services.deployments.token}
     options = AppOptions(settings=settings, environment=environment, console=Console(quiet=True))
@@ -258,5 +274,7 @@ def instructions(playground: Playground) -> Iterator[str]:
     yield "  5. As Cleo, type /signoff run deploy, with a version that is named broken. Approve it as Ada. The service"
     yield "     then reports an error, and Cleo is asked whether to keep the version."
     yield "  6. Look at the last page: it lists what was really paid and deployed, and who approved it."
+    yield "  7. Let a program of yours ask Ada. In the terminal where it runs, set this first:"
+    yield f"     export SIGNOFF_URL={playground.app.settings.public_url} SIGNOFF_API_KEY={playground.agent_key}"
     yield ""
     yield "Ctrl-C stops the demo, and the next start goes on from there; with --fresh it starts anew."

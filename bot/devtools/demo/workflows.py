@@ -37,6 +37,10 @@ def _outreach(service_url: str) -> str:
     return replace_once(text, 'approvers: ["{{ steps.research.body.account_owner }}"]', _APPROVERS)
 
 
+def _approvals(service_url: str) -> str:  # noqa: ARG001 as above
+    return templates.read_workflow("approvals", "agents").replace("approvers: [owner]", _APPROVERS)
+
+
 OUTREACH: Final = "outreach"
 """The workflow that needs a language model."""
 WORKFLOWS: Final[Mapping[str, Callable[[str], str]]] = {
@@ -44,5 +48,6 @@ WORKFLOWS: Final[Mapping[str, Callable[[str], str]]] = {
     "expense": _expense,
     "deploy": _deploy,
     OUTREACH: _outreach,
+    "approvals": _approvals,
 }
 """The builder of each workflow's text, given the URL of the services."""

@@ -98,6 +98,8 @@ def same(left: object, right: object) -> bool:
 
 def restored(original: object, approved: object) -> Any:
     """Return an approved value with the type of numbers that the caller passed: `Decimal` or `float`."""
+    if isinstance(approved, int) and isinstance(original, float | Decimal):
+        return type(original)(approved) if not isinstance(approved, bool) else approved
     return approved if _has_decimals(original) else _with_floats(approved)
 
 

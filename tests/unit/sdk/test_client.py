@@ -444,7 +444,15 @@ def test_a_value_that_changes_while_people_think_does_not_change_the_call(asks: 
 
 @pytest.mark.parametrize(
     ("passed", "edited", "returned"),
-    [(5.5, 6.25, 6.25), (Decimal("5.5"), 6.25, Decimal("6.25")), (5, 7, 7), ([1.5], [2.5], [2.5]), ("a", "b", "b")],
+    [
+        (5.5, 6.25, 6.25),
+        (5.5, 6, 6.0),
+        (Decimal("5.5"), 6, Decimal(6)),
+        (Decimal("5.5"), 6.25, Decimal("6.25")),
+        (5, 7, 7),
+        ([1.5], [2.5], [2.5]),
+        ("a", "b", "b"),
+    ],
 )
 def test_an_edited_number_has_the_type_that_was_passed(
     asks: AskServer, passed: Any, edited: Any, returned: Any
