@@ -12,6 +12,8 @@ from msgspec import Struct
 
 KEPT_SECONDS: Final = 10.0
 """How long a turn is kept for its caller after its time, in seconds."""
+_FEW_KEPT: Final = 64
+"""Up to this many kept turns are not looked through."""
 
 
 class Rate(Struct, frozen=True):
@@ -100,6 +102,8 @@ class _Plan:
     put_off: float = 0.0
     kept: dict[str, _KeptTurn] = field(default_factory=dict)
     """The turns that are kept for callers that come back."""
+    most_kept: int = _FEW_KEPT
+    """The number of kept turns at which those of callers that did not come back are dropped."""
 
     def take(self, rate: Rate, now: float) -> float:
         """Return the time of a turn behind all others."""
@@ -117,6 +121,19 @@ class _Plan:
         self.next_at = max(self.next_at, now) + rate.interval
         return max(now, first - rate.head_start)
 
+    def drop_forgotten(self, now: float) -> None:
+        """Drop the turns of callers that did not come back, each time when there are twice as many as then.
+
+        So a crowd of callers costs each of them the same.
+        """
+        if len(self.kept) >= self.most_kept:
+            self.kept = {caller: turn for caller, turn in self.kept.items() if self.is_kept(turn, now)}
+            self.most_kept = max(_FEW_KEPT, 2 * len(self.kept))
+
+    def is_kept(self, turn: _KeptTurn, now: float) -> bool:
+        """Return whether a turn is still kept for its caller."""
+        return self.time_of(turn) > now - KEPT_SECONDS
+
     def time_of(self, turn: _KeptTurn) -> float:
         """Return the time of a kept turn by now."""
         return turn.at if turn.put_off is None else turn.at + max(0.0, self.put_off - turn.put_off)
@@ -127,7 +144,8 @@ class LocalPace:
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
         self._now = now or (lambda: asyncio.get_running_loop().time())
-        self._plans: dict[str, _Plan] = {}
+        self.plans: dict[str, _Plan] = {}
+        """The plan of each rate, by its key."""
 
     async def reserve(self, rates: Sequence[Rate], caller: str, *, urgent: bool = False) -> Sequence[ReservedTurn]:
         """Take the next turn of each rate, or the one that was kept for the caller."""
@@ -141,8 +159,8 @@ class LocalPace:
         now = self._now()
         for number, rate in enumerate(rates):
             plan = self._plan(rate)
-            plan.kept = {other: turn for other, turn in plan.kept.items() if plan.time_of(turn) > now - KEPT_SECONDS}
             plan.kept[caller] = _KeptTurn(now + seconds, None if put_off is None else put_off[number])
+            plan.drop_forgotten(now)
 
     async def rest(self, rate: Rate, seconds: float) -> None:
         """Let no turn be earlier than so many seconds from now."""
@@ -158,11 +176,11 @@ class LocalPace:
     def _reserve(self, rate: Rate, caller: str, now: float, *, urgent: bool) -> ReservedTurn:
         plan = self._plan(rate)
         kept = plan.kept.pop(caller, None) if caller else None
-        if kept is not None and (kept.put_off is None or not urgent):
+        if kept is not None and plan.is_kept(kept, now) and (kept.put_off is None or not urgent):
             at = plan.time_of(kept)
         else:
             at = plan.take_urgent(rate, now) if urgent else plan.take(rate, now)
         return ReservedTurn(at - now, max(0.0, plan.rests_until - now), plan.put_off)
 
     def _plan(self, rate: Rate) -> _Plan:
-        return self._plans.setdefault(rate.key, _Plan())
+        return self.plans.setdefault(rate.key, _Plan())

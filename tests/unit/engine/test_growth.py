@@ -30,6 +30,7 @@ from engine.errors import ExpressionError, InvalidValue
 from engine.expressions import compile_template
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
+from engine.pace import LocalPace, Rate
 from engine.redaction import Redactor
 from tests.support import samples
 from tests.support.email_env import envelope
@@ -261,3 +262,17 @@ def test_the_time_of_a_filter_grows_with_its_text(name: str, unit: str) -> None:
 def test_the_time_of_a_filter_grows_with_its_list(name: str) -> None:
     template = compile_template(f"{{{{ inputs.x | {name} }}}}")
     check_growth(name, lambda text: template.render({"inputs": {"x": [str(n) for n in range(len(text))]}}), repeat("x"))
+
+
+def test_the_time_for_turns_grows_with_the_number_of_callers_that_wait() -> None:
+    rate = Rate("posts", 1.0, 1)
+
+    def keep_turns(callers: str) -> object:
+        pace = LocalPace(lambda: 0.0)
+        for number in range(len(callers)):
+            with pytest.raises(StopIteration):
+                # Its methods never wait, so one step is all of it.
+                pace.keep([rate], str(number), number).send(None)
+        return pace
+
+    check_growth("kept turns", keep_turns, lambda size: "a" * size)
