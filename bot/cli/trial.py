@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot import app, app_parts, loaded_settings
 from bot.app_parts import AppOptions
-from bot.cli import client, trial_cards, trial_folders, trial_questions
+from bot.cli import client, trial_asks, trial_cards, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
 from bot.presentation import answers, asks, characters, dates, labels, refusals, request_card, states, undo
@@ -68,6 +68,8 @@ class TrialOptions:
     answers: tuple[str, ...]
     person: str | None
     database: Path | None
+    ask: str | None = None
+    """What a program would send, as JSON, for a workflow that decides about asks."""
 
 
 def play(options: TrialOptions) -> int:
@@ -165,8 +167,13 @@ class Trial:
             for problem in error.problems:
                 print_sentence(problem.sentence(self.options.file), err=True)
             raise click.exceptions.Exit(Exit.NO) from None
-        started: Any = _unless_refused(registered) and self.portal.call(
-            self.app.engine.start, Start(workflow=workflow.name, inputs=inputs, actor=actor, origin=_ORIGIN)
+        _unless_refused(registered)
+        start = Start(workflow=workflow.name, inputs=inputs, actor=actor, origin=_ORIGIN)
+        engine = self.app.engine
+        started: Any = (
+            self.portal.call(engine.ask, trial_asks.read(self.options.ask or "", workflow.name))
+            if workflow.is_asked
+            else self.portal.call(engine.start, start)
         )
         self.console.print(characters.line(workflow.title), style="bold")
         return str(_unless_refused(started).run)
@@ -219,8 +226,10 @@ class Trial:
             elif (request := self._pending_request(run)) is not None:
                 code = self._decide(request)
             else:
-                self._wait(view)
                 code = None
+                acted = trial_asks.act(self.portal, self.app.engine, view, is_interactive=self._is_interactive)
+                if not _unless_refused(acted):
+                    self._wait(view)
             if code is not None:
                 return code
 

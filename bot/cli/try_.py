@@ -14,6 +14,9 @@ from bot.cli.context import read_workflow_argument
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option(
+    "--ask", metavar="JSON", help="What a program would ask, as JSON, for a workflow that decides about asks."
+)
+@click.option(
     "--answer",
     "answers",
     multiple=True,
@@ -23,7 +26,12 @@ from bot.cli.context import read_workflow_argument
 @click.option("--as", "person", metavar="EMAIL", help="Answer as this person, instead of the first approver.")
 @click.option("--db", "database", type=click.Path(path_type=Path), help="Keep the run in this file, or continue it.")
 def try_(
-    file: Path | None, inputs: tuple[str, ...], answers: tuple[str, ...], person: str | None, database: Path | None
+    file: Path | None,
+    inputs: tuple[str, ...],
+    ask: str | None,
+    answers: tuple[str, ...],
+    person: str | None,
+    database: Path | None,
 ) -> int:
     """Try the workflow in FILE, and decide its requests yourself.
 
@@ -31,8 +39,8 @@ def try_(
     """
     if file is None and database is None:
         raise click.UsageError("Name a workflow file, or continue a trial: signoff try --db FILE")
-    if file is None and inputs:
-        raise click.UsageError("Inputs are for a new run. Name its workflow file too.")
+    if file is None and (inputs or ask):
+        raise click.UsageError("Inputs and --ask are for a new run. Name its workflow file too.")
     source = read_workflow_argument(file) if file is not None else None
     options = trial.TrialOptions(
         source=source,
@@ -41,5 +49,6 @@ def try_(
         answers=answers,
         person=person,
         database=database,
+        ask=ask,
     )
     return trial.play(options)

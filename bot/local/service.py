@@ -50,6 +50,7 @@ from engine.domain import (
     TryAgain,
     Verdict,
 )
+from engine.domain.asks import OnlyByAsk
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.service import ApiKeys, Engine, Identity
@@ -162,7 +163,10 @@ class OperatorCommands:
         workflow = await self._engine.workflow(name)
         inputs: dict[str, Value] = {}
         if not isinstance(workflow, NotFound):
-            declared = workflowfile.load(workflow.source, kinds=self.kinds, registered=True).inputs
+            loaded = workflowfile.load(workflow.source, kinds=self.kinds, registered=True)
+            if loaded.is_asked:
+                return self._refused(OnlyByAsk(workflow=name))
+            declared = loaded.inputs
             inputs, errors = fields.from_text_all(declared, read_texts(arguments, "inputs"))
             if errors:
                 sentences = refusals.of_options(errors, fields.labels(declared))

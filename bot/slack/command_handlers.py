@@ -23,6 +23,7 @@ from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
 from engine import fields
 from engine.domain import InvalidInputs, NotFound, Refusal, Start
+from engine.domain.asks import OnlyByAsk
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
@@ -94,12 +95,18 @@ class CommandHandlers:
         return f"There is no command “{_quoted(typed.word)}”. {hint}"
 
     async def _list(self, typed: TypedCommand) -> Answer:
-        return command_messages.workflows(await self._context.service.engine.workflows(), command=typed.command)
+        registered = await self._context.service.engine.workflows()
+        asked = await self._context.service.engine.asked_workflows(registered)
+        return command_messages.workflows(registered, command=typed.command, asked=asked)
 
     async def _which(self, typed: TypedCommand) -> Answer:
         """Ask for the name of a workflow, with those that there are."""
         title = f"Which workflow? Type {typed.command} {typed.word} and its name."
-        registered = await self._context.service.engine.workflows()
+        engine = self._context.service.engine
+        registered = await engine.workflows()
+        if typed.word == "run":
+            asked = await engine.asked_workflows(registered)
+            registered = [view for view in registered if view.name not in asked]
         return command_messages.workflows(registered, command=typed.command, title=title, word=typed.word)
 
     async def _show(self, typed: TypedCommand) -> Answer:
@@ -162,6 +169,8 @@ class CommandHandlers:
         if isinstance(loaded, Refusal):
             return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
         view, workflow = loaded
+        if workflow.is_asked:
+            return refusals.phrase(OnlyByAsk(workflow=view.name))
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -54,13 +54,27 @@ def help_message(command: str = COMMAND, *, next_step: str = "") -> SlackMessage
 
 
 def workflows(
-    views: Sequence[WorkflowView], *, command: str = COMMAND, title: str = "Workflows", word: str = "run"
+    views: Sequence[WorkflowView],
+    *,
+    command: str = COMMAND,
+    title: str = "Workflows",
+    word: str = "run",
+    asked: Collection[str] = (),
 ) -> SlackMessage:
-    """Return the list of registered workflows, each with what to type. `word`: what it does, "run" or "show"."""
+    """Return the list of registered workflows, each with what to type. `word`: what it does, "run" or "show".
+
+    `asked`: the names of those that only programs start.
+    """
     if not views:
         return _message(f"No workflow is registered yet. To register one, type {command} register.", [])
     shown = views[:_MOST_WORKFLOWS]
-    rows = [{"type": "rich_text_section", "elements": [*_workflow(view, f"{command} {word}")]} for view in shown]
+    rows = [
+        {
+            "type": "rich_text_section",
+            "elements": [*_workflow(view, f"{command} {'show' if view.name in asked else word}")],
+        }
+        for view in shown
+    ]
     blocks: list[Block] = [{"type": "rich_text", "block_id": "workflows", "elements": rows}]
     left = len(views) - len(shown)
     hints = [list_rows.not_shown(left, "more is", "more are")] if left > 0 else []

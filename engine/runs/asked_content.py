@@ -13,7 +13,7 @@ from engine.domain.asks import AskUse
 from engine.expressions import Template, compile_template
 from engine.fields import Field, normal_form
 from engine.json_values import Value
-from engine.workflowfile import Gate, Step
+from engine.workflowfile import Gate, Step, ask_names
 from engine.workflowfile.declarations import declarations_of_fields
 from engine.workflowfile.workflow import CONTEXT_KEYS
 
@@ -24,6 +24,12 @@ _WORDS: Final = frozenset({"title", "summary", "risk", *CONTEXT_KEYS})
 _TEXTS: Final[Mapping[str, Template]] = {
     name: compile_template(f"{{{{ ask.{name} }}}}") for name in ("title", "summary", *CONTEXT_KEYS)
 }
+
+
+def played(name: str, ask: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what an example of this workflow asks, with the parts that it leaves out."""
+    given: dict[str, Value] = {"title": "An example", "use": AskUse.ANSWER.value, "agent": "Example", "arguments": {}}
+    return {**dict.fromkeys(ask_names.NAMES), **given, **ask, "workflow": name}
 
 
 def arguments(ask: Mapping[str, Value]) -> dict[str, Value]:

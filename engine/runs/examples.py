@@ -19,6 +19,7 @@ from engine.fields import FieldType
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.requests import Opening, Request, Revision
+from engine.runs import asked_content
 from engine.runs.items import Lane
 from engine.runs.listed_items import ListedItems
 from engine.runs.state import (
@@ -34,7 +35,7 @@ from engine.runs.state import (
     StepFailure,
     StepOutput,
 )
-from engine.runs.state_machine import proceed, record
+from engine.runs.state_machine import consume, proceed, record, report
 from engine.workflowfile import Workflow
 from engine.workflowfile.workflow import Example, ExampleAnswer
 
@@ -81,6 +82,8 @@ class _PlayedRun:
                 progress = self._proceed()
             elif progress.effect is not None:
                 progress = record(self.workflow, self.state, self._call(progress.effect), now=self.now)
+            elif self._is_granted():
+                progress = self._act()
             elif progress.ready_at is not None:
                 self.now = max(self.now, progress.ready_at)
                 progress = self._proceed()
@@ -88,6 +91,22 @@ class _PlayedRun:
                 self.error = progress.error
                 return
         raise _WrongExample("The run does not come to an end.")
+
+    def _is_granted(self) -> bool:
+        """Return whether the run waits for the program that asked."""
+        return any(visit.status is StepStatus.GRANTED for visit in self.state.visits.values())
+
+    def _act(self) -> Progress:
+        """Use the approval as the program does, which says what the example says."""
+        step = self.workflow.steps[self.state.cursor].id
+        self._apply(consume(self.workflow, self.state, now=self.now))
+        self.called.append(step)
+        errors = self.example.failures.get(step, ())
+        if errors:
+            return report(self.workflow, self.state, StepFailure(message=errors[0], final=True), now=self.now)
+        approved = self.state.visits[step].params
+        output = {**(approved.value if approved is not None else {}), **self.example.outputs.get(step, {})}
+        return report(self.workflow, self.state, StepOutput(output), now=self.now)
 
     def _run_below(self, order: RunOrder) -> Progress:
         """Let a step run another workflow, which returns what the example says."""
@@ -277,8 +296,10 @@ def failures(workflow: Workflow, example: Example, now: datetime) -> tuple[str, 
 def _inputs(workflow: Workflow, example: Example) -> tuple[dict[str, Value], dict[str, str]]:
     """Return the inputs, read as they are typed on the command line where they are text, and the errors by name.
 
-    A file is named as there, and need not exist.
+    In a workflow that decides about asks, they are what is asked. A file is named as there, and need not exist.
     """
+    if workflow.is_asked:
+        return asked_content.played(workflow.name, example.ask), {}
     texts = {
         name: _played_file(value) if workflow.inputs[name].type is FieldType.FILE else value
         for name, value in example.inputs.items()

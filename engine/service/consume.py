@@ -79,9 +79,9 @@ def _refusal(row: Any, own: OwnAsk, tx: Tx) -> Refusal | None:
     status = AskStatus(row.status)
     if row.use != AskUse.ONCE:
         return NotApproved(status=status, answers=status is AskStatus.APPROVED)
-    if row.valid_until is not None and (status is AskStatus.EXPIRED or ask_rows.is_lapsed(row, tx.now)):
-        return ApprovalLapsed(at=row.valid_until)
-    return NotApproved(status=AskStatus.CANCELLED) if own.run.state.cancelled else None
+    if own.run.state.cancelled:
+        return NotApproved(status=AskStatus.CANCELLED)
+    return ApprovalLapsed(at=row.valid_until) if ask_rows.is_lapsed(row, tx.now) else None
 
 
 def _check_arguments(command: Consume, approved: Mapping[str, Value], digest: str | None) -> ArgumentsChanged | None:

@@ -199,6 +199,15 @@ class Queries:
         """Return the API keys, the newest first."""
         return await self.store.read(lambda connection: api_keys.views(connection, workspace))
 
+    async def asked_workflows(self, views: Sequence[WorkflowView]) -> frozenset[str]:
+        """Return the names of those workflows that only an ask starts."""
+        return await off_loop(lambda: frozenset(view.name for view in views if self._is_asked(view)))
+
+    def _is_asked(self, view: WorkflowView) -> bool:
+        with contextlib.suppress(DefinitionError):
+            return self.context.advancer.registered(view.source).is_asked
+        return False
+
     async def workflow_names(self, *, workspace: str = DEFAULT_WORKSPACE) -> list[WorkflowName]:
         """Return the names, titles and owners of the workflows, without their files."""
         return await self.store.read(lambda connection: workflows.workflow_names(connection, workspace))

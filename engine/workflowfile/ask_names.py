@@ -39,6 +39,8 @@ _TYPES: Final[Mapping[str, StaticType | None]] = {
 }
 """What `ask` holds, with its static types. Nothing is known about what lies inside `arguments`."""
 
+NAMES: Final = tuple(_TYPES)
+
 
 def type_of_part(parts: Path) -> StaticType | None:
     """Return the static type of a part of `ask`, or None if nothing is known about it."""

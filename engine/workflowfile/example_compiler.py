@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.domain import RequestState, RunStatus
 from engine.json_values import Path
+from engine.workflowfile import ask_names
 from engine.workflowfile.grammar import ExampleAnswerFile, ExampleFile
 from engine.workflowfile.phrases import cite, suggest
 from engine.workflowfile.report import ProblemReport
@@ -44,6 +45,9 @@ def _check_steps(report: ProblemReport, at: Path, example: ExampleFile, steps: S
     _check_failure_answers(report, (*at, "answers"), example, steps)
     _check_names(report, (*at, "answers"), example.answers, gated, "There is no step with a gate")
     _check_names(report, (*at, "expect", "asks"), example.expect.asks or (), gated, "There is no step with a gate")
+    for name in example.ask:
+        if name not in ask_names.NAMES:
+            report.add((*at, "ask", name), f"An ask has no `{cite(name)}`.", suggest(name, ask_names.NAMES), at="key")
     for place, step in enumerate(example.expect.calls or ()):
         if step not in names:
             report.add((*at, "expect", "calls", place), f"There is no step `{cite(step)}`.", suggest(step, names))
@@ -75,6 +79,7 @@ def _compile(example: ExampleFile) -> Example:
     return Example(
         name=example.name,
         inputs=example.inputs,
+        ask=example.ask,
         outputs=example.outputs,
         failures={step: tuple(errors) for step, errors in example.failures.items()},
         answers={step: tuple(map(_answer, answers)) for step, answers in example.answers.items()},

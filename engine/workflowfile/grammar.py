@@ -371,6 +371,7 @@ class ExampleFile(FilePart):
 
     name: Label
     inputs: dict[str, Any] = {}
+    ask: dict[str, Any] = {}
     outputs: dict[str, dict[str, Any]] = {}
     failures: dict[str, list[str]] = {}
     answers: dict[str, list[ExampleAnswerValue]] = {}

@@ -331,6 +331,8 @@ class Example:
 
     name: str
     inputs: Mapping[str, Value] = field(default_factory=dict)
+    ask: Mapping[str, Value] = field(default_factory=dict)
+    """What a program asks, in a workflow that decides about that."""
     outputs: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, tuple[ExampleAnswer, ...]] = field(default_factory=dict)

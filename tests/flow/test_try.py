@@ -702,3 +702,43 @@ def test_a_failure_is_reported_once(signoff: Commands, installation: Installatio
     assert finished.code == 1
     assert finished.out.count("was not sent") == 1
     assert finished.out.endswith("The run failed.\n")
+
+
+APPROVALS = """\
+name: approvals
+title: Tool calls of agents
+owner: sam@example.com
+steps:
+  - id: call
+    uses: ask
+    gate: {approvers: [lee@example.com]}
+"""
+
+
+def test_a_workflow_for_asks_is_tried_with_what_a_program_would_ask(signoff: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "approvals.yaml"
+    file.write_text(APPROVALS)
+    without = signoff("try", str(file), "--answer", "approve")
+    assert without.code == 2
+    assert "a trial needs one. Add --ask" in without.output
+    wrong = signoff("try", str(file), "--ask", '{"titel": "Refund"}')
+    assert wrong.code == 2
+    assert "--ask has no “titel”." in wrong.output
+    nothing = signoff("try", str(file), "--ask", "{}", "--answer", "approve")
+    assert nothing.code == 1
+    assert "Nothing was asked. title is missing." in nothing.output
+    asked = '{"title": "Refund 12 EUR", "arguments": {"amount": 12}, "editable": true}'
+    tried = signoff.run_ok("try", str(file), "--ask", asked, "--answer", "edit:amount=10").out
+    assert "used the approval." in tried
+    assert "reported that it worked." in tried
+    assert "The run is done." in tried
+
+
+def test_only_an_ask_starts_such_a_workflow(signoff: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "approvals.yaml"
+    file.write_text(APPROVALS)
+    signoff.run_ok("register", str(file))
+    for inputs in ([], ["-i", "amount=1"]):
+        started = signoff("run", "approvals", *inputs)
+        assert started.code == 1
+        assert "approvals decides about what programs ask, so only an ask starts it." in started.output

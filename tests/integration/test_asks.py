@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,8 @@ from engine.domain import (
     Address,
     Cancel,
     Decided,
+    Erase,
+    Erased,
     NotAllowed,
     NotFound,
     Origin,
@@ -53,6 +57,7 @@ from engine.domain.asks import (
     OutcomeStatus,
     ReportOutcome,
 )
+from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 
 API: Final = Origin(surface="api")
@@ -76,8 +81,8 @@ REFUND: Final[dict[str, Any]] = {"amount": 12, "order": "A-1"}
 
 
 @pytest_asyncio.fixture
-async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
-    async with open_engine(tmp_path / "signoff.db") as env:
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
         await env.register(FLOW)
         yield env
 
@@ -571,3 +576,41 @@ async def test_a_failure_that_the_file_expects_lets_the_run_go_on(env: EngineEnv
     view = await look(env, run)
     assert view.outcome is not None
     assert view.outcome.status is OutcomeStatus.FAILED
+
+
+# -- afterwards ---------------------------------------------------------------------------------------------
+
+
+async def test_the_contents_of_an_ask_are_erased_with_its_run(env: EngineEnv) -> None:
+    secret = "the parcel of Mrs Smith"
+    run = await granted(env, title=secret, summary=secret, arguments={"why": secret}, echo={"why": secret})
+    await consume(env, run)
+    await report(env, run, note=secret, result=secret)
+    await env.settle()
+    env.engine.context = dataclasses.replace(env.engine.context, admins=frozenset({SAM}))
+    erased = await env.engine.erase(Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL))
+    assert isinstance(erased, Erased)
+    for table in ("ask", "run", "request", "step_run", "decision", "audit"):
+        assert secret not in str(await env.rows(f"SELECT * FROM {table}")), table
+    view = await look(env, run)
+    assert (view.status, view.title, view.arguments, view.echo) == (AskStatus.APPROVED, "(erased)", {}, None)
+    assert view.outcome is not None
+    assert (view.outcome.status, view.outcome.note) == (OutcomeStatus.SUCCEEDED, None)
+
+
+async def test_the_copies_of_a_request_say_what_became_of_it(env: EngineEnv) -> None:
+    run = await granted(env)
+    copies = ["SELECT max(wanted_version) FROM delivery WHERE kind = 'request'"]
+    seen = [await env.rows(copies[0])]
+    for step in (consume, report):
+        await step(env, run)
+        seen.append(await env.rows(copies[0]))
+    assert seen == sorted(seen)
+    assert len({str(version) for version in seen}) == 3, "after the use, and after the outcome"
+
+
+async def test_what_an_ask_wants_back_is_given_back_exactly(env: EngineEnv) -> None:
+    echo: dict[str, Any] = {"b": [1, None, True], "a": {"€": "x"}, "n": Decimal("1.50")}
+    view = await look(env, await ask(env, echo=echo, external_id="theirs"))
+    assert (view.echo, view.external_id) == (echo, "theirs")
+    assert list(view.echo or {}) == ["b", "a", "n"]

@@ -481,3 +481,24 @@ async def test_home_shows_waiting_requests_and_opens_them(env: SlackEnv) -> None
     assert await env.state(run) is RequestState.REJECTED
     ada.open_home()
     await env.slack.until(lambda: "No request is waiting for you" in words(ada.home))
+
+
+ASKS = """
+name: approvals
+title: Tool calls of agents
+steps:
+  - {id: call, uses: ask, gate: true}
+"""
+
+
+async def test_a_workflow_for_asks_is_shown_and_not_offered_to_run(env: SlackEnv) -> None:
+    await env.register(ASKS)
+    await env.register()
+    refused = "approvals decides about what programs ask, so only an ask starts it."
+    assert await answer_to(env, "ben", "/signoff run approvals") == refused
+    assert await answer_to(env, "ben", "/signoff run approvals amount=1") == refused
+    listed = await answer_to(env, "ben", "/signoff list")
+    assert "/signoff show approvals" in listed
+    assert "/signoff run refund" in listed
+    assert "approvals" not in await answer_to(env, "ben", "/signoff run")
+    assert "/signoff show approvals" in await answer_to(env, "ben", "/signoff show")

@@ -28,8 +28,10 @@ from engine.domain import (
     ResumeAnswer,
     RunStatus,
 )
+from engine.domain.asks import Ask, AskContent, Asked, AskUse, Consume, Consumed
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
+from engine.steps.ask import AskStep
 from engine.steps.set import SetStep
 from engine.story_entries import StoryEntry
 from tests.support.engine_env import PlayedParams, PlayedStep
@@ -66,7 +68,7 @@ def line() -> Line:
 async def env(path: Path, line: Line) -> AsyncIterator[WebEnv]:
     played = PlayedStep()
     played.play = line.play
-    kinds: dict[str, StepType[Any]] = {"set": SetStep(), "played": played}
+    kinds: dict[str, StepType[Any]] = {"set": SetStep(), "played": played, "ask": AskStep()}
     async with open_web(path, steps=kinds) as env:
         yield env
 
@@ -185,7 +187,7 @@ async def test_an_answer_has_to_be_chosen(env: WebEnv) -> None:
     sam, page = await open_link(env)
     again = await send(sam, page, None, **{field(page): "R-77"})
     assert again.status == 422
-    assert "Choose one of the three answers." in again.page.text
+    assert "Choose one of the answers." in again.page.text
     assert (field(page), "R-77") in again.page.form.fields
     assert await env.codes(SAM) == 0
 
@@ -575,3 +577,24 @@ async def test_the_link_of_an_earlier_call_has_no_code_sent_for_a_later_one(env:
         for form in forms.values()
     ]
     assert [type(answer) for answer in answers] == [NoLink, CodeSent]
+
+
+async def test_what_a_program_did_is_not_offered_to_be_repeated(env: WebEnv) -> None:
+    source = f"name: approvals\nowner: {SAM}\nsteps:\n  - {{id: call, uses: ask, with: {{outcome_within: 1m}}}}\n"
+    await env.engine_env.register(source)
+    content = AskContent(title="Refund", use=AskUse.ONCE, arguments={"amount": 12})
+    program, api = Address("api", "key1"), Origin(surface="api")
+    asked = await env.engine_env.engine.ask(
+        Ask(content=content, actor=program, agent="Bot", origin=api, workflow="approvals")
+    )
+    assert isinstance(asked, Asked)
+    taken = await env.engine_env.engine.consume(Consume(ask=asked.run, actor=program, origin=api))
+    assert isinstance(taken, Consumed)
+    env.engine_env.pass_time(minutes=1)
+    await env.engine_env.settle()
+    sam, page = await open_link(env)
+    assert "It happened" in page.page.text
+    assert "It did not happen" not in page.page.text
+    assert "did not say in time whether it worked" in page.page.text
+    forged = await send(sam, page, "repeat")
+    assert "Only the program that asked can do this again" in forged.page.text

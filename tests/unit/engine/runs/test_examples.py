@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from engine import workflowfile
 from engine.runs import examples
+from engine.steps import registry
 from engine.workflowfile import Workflow
 from tests.support.fakes import START
 from tests.support.run_in_memory import KINDS
@@ -104,3 +107,41 @@ def test_an_input_that_is_wrong_is_said() -> None:
     workflow = workflowfile.load(FILE.replace("250 EUR", "250 USD").replace("KEYS", "expect: {}").encode(), kinds=KINDS)
     (said,) = examples.failures(workflow, workflow.examples[0], START)
     assert said.startswith("The input “amount” ")
+
+
+ASKED = """
+name: approvals
+owner: sam@example.com
+steps:
+  - id: call
+    uses: ask
+    gate: {when: "{{ ask.arguments.amount > 100 }}", approvers: [lee@example.com]}
+  - id: after
+    uses: set
+    with: {text: "{{ steps.call.result | default('nothing') }}"}
+examples:
+  - name: NAME
+    ask: ASK
+    expect: EXPECT
+    MORE
+"""
+
+
+@pytest.mark.parametrize(
+    ("ask", "more", "expect", "wrong"),
+    [
+        ("{arguments: {amount: 120}}", "", "{asks: {call: [lee@example.com]}, calls: [], ends: succeeded}", ""),
+        ("{use: once, arguments: {amount: 12}}", "", "{asks: {}, calls: [call], ends: succeeded}", ""),
+        ("{use: once, arguments: {amount: 12}}", "failures: {call: No}", "{calls: [call], ends: failed}", ""),
+        ("{use: once, arguments: {amount: 120}}", "answers: {call: reject}", "{calls: [], ends: rejected}", ""),
+        ("{arguments: {}}", "", "{asks: {call: [lee@example.com]}}", ""),
+        ("{arguments: {amount: 120}}", "", "{asks: {}}", "It asked lee@example.com about “Call”."),
+    ],
+)
+def test_an_example_of_asks_says_who_is_asked_and_what_the_program_does(
+    ask: str, more: str, expect: str, wrong: str
+) -> None:
+    source = ASKED.replace("ASK", ask).replace("EXPECT", expect).replace("MORE", more)
+    workflow = workflowfile.load(source.encode(), kinds=registry.builtin())
+    found = examples.failures(workflow, workflow.examples[0], datetime(2026, 3, 2, 9, tzinfo=UTC))
+    assert "".join(found) == wrong
