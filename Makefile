@@ -17,6 +17,8 @@ SOAK_SEED ?=
 # What the soak runs on: sqlite or postgresql. The commit whose processes soak-upgrade replaces.
 SOAK_DATABASE ?= sqlite
 SOAK_FROM ?= HEAD~1
+# The agent frameworks of `make test-frameworks`, each in a virtual environment of its own: their libraries conflict.
+FRAMEWORKS ?= claude_agent crewai google_adk openai_agents
 # Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
 DEMOFLAGS ?=
 
@@ -28,7 +30,7 @@ NPM_STAMP := $(NPM)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser check format bench soak soak-upgrade faults pictures demo clean constraints
+.PHONY: help setup test test-browser test-frameworks check format bench soak soak-upgrade faults pictures demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -73,8 +75,8 @@ $(NPM_STAMP): $(STAMP) tests/data/npm/package-lock.json
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.
 # Compiled tests are kept: else each worker compiles all of them again for each run.
-test: $(STAMP) $(NPM_STAMP) ## run all tests except those in a browser
-	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(TESTFLAGS)
+test: $(STAMP) $(NPM_STAMP) ## run all tests except those in a browser and of agent frameworks
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not frameworks" $(TESTFLAGS)
 
 # Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
 # servers.
@@ -84,6 +86,15 @@ test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	else \
 		$(RUN) -m pytest -n 3 --dist worksteal -m browser tests/browser $(TESTFLAGS); \
 	fi
+
+# Each environment is made once, from versions that are pinned (about a gigabyte for crewai).
+.frameworks/%/.installed: tests/frameworks/%.txt | $(STAMP)
+	$(RUN) -m venv --clear .frameworks/$*
+	.frameworks/$*/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	@touch $@
+
+test-frameworks: $(FRAMEWORKS:%=.frameworks/%/.installed) ## run the examples of docs/agents in the frameworks themselves
+	$(RUN) -m pytest -n 2 -m frameworks tests/frameworks $(TESTFLAGS)
 
 check: $(STAMP) ## check lint, format, types, layers and dependencies; runs all, fails if one fails
 	@failed=; \

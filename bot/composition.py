@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bot import account_sign_in, executors, page_urls, server_key, setting_values
+from bot.aap.notifications import write_resolved
 from bot.app_parts import Adapters, App, SlackParts
 from bot.callbacks.channel import CallbackChannel
 from bot.callbacks.client import CallbackClient
@@ -38,6 +39,7 @@ from engine.fields import FieldType
 from engine.ports import Channel, Directory
 from engine.service import Engine, Identity, register
 from engine.service.attachments import Attachments
+from engine.service.instances import PROTOCOL
 from engine.steps import url_guard
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
@@ -83,7 +85,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     codes = _load_codes(settings)
     channels = _build_channels(settings, adapters, codes, stale_homes)
     page_of = _page_of(settings)
-    render = card.with_pages(page_of)
+    render = card.with_pages(page_of, {PROTOCOL: write_resolved})
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {
         "advance": runner.advance,

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from starlette.types import ASGIApp
+
 from bot import account_sign_in
+from bot.aap import application as aap
+from bot.aap import setup as aap_setup
 from bot.api import setup as api_setup
 from bot.api.setup import OpenedApi
 from bot.app_parts import App
@@ -77,7 +81,7 @@ async def open_endpoints(app: App) -> AsyncIterator[None]:
                 proxies=settings.trusted_proxies,
                 name=settings.name,
                 monitoring=app.monitoring,
-                apps={api_setup.PATH: api.app},
+                apps=_apps(app, api),
                 close=api.waits.close,
             )
             limits = limits_for(settings.max_connections, settings.max_api_connections)
@@ -97,6 +101,13 @@ async def _open_api(app: App) -> AsyncIterator[OpenedApi]:
     ) as api:
         app.at_stop.append(api.waits.close)
         yield api
+
+
+def _apps(app: App, api: OpenedApi) -> dict[str, ASGIApp]:
+    """Return the applications for programs by the path below which they answer, the longest first."""
+    engine = app.review.engine
+    protocol = aap_setup.application(engine, api, app.codes, app.clock, app.settings.http_allow)
+    return {aap.PREFIX: protocol, api_setup.PATH: api.app}
 
 
 async def _open_slack(app: App, stack: AsyncExitStack) -> dict[str, Handler]:

@@ -30,11 +30,14 @@ PATH: Final = "/api"
 
 @dataclass(frozen=True, slots=True)
 class OpenedApi:
-    """The API of a process. `waits`: those who wait for an answer; close it when the process stops."""
+    """The API of a process. `waits`: those who wait for an answer; close it when the process stops.
+
+    `access`: admits programs.
+    """
 
     app: Api
     waits: Waits
-    limits: RateLimits
+    access: Access
 
 
 @asynccontextmanager
@@ -42,19 +45,19 @@ async def opened(
     engine: Engine, store: Store, clock: Clock, public_url: str, *, is_shared: bool
 ) -> AsyncIterator[OpenedApi]:
     """Open the API while the body runs. `is_shared`: other processes write the database too."""
-    waits, limits = Waits(), RateLimits(time.monotonic)
+    waits = Waits()
     store.on_commit(waits.hear)
-    access = Access(engine, KeyAuthentication(engine.authenticate, clock), limits)
+    access = Access(engine, KeyAuthentication(engine.authenticate, clock), RateLimits(time.monotonic))
     app = _api(engine, waits, access, public_url)
     if not is_shared:
-        yield OpenedApi(app, waits, limits)
+        yield OpenedApi(app, waits, access)
         return
 
     async def revs(asks: Sequence[str]) -> dict[str, int]:
         return await store.read(lambda connection: program_reads.revs(connection, asks))
 
     async with waits.looking(revs):
-        yield OpenedApi(app, waits, limits)
+        yield OpenedApi(app, waits, access)
 
 
 def _api(engine: Engine, waits: Waits, access: Access, public_url: str) -> Api:

@@ -23,6 +23,8 @@ from engine.store.deliveries import NewDelivery
 from engine.store.delivery_leases import LeasedDelivery
 from engine.store.port import Tx
 
+ONE_EVENT: Final = frozenset({"aap"})
+"""The protocols whose programs are told once: that there is a decision, or that there will be none."""
 GONE: Final = "callback_gone"
 """Topic of the alert that the receiver of callbacks wants no more of them."""
 UNDELIVERED: Final = "callback_undelivered"
@@ -45,7 +47,7 @@ def announce(tx: Tx, run: str, progress: Progress) -> None:
         return
     told = callback_endpoints.load_told(tx.connection, run)
     event = _event(progress, told)
-    if event is None or event in told:
+    if event is None or event in told or (told and endpoint.protocol in ONE_EVENT):
         return
     person = people.load_people_cached(tx, [endpoint.person])[endpoint.person]
     copy = NewDelivery(

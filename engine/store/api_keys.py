@@ -118,6 +118,12 @@ def load(connection: Connection, key: str) -> StoredKey | None:
     return None if row is None else _stored(row)
 
 
+def creator(connection: Connection, key: str) -> str | None:
+    """Return the person who created the key with this id, or None if there is none."""
+    row = _BY_ID.one(connection, {"id": key})
+    return None if row is None else str(row.created_by)
+
+
 def find(connection: Connection, workspace: str, key: str) -> StoredKey | None:
     """Return the key with this id or name, or None. A revoked key has its name as long as no other key takes it."""
     row = _find_row(connection, workspace, key)

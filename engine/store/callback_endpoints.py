@@ -145,6 +145,11 @@ def find_own(connection: Connection, asker: Address, text: str) -> StoredEndpoin
     return _stored(found[0]) if found else None
 
 
+def of_key(connection: Connection, key: str) -> list[StoredEndpoint]:
+    """Return the endpoints of an API key that were not removed, the oldest first."""
+    return [_stored(row) for row in _OF_KEY.all(connection, {"key": key})]
+
+
 def of_ask(connection: Connection, run: str) -> StoredEndpoint | None:
     """Return the endpoint that is told of an ask, or None."""
     row = _OF_ASK.one(connection, {"run": run})
