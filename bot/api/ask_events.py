@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
@@ -11,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from bot.api.ask_resources import AskWriter
 from bot.api.calls import ApiCall
+from bot.api.problems import ApiProblem
 from bot.api.waits import Waits
 from engine import json_values
 from engine.domain.asks import AskView
@@ -44,8 +46,10 @@ class AskStream(Response):
         await send({"type": "http.response.body", "body": _RETRY + self._event(self._view), "more_body": True})
         clock = asyncio.get_running_loop().time
         end = clock() + LONGEST_SECONDS
-        while not (self._view.is_final or self._is_gone or self._waits.is_closing or clock() > end):
-            await send({"type": "http.response.body", "body": await self._next(), "more_body": True})
+        # An `ApiProblem`: the key has ended, and with it the stream.
+        with contextlib.suppress(ApiProblem):
+            while not (self._view.is_final or self._is_gone or self._waits.is_closing or clock() > end):
+                await send({"type": "http.response.body", "body": await self._next(), "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
     async def _next(self) -> bytes:

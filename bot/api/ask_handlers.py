@@ -20,6 +20,7 @@ from bot.api.ask_bodies import (
 from bot.api.ask_events import AskStream
 from bot.api.ask_resources import AskListResource, AskResource, AskWriter
 from bot.api.calls import ApiCall
+from bot.api.problems import of_refusal
 from bot.api.waits import Waits
 from engine.domain import Address, Refusal
 from engine.domain.api_keys import ApiAction
@@ -96,7 +97,7 @@ class AskHandlers:
         if query.seconds and not _is_over(view, query.after):
             view = await self._waits.until(
                 view.id,
-                lambda: self._present(call, view.id),
+                lambda: self._while_valid(call, view.id),
                 is_over=lambda now: _is_over(now, query.after),
                 seconds=query.seconds,
                 watch=call.watch,
@@ -112,7 +113,7 @@ class AskHandlers:
         view = await self._engine.ask_view(ask, call.actor)
         if isinstance(view, Refusal):
             return view
-        return AskStream(call, view, self._waits, lambda: self._present(call, view.id), self._writer)
+        return AskStream(call, view, self._waits, lambda: self._while_valid(call, view.id), self._writer)
 
     async def consume(self, call: ApiCall, ask: str, body: ConsumeBody = ANYTHING) -> AskResource | Refusal:
         """Take an approval, exactly once, before you act on it.
@@ -165,6 +166,13 @@ class AskHandlers:
 
     async def _written(self, call: ApiCall, ask: str, *, created: bool = False) -> AskResource:
         return self._writer.write(await self._present(call, ask), created=created)
+
+    async def _while_valid(self, call: ApiCall, ask: str) -> AskView:
+        """Read an ask for a program that waits. Raises `ApiProblem` once its key is revoked or has expired."""
+        ended = await self._engine.authentication.has_ended(call.principal.id)
+        if ended is not None:
+            raise of_refusal(ended)
+        return await self._present(call, ask)
 
     async def _present(self, call: ApiCall, ask: str) -> AskView:
         view = await self._engine.ask_view(ask, call.actor)

@@ -60,6 +60,12 @@ class ApiAuthentication:
         await self._note_use(key, now)
         return key.principal
 
+    async def has_ended(self, key: str) -> ApiKeyRefused | None:
+        """Return why a key that was accepted is not accepted any more, or None: for calls that last."""
+        now = self._clock.now()
+        stored = await self._load(key, now)
+        return None if stored is None else _refusal(stored, now, is_current=True)
+
     async def note_refusal(self, key: str, why: str, *, is_proven: bool = True) -> None:
         """Note in the log that the use of a key was refused, at most once an hour for each key.
 
