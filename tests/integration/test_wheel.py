@@ -145,6 +145,7 @@ def test_the_wheel_carries_the_package_of_programs_once_and_with_its_types(wheel
     assert {name for name in names if name.startswith("signoff/")} == {f"signoff/{name}" for name in sources}
     assert {"signoff/py.typed", "engine/py.typed"} <= names
     assert [name for name in names if name.startswith("bot/sdk")] == []
+    assert "bot/clients/signoff.ts" in names
 
 
 @pytest.mark.parametrize("package", ["bot", "engine", "signoff"])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.callbacks.signature import headers
 from tests.support.ask_server import KEY, AskServer, Fault
 from tests.support.documents import DOCS
 from tests.support.node import node
@@ -196,9 +197,14 @@ SECRET = b"0123456789abcdef0123456789abcdef"
 NOW = 1_772_445_600
 
 
-def signed(body: str, *, at: str = str(NOW), secret: bytes = SECRET, id: str = "msg1") -> dict[str, str]:
-    signature = base64.b64encode(hmac.digest(secret, f"{id}.{at}.{body}".encode(), "sha256")).decode()
-    return {"webhook-id": id, "webhook-timestamp": at, "webhook-signature": f"v2,x v1,{signature}"}
+def whsec(secret: bytes) -> str:
+    return f"whsec_{base64.b64encode(secret).decode()}"
+
+
+def signed(body: str, *, at: int = NOW, secret: bytes = SECRET, id: str = "msg1") -> dict[str, str]:
+    """Return the headers of a callback, as the server makes them while a secret is replaced."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return headers([whsec(b"the next one" * 3), whsec(secret)], delivery=id, at=moment, body=body.encode())
 
 
 BODY = json.dumps({"type": "ask.decided", "id": "msg1", "timestamp": "2026", "data": {"title": "Zürich"}})
@@ -215,20 +221,20 @@ VERIFY = """\
 def test_a_callback_is_verified(compiled: Path) -> None:
     good = signed(BODY)
     bad = [
-        (signed(BODY, secret=b"another"), BODY),
+        (signed(BODY, secret=b"another secret of 24 bytes.."), BODY),
         (good, BODY.replace("decided", "changed")),
         (good | {"webhook-id": "msg2"}, BODY),
-        (signed(BODY, at=str(NOW - 301)), BODY),
-        (signed(BODY, at=str(NOW + 301)), BODY),
-        (signed(BODY, at="now"), BODY),
+        (signed(BODY, at=NOW - 301), BODY),
+        (signed(BODY, at=NOW + 301), BODY),
+        (good | {"webhook-timestamp": "now"}, BODY),
         (good | {"webhook-signature": "v1,"}, BODY),
         (good | {"webhook-signature": good["webhook-signature"].replace("v1,", "v1a,")}, BODY),
         ({}, BODY),
     ]
     given = {
         "now": NOW,
-        "secret": f"whsec_{base64.b64encode(SECRET).decode()}",
-        "callbacks": [{"headers": headers, "body": body} for headers, body in [(good, BODY), *bad]],
+        "secret": whsec(SECRET),
+        "callbacks": [{"headers": sent, "body": body} for sent, body in [(good, BODY), *bad]],
     }
     verified = result(start(compiled, VERIFY, given))
     assert verified == ["ask.decided", *["SignoffError"] * len(bad), "ask.decided"]
