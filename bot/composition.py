@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bot import account_sign_in, executors, page_urls, server_key, setting_values
 from bot.aap.notifications import write_resolved
+from bot.api.ask_resources import AskWriter
 from bot.app_parts import Adapters, App, SlackParts
-from bot.callbacks.channel import CallbackChannel
-from bot.callbacks.client import CallbackClient
+from bot.callbacks import setup as callbacks_setup
 from bot.email.directory import DirectoryWithEmail
 from bot.files import setup as files_setup
 from bot.lmtp import setup as lmtp_setup
 from bot.local.service import OperatorCommands
 from bot.monitor import Monitor
-from bot.presentation import card
+from bot.presentation import callback_card, card
+from bot.presentation.callback_card import WriteBody
 from bot.roles.directory import DirectoryWithRoles
 from bot.settings import Settings
 from bot.slack.channel import SlackChannel
@@ -34,13 +35,11 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.domain import Address
-from engine.domain.callbacks import SEALED_FOR
 from engine.fields import FieldType
-from engine.ports import Channel, Directory
+from engine.ports import Channel, Directory, StepType
 from engine.service import Engine, Identity, register
 from engine.service.attachments import Attachments
 from engine.service.instances import PROTOCOL
-from engine.steps import url_guard
 from engine.store.port import Store
 from engine.store.punctual import PunctualStore
 from engine.worker.advance import Advancer
@@ -84,32 +83,54 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
     codes = _load_codes(settings)
     channels = _build_channels(settings, adapters, codes, stale_homes)
-    page_of = _page_of(settings)
-    render = card.with_pages(page_of, {PROTOCOL: write_resolved})
+    render = card.with_pages(_page_of(settings), _bodies(settings))
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
-    units: dict[str, Unit] = {
-        "advance": runner.advance,
-        "deliver": relay.deliver,
-        "process_due": engine.process_due,
-    }
+    units: dict[str, Unit] = {"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due}
     executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
     identity = Identity(engine, codes, clock)
     commands = OperatorCommands(
-        engine, identity, kinds, operator=settings.operator, login=login, writer=local_time, monitoring=monitoring
+        engine,
+        identity,
+        kinds,
+        operator=settings.operator,
+        login=login,
+        writer=local_time,
+        monitoring=monitoring,
+        endpoints=callbacks_setup.endpoints(settings, adapters.services, codes, engine),
     )
-    slack = None
-    if adapters.slack is not None:
-        inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
-        confirmations = Confirmations(prompt, Identity(prompt, codes, clock), settings.public_url)
-        service = SlackService(prompt, kinds, directory, clock, settings.builders, inbox, confirmations, page_of)
-        slack = SlackParts(adapters.slack, service, stale_homes)
+    slack = _slack_parts(settings, adapters, prompt, codes, stale_homes, directory=directory, kinds=kinds)
     review = ReviewService(prompt, Identity(prompt, codes, clock))
     return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
+
+
+def _slack_parts(
+    settings: Settings,
+    adapters: Adapters,
+    prompt: Engine,
+    codes: Codes,
+    stale_homes: StaleHomes,
+    *,
+    directory: Directory,
+    kinds: Mapping[str, StepType[Any]],
+) -> SlackParts | None:
+    if adapters.slack is None:
+        return None
+    inbox = f"{settings.public_url}{page_urls.INBOX}" if settings.public_url else ""
+    confirmations = Confirmations(prompt, Identity(prompt, codes, adapters.clock), settings.public_url)
+    page_of = _page_of(settings)
+    service = SlackService(prompt, kinds, directory, adapters.clock, settings.builders, inbox, confirmations, page_of)
+    return SlackParts(adapters.slack, service, stale_homes)
 
 
 def _page_of(settings: Settings) -> Callable[[str], str] | None:
     """Return what gives the address of the page of a request, if pages are served."""
     return partial(page_urls.review_page, settings.public_url) if settings.public_url else None
+
+
+def _bodies(settings: Settings) -> dict[str, WriteBody]:
+    """Return what writes the body of a callback, by the protocol of its endpoint."""
+    asks = callback_card.writes_asks(AskWriter.at(settings.public_url).write)
+    return {"signoff": asks, PROTOCOL: write_resolved}
 
 
 def _files(store: Store, settings: Settings, adapters: Adapters) -> Attachments:
@@ -143,11 +164,9 @@ def _build_directory(adapters: Adapters) -> Directory:
 def _build_channels(
     settings: Settings, adapters: Adapters, codes: Codes, stale_homes: StaleHomes
 ) -> dict[str, Channel]:
-    resolve = adapters.services.resolve or url_guard.system_resolve
-    client = CallbackClient(url_guard.Guard(settings.http_allow), resolve)
     channels: dict[str, Channel] = {
         "terminal": TerminalChannel(adapters.console),
-        "callback": CallbackChannel(client, unseal=partial(codes.unseal, purpose=SEALED_FOR), now=adapters.clock.now),
+        "callback": callbacks_setup.channel(settings, adapters.services, codes, adapters.clock),
     }
     if adapters.slack is not None:
         channels["slack"] = SlackChannel(adapters.slack, stale_homes)

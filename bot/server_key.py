@@ -16,7 +16,10 @@ from engine.store import files
 
 _MAX_SIZE: Final = 1024
 """Maximum number of bytes that are read from the file. A key has 65."""
-_OR_REMOVE: Final = "or remove it. Signoff then makes a new key, and only codes that are not used yet stop working."
+_OR_REMOVE: Final = (
+    "or remove it. Signoff then makes a new key: codes that are not used yet stop working, and endpoints of callbacks "
+    "need new secrets (signoff callbacks rotate)."
+)
 
 
 class KeyUnusable(SignoffError):
@@ -31,7 +34,7 @@ def key_path(database: Path) -> Path:
 def load_codes(database: Path) -> Codes:
     """Return the codes of the key beside the database, and create the key if there is none. Raises `KeyUnusable`.
 
-    A new key makes codes that were sent before useless, and loses nothing else.
+    A new key makes codes that were sent before useless, and the secrets of callbacks, and loses nothing else.
     """
     path = key_path(database)
     try:

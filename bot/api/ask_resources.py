@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from bot import page_urls
 from bot.presentation.dates import iso
 from engine.domain.asks import AskDecision, AskView
 
@@ -103,6 +105,12 @@ class AskWriter:
 
     def __init__(self, request_page: Page | None, run_page: Page | None) -> None:
         self._request_page, self._run_page = request_page, run_page
+
+    @classmethod
+    def at(cls, public_url: str) -> AskWriter:
+        """Return what writes asks for a server with this address, which is empty if it has no pages."""
+        pages = (page_urls.request_page, page_urls.run_page)
+        return cls(*(partial(page, public_url) if public_url else None for page in pages))
 
     def write(self, view: AskView, *, created: bool = False) -> AskResource:
         """Return an ask as programs read it."""

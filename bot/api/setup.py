@@ -64,7 +64,7 @@ def _api(engine: Engine, waits: Waits, access: Access, public_url: str) -> Api:
     request_page = partial(page_urls.request_page, public_url) if public_url else None
     run_page = partial(page_urls.run_page, public_url) if public_url else None
     app = declared.declared(
-        AskHandlers(engine, waits, AskWriter(request_page, run_page)),
+        AskHandlers(engine, waits, AskWriter.at(public_url)),
         RunHandlers(engine, request_page, run_page),
         version=metadata.version("signoff"),
         url=f"{public_url}{PREFIX}",

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bot import loaded_settings
 from bot.cli.options import json_option as json_option
 from bot.settings import Settings
-from engine.errors import StoreError
+from engine import durations
+from engine.errors import InvalidValue, StoreError
 from engine.workflowfile.yaml_tree import MAX_BYTES
+
+
+class DurationType(click.ParamType[int]):
+    """A duration such as `90d`, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seconds of the duration."""
+        if value.strip() in ("0", "0s"):
+            return 0
+        try:
+            return round(durations.parse(value) / timedelta(seconds=1))
+        except InvalidValue as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 @dataclass(frozen=True, slots=True)

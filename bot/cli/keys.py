@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import click
 
-from bot.cli import client
-from bot.cli.context import json_option
+from bot.cli import callbacks, client
+from bot.cli.context import DurationType, json_option
 from bot.local import key_commands
 from bot.local.reply import LISTS
 from bot.terminal.output import create_console, format_time, local_time, print_sentence, render_json, render_table
 from engine import api_key_text, durations
 from engine.domain import DEFAULT_WORKSPACE
 from engine.domain.api_keys import MOST_PER_MINUTE, OVERLAP, PER_MINUTE, ApiAction, ApiKeyView
-from engine.errors import InvalidValue
 from engine.json_values import Value
 from engine.store import api_keys
 from engine.system import SystemClock
 
 _ACTIONS = [action.value for action in ApiAction]
-
-
-class _Duration(click.ParamType[int]):
-    """A duration such as `90d`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the seconds of the duration."""
-        if value.strip() in ("0", "0s"):
-            return 0
-        try:
-            return round(durations.parse(value) / timedelta(seconds=1))
-        except InvalidValue as error:
-            self.fail(f"{error}.", param, ctx)
 
 
 @click.group()
@@ -63,7 +46,7 @@ def keys() -> None:
     help="A workflow that the key may use, such as approvals or refund*. Repeat it for several. Default: all.",
 )
 @click.option("--acts-for", metavar="EMAIL", help="The person in whose name the program may act.")
-@click.option("--expires", type=_Duration(), metavar="DURATION", help="How long the key works, such as 90d.")
+@click.option("--expires", type=DurationType(), metavar="DURATION", help="How long the key works, such as 90d.")
 @click.option(
     "--per-minute",
     type=click.IntRange(1, MOST_PER_MINUTE),
@@ -71,6 +54,7 @@ def keys() -> None:
     show_default=True,
     help="How many calls a minute the key may make, for each server process.",
 )
+@click.option("--callback", metavar="URL", help="Where the program is told what became of its asks.")
 @json_option
 def create(
     name: str,
@@ -79,12 +63,13 @@ def create(
     acts_for: str | None,
     expires: int | None,
     per_minute: int,
+    callback: str | None,
     as_json: bool,
 ) -> None:
     """Create an API key for the program NAME, and print it once.
 
     Approvers see NAME as the one who asks. Only the key itself goes to standard output, so that you can put it into
-    a variable or a file. Signoff keeps no copy.
+    a variable or a file. Signoff keeps no copy. With --callback, the signing secret of the endpoint is the second line.
     """
     arguments: dict[str, Value] = {
         "name": name,
@@ -95,18 +80,23 @@ def create(
         "per_minute": per_minute,
     }
     facts = client.facts_of(client.carry_out("create_api_key", arguments))
-    _print_made(facts, as_json=as_json)
+    if callback is None:
+        _print_made(facts, as_json=as_json)
+    else:
+        _add_callback(facts, callback, as_json=as_json)
 
 
 @keys.command()
 @click.argument("key", metavar="KEY")
 @click.option(
     "--overlap",
-    type=_Duration(),
+    type=DurationType(),
     metavar="DURATION",
     help=f"How long the key before still works. Default: {durations.show(OVERLAP)}. 0s ends it at once.",
 )
-@click.option("--expires", type=_Duration(), metavar="DURATION", help="How long the new key works. Default: as before.")
+@click.option(
+    "--expires", type=DurationType(), metavar="DURATION", help="How long the new key works. Default: as before."
+)
 @json_option
 def rotate(key: str, overlap: int | None, expires: int | None, as_json: bool) -> None:
     """Give KEY a new text, and print it once.
@@ -172,6 +162,16 @@ def show(key: str, as_json: bool) -> None:
     out = create_console()
     for line in _lines(view, now):
         out.print(line)
+
+
+def _add_callback(facts: dict[str, Value], url: str, *, as_json: bool) -> None:
+    """Set an endpoint up for a new key, and print both. The key stays if that is refused."""
+    reply = client.carry_out("add_callback", {"key": facts["id"], "url": url})
+    _print_made({**facts, "callback": reply.facts if reply.refused is None else None}, as_json=as_json)
+    if reply.refused is not None:
+        client.refuse(f"The key was created, and its callbacks were not set up. {reply.refused}")
+    if not as_json:
+        callbacks.print_secret(reply.facts, as_json=False)
 
 
 def _print_made(facts: dict[str, Value], *, as_json: bool) -> None:

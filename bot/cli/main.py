@@ -66,6 +66,7 @@ for _command in (
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),
+    LazyCommand("callbacks", "callbacks:callbacks", "Set up where programs are told what became of their asks."),
     LazyCommand("keys", "keys:keys", "Create, list, rotate and revoke the API keys of programs."),
     LazyCommand("key", "key:key", "Print a new key for SIGNOFF_KEY."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),

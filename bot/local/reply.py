@@ -16,6 +16,7 @@ LISTS: Final = {
     "request": "See the open requests: signoff requests",
     "person": "See the known people: signoff people list",
     "API key": "See the keys: signoff keys list",
+    "endpoint": "See the endpoints: signoff callbacks list",
 }
 """Where the operator finds the ids of each kind."""
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bot.local import (
     absence_commands,
+    callback_commands,
     erase_commands,
     key_commands,
     preference_commands,
@@ -53,7 +54,7 @@ from engine.domain import (
 from engine.domain.asks import OnlyByAsk
 from engine.errors import DefinitionError
 from engine.json_values import Value
-from engine.service import ApiKeys, Engine, Identity
+from engine.service import ApiKeys, CallbackEndpoints, Engine, Identity
 from engine.workflowfile import StepKind
 
 NO_OPERATOR: Final = (
@@ -83,7 +84,9 @@ class OperatorCommands:
         login: str,
         writer: dates.Writer = dates.moment,
         monitoring: Monitor | None = None,
+        endpoints: CallbackEndpoints | None = None,
     ) -> None:
+        self._endpoints = endpoints
         self._monitoring = monitoring or Monitor()
         self.kinds, self.login, self._writer = kinds, login, writer
         self._engine, self._identity, self._operator = engine, identity, operator
@@ -108,6 +111,10 @@ class OperatorCommands:
             "erase": self._erase,
             "erase_old": self._erase_old,
             "erase_person": self._erase_person,
+            "add_callback": partial(self._about_endpoint, callback_commands.add),
+            "rotate_callback": partial(self._about_endpoint, callback_commands.rotate),
+            "enable_callback": partial(self._about_endpoint, callback_commands.enable),
+            "remove_callback": partial(self._about_endpoint, callback_commands.remove),
             "create_api_key": partial(self._about_key, key_commands.create),
             "rotate_api_key": partial(self._about_key, key_commands.rotate),
             "revoke_api_key": partial(self._about_key, key_commands.revoke),
@@ -341,6 +348,11 @@ class OperatorCommands:
     async def _about_key(self, act: key_commands.Act, arguments: dict[str, Any]) -> CommandReply:
         result = await act(ApiKeys(self._engine), arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else key_commands.reply(result)
+
+    async def _about_endpoint(self, act: callback_commands.EndpointAct, arguments: dict[str, Any]) -> CommandReply:
+        assert self._endpoints is not None, "only a process with a key of the server has endpoints"
+        result = await act(self._endpoints, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else callback_commands.reply(result)
 
     async def _sign_out(self, arguments: dict[str, Any]) -> CommandReply:
         person = read_text(arguments, "person")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from bot.presentation.characters import line
 from bot.presentation.dates import iso
@@ -25,7 +25,7 @@ class CallbackBody:
 
 WriteBody: TypeAlias = Callable[[CallbackNotice], CallbackBody]
 """Returns the body of a callback in the form of one protocol."""
-WriteAsk: TypeAlias = Callable[[AskView], Mapping[str, Value]]
+WriteAsk: TypeAlias = Callable[[AskView], Mapping[str, object]]
 """Returns an ask as programs read it."""
 
 
@@ -49,7 +49,7 @@ def writes_asks(write: WriteAsk) -> WriteBody:
             "type": notice.event.value,
             "id": notice.delivery,
             "timestamp": iso(notice.at),
-            "data": dict(write(notice.ask)),
+            "data": cast("dict[str, Value]", write(notice.ask)),
         }
         return CallbackBody(notice.delivery, json_values.dumps(value))
 

@@ -119,6 +119,13 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff keys list"] = terminal.json("keys", "list")
     real["signoff keys show"] = terminal.json("keys", "show", "Support agent")
     real["signoff keys rotate"] = terminal.json("keys", "rotate", "Support agent")
+    # An address without a name: nothing is looked up, and nothing is called before a program asks.
+    endpoint = terminal.json("callbacks", "add", "Support agent", "https://1.1.1.1/signoff")
+    real["signoff callbacks add"] = endpoint
+    real["signoff callbacks list"] = terminal.json("callbacks", "list")
+    real["signoff callbacks rotate"] = terminal.json("callbacks", "rotate", endpoint["id"])
+    real["signoff callbacks enable"] = terminal.json("callbacks", "enable", endpoint["id"])
+    real["signoff callbacks remove"] = terminal.json("callbacks", "remove", endpoint["id"])
     real["signoff keys revoke"] = terminal.json("keys", "revoke", "Support agent")
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}

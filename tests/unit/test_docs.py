@@ -573,9 +573,9 @@ OPERATIONS = Page.of("operations.md")
 
 def test_the_commands_of_the_operations_page_exist() -> None:
     lines = [line for block in OPERATIONS.blocks for line in block.text.splitlines()]
-    used = {words for line in lines for words in re.findall(r"bin/signoff ([a-z]+(?: verify| create)?)", line)}
+    used = {words for line in lines for words in re.findall(r"bin/signoff ([a-z]+(?: verify| create| add)?)", line)}
     assert {f"signoff {words}" for words in used} == {f"signoff {words}" for words in used} & ALL_COMMANDS.keys()
-    assert used == {"doctor", "backup", "audit verify", "keys create", "erase"}
+    assert used == {"doctor", "backup", "audit verify", "keys create", "callbacks add", "erase"}
 
 
 def test_the_settings_of_the_operations_page_exist() -> None:
