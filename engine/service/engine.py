@@ -55,6 +55,7 @@ from engine.domain import (
     Undo,
 )
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
+from engine.domain.asks import Ask, Asked
 from engine.file_references import FileReference
 from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
@@ -145,6 +146,14 @@ class Engine(AskCommands):
         began = self._telemetry.clock()
         result = await self.start_by(start.start, command)
         self._telemetry.started(result, surface=command.origin.surface, began=began)
+        return result
+
+    async def ask(self, command: Ask) -> Asked | Refusal:
+        """Ask people, in one transaction. `Asked` means that it is on the disk; people are asked from there."""
+        began = self._telemetry.clock()
+        result = await super().ask(command)
+        started = Started(run=result.run, created=result.created) if isinstance(result, Asked) else result
+        self._telemetry.started(started, surface=command.origin.surface, began=began)
         return result
 
     async def startable(

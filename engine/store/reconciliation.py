@@ -18,6 +18,7 @@ from sqlalchemy import exists, select
 
 from engine import json_values
 from engine.domain import PolicyKind, RequestState, RunStatus
+from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.tables import (
     AuditRow,
@@ -29,6 +30,7 @@ from engine.store.tables import (
     WorkflowVersionRow,
 )
 
+_ask = AskRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -192,12 +194,13 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
 
 
 class _Around(Struct, frozen=True):
-    """The rows and entries about some runs: requests by run, decisions and changes by request, entries by run."""
+    """The rows and entries about some runs: requests, asks and entries by run, decisions and changes by request."""
 
     requests: Mapping[str, Sequence[Any]]
     decisions: Mapping[str, Sequence[Any]]
     changes: Mapping[str, Sequence[Any]]
     entries: Mapping[str, Sequence[_LoggedEntry]]
+    asks: Mapping[str, Sequence[Any]]
 
 
 def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Around:
@@ -209,6 +212,7 @@ def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Aro
         decisions=_by(lambda row: row.request, _of_requests(connection, _decision, runs)),
         changes=_by(lambda row: row.request, _of_requests(connection, _change, runs)),
         entries=_by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
+        asks=_by(lambda row: row.run, connection.execute(select(_ask).where(_ask.c.run.in_(runs)))),
     )
 
 
@@ -236,6 +240,7 @@ def _compare_run(row: Any, around: _Around) -> Iterator[str]:
         yield f"run {row.id} is {row.status} in the tables, and no entry says so"
     if row.ended_at is None and ends:
         yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
+    yield from _compare_ask(row.id, around.asks.get(row.id, ()), entries)
     requests_by_id = {request.id: request for request in requests}
     for entry in entries:
         if entry.kind == "request.opened" and entry.request not in requests_by_id:
@@ -245,6 +250,20 @@ def _compare_run(row: Any, around: _Around) -> Iterator[str]:
         yield from _compare_request(request, about)
         yield from _compare_decisions(request.id, around.decisions.get(request.id, ()), about)
         yield from _compare_changes(request, around.changes.get(request.id, ()), about)
+
+
+def _compare_ask(run: str, asks: Sequence[Any], entries: Sequence[_LoggedEntry]) -> Iterator[str]:
+    """Yield what of an ask was written without the log: that its approval was used, for what, and how that went."""
+    used = [entry for entry in entries if entry.kind == "ask.consumed"]
+    told = [entry.content.get("status") for entry in entries if entry.kind == "ask.outcome" and entry.content]
+    consumed = [ask for ask in asks if ask.consumed_at is not None]
+    if len(used) != len(consumed):
+        yield f"the approval of ask {run} was used {len(consumed)} times by the tables, and {len(used)} by its entries"
+    for ask in consumed:
+        if any(entry.content is not None and entry.content.get("digest") != ask.digest for entry in used):
+            yield f"the approval of ask {run} was used for another content than its entry says"
+        if told and ask.outcome != told[-1]:
+            yield f"the outcome of ask {run} is {ask.outcome} in the tables, and {told[-1]} by its entries"
 
 
 def _compare_request(row: Any, entries: Sequence[_LoggedEntry]) -> Iterator[str]:

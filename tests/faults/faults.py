@@ -28,6 +28,7 @@ _QUESTIONS = "tests/integration/test_questions.py tests/unit/engine/requests/tes
 _ATTENTION = "tests/integration/web/test_attention.py"
 _INBOX = "tests/integration/web/test_inbox_parts.py tests/integration/web/test_inbox_decisions.py"
 _WRITERS = "tests/integration/test_many_writers.py"
+_ASKS = "tests/integration/test_asks.py"
 _UNDO = "tests/integration/test_undo.py"
 _WAYS = "tests/integration/test_ways.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
@@ -1451,5 +1452,78 @@ FAULTS: Final = (
         "        return self.timing.first if was_left_alone else self.timing.again\n",
         "        return self.timing.first\n",
         "tests/unit/bot/slack/test_home.py",
+    ),
+    # -- asks --
+    Fault(
+        "an approval is used by two",
+        "engine/service/consume.py",
+        "    if not run_rows.try_save_run(tx, run, progress) "
+        "or not ask_rows.try_consume(tx, row.run, key=command.key):\n",
+        "    saved = run_rows.try_save_run(tx, run, progress)\n"
+        "    if not ask_rows.try_consume(tx, row.run, key=command.key) and saved:\n",
+        "tests/integration/test_asks_of_rivals.py",
+    ),
+    Fault(
+        "an approval is used for other arguments",
+        "engine/service/consume.py",
+        "    names = sorted(differ | (given.keys() ^ approved.keys()))\n",
+        "    names = sorted(differ)\n",
+        _ASKS,
+    ),
+    Fault(
+        "a program uses the approval of another",
+        "engine/service/own_asks.py",
+        "    if row is not None and row.asker == ask_rows.written(command.actor):\n",
+        "    if row is not None:\n",
+        _ASKS,
+    ),
+    Fault(
+        "an approval never lapses",
+        "engine/service/consume.py",
+        "    return ApprovalLapsed(at=row.valid_until) if ask_rows.is_lapsed(row, tx.now) else None\n",
+        "    return None\n",
+        _ASKS,
+    ),
+    Fault(
+        "a withdrawn ask is acted on",
+        "engine/service/consume.py",
+        "    if own.run.state.cancelled:\n        return NotApproved",
+        "    if False:\n        return NotApproved",
+        _ASKS,
+    ),
+    Fault(
+        "a program shortens the time of a gate that goes on by itself",
+        "engine/runs/asked_content.py",
+        "OnExpiry.REJECT if gate.on_expiry is OnExpiry.REJECT else OnExpiry.STOP",
+        "gate.on_expiry",
+        _ASKS,
+    ),
+    Fault(
+        "people change what the program does not allow",
+        "engine/runs/asked_content.py",
+        "    names = dict.fromkeys(allowed) if gate.edit is None else dict(_both(allowed, gate.edit))\n",
+        "    names = dict.fromkeys(allowed) if gate.edit is None else dict(gate.edit)\n",
+        _ASKS,
+    ),
+    Fault(
+        "a key that was used for another content gives that ask",
+        "engine/service/ask.py",
+        "    if found.body != checked.body:\n",
+        "    if False:\n",
+        _ASKS,
+    ),
+    Fault(
+        "an owner repeats what a program did",
+        "engine/service/resume.py",
+        "    if command.answer is ResumeAnswer.REPEAT and step.kind.nature is Nature.GRANT:\n",
+        "    if False:\n",
+        _ASKS,
+    ),
+    Fault(
+        "an outcome that never came is taken for a success",
+        "engine/runs/grants.py",
+        "            self.park(replace(visit, wakes_at=None), NOT_TOLD)\n",
+        "            self.complete(self.current()[0], visit, {})\n",
+        _ASKS,
     ),
 )

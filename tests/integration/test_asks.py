@@ -592,6 +592,7 @@ async def test_the_contents_of_an_ask_are_erased_with_its_run(env: EngineEnv) ->
     assert isinstance(erased, Erased)
     for table in ("ask", "run", "request", "step_run", "decision", "audit"):
         assert secret not in str(await env.rows(f"SELECT * FROM {table}")), table
+    assert await env.rows("SELECT body FROM ask") == [("",)], "no hash is left by which the content could be guessed"
     view = await look(env, run)
     assert (view.status, view.title, view.arguments, view.echo) == (AskStatus.APPROVED, "(erased)", {}, None)
     assert view.outcome is not None
