@@ -219,6 +219,14 @@ class CarriesLinks(Protocol):
 
 
 @runtime_checkable
+class KnowsTurns(Protocol):
+    """A channel whose copies may have to wait long for their turn. It is asked before the card is made."""
+
+    async def check_turn(self, *, address: str, delivery: str) -> None:
+        """Raise the `ChannelError` that `show` would raise if it had to wait too long for a first copy."""
+
+
+@runtime_checkable
 class ListsRequests(Protocol):
     """A channel that shows each person a list of their requests beside its messages."""
 
@@ -404,6 +412,7 @@ __all__ = [
     "Executor",
     "FindsCopies",
     "Ids",
+    "KnowsTurns",
     "Mailer",
     "Renew",
     "RenewsCards",

@@ -103,6 +103,12 @@ class SlackChannel:
                 self._homes.mark(user, closed=(card.request or "") if card.outcome is not None else "")
         return receipt
 
+    async def check_turn(self, *, address: str, delivery: str) -> None:
+        """Raise `ChannelError` if the first copy for a person would have to wait long for its turn."""
+        if address.startswith(SLACK.person_starts):
+            channel = self._conversations.get(address, address)
+            await self._client.check_turn("chat.postMessage", channel=channel, key=delivery)
+
     def mark_list(self, address: str) -> None:
         """Publish the Home tab of a person soon: a request is held for them, or was decided meanwhile."""
         if self._homes is not None:

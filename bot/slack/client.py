@@ -101,6 +101,10 @@ class SlackClient:
         late = None if renew is None else prepare
         return await self._call(method, key=key, urgent=urgent, prepare=late, json=arguments)
 
+    async def check_turn(self, method: str, /, *, channel: str, key: str) -> None:
+        """Raise `ChannelError` if a call with this key would have to wait for too long."""
+        await self._pace.check_turn(method, channel=channel, key=key)
+
     async def get(self, method: str, /, **arguments: Any) -> SlackResponse:
         """Call a method that takes no JSON. A caller that repeats the call gets the turn that was kept for it."""
         return await self._call(method, key=repr(sorted(arguments.items())), params=arguments)

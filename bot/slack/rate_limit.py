@@ -166,6 +166,19 @@ class RateLimiter:
         for departures in counted:
             departures.leave(self._now())
 
+    async def check_turn(self, method: str, *, channel: str, key: str) -> None:
+        """Raise `ChannelError` if the turn for such a call is too far away, and keep the turn for the key in any case.
+
+        Turns that processes share are not looked at twice: that would take another question to the database.
+        """
+        if self.shared_pace is not None:
+            return
+        counted = [self._of(method), self._of(method, channel)]
+        turn = await self._reserve(counted, key, urgent=False)
+        if turn.at - self._now() > LONGEST_WAIT:
+            raise await self._too_long(counted, turn, key)
+        await self._keep(counted, key, turn)
+
     async def _wait_until(self, turn: _Turn, counted: list[_Departures], key: str, prepare: Prepare | None) -> None:
         waited, is_prepared = False, prepare is None
         while (wait := max(turn.at, *(departures.free for departures in counted)) - self._now()) > _NOW or (

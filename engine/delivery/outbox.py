@@ -27,6 +27,7 @@ from engine.ports import (
     Channel,
     Directory,
     FindsCopies,
+    KnowsTurns,
     ListsRequests,
     RenewsCards,
     Route,
@@ -302,6 +303,8 @@ class Relay:
             receipt = await channel.find(address=delivery.address, delivery=delivery.id, below=claimed.below)
         if receipt is None and claimed.is_closed:
             return None
+        if receipt is None and isinstance(channel, KnowsTurns):
+            await channel.check_turn(address=delivery.address, delivery=delivery.id)
         card = await self._render_off_loop(claimed)
         if receipt is not None and isinstance(channel, RenewsCards):
             return await channel.show(

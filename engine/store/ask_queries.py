@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -48,6 +48,8 @@ _visits = (
     .order_by(_visit.c.visit)
 )
 _VISITS = Statement(_visits.where(_visit.c.run == bindparam("id")))
+_chosen = select(_visit.c.run, _visit.c.output).where(_visit.c.step == RULES, _visit.c.output.is_not(None))
+_CHOSEN = Statement(_chosen.where(_visit.c.run == bindparam("id")))
 
 
 def ask_view(connection: Connection, workspace: str, asker: Address, ask: str) -> AskView | None:
@@ -59,8 +61,8 @@ def ask_view(connection: Connection, workspace: str, asker: Address, ask: str) -
     if row is None or row.workspace != workspace:
         return None
     visits = _VISITS.all(connection, {"id": row.run})
-    requests = request_queries.requests_of_runs(connection, [row.run])
-    return _ask_view(row, visits[-1] if visits else None, requests, _rules(connection, [row.run]).get(row.run))
+    requests, chosen = request_queries.requests_of_run(connection, row.run), _CHOSEN.all(connection, {"id": row.run})
+    return _ask_view(row, visits[-1] if visits else None, requests, _rules(chosen).get(row.run))
 
 
 def ask_views(connection: Connection, page: AskPage, asker: Address) -> list[AskView]:
@@ -78,19 +80,14 @@ def ask_views(connection: Connection, page: AskPage, asker: Address) -> list[Ask
     requests: dict[str, list[RequestView]] = {run: [] for run in runs}
     for view in request_queries.requests_of_runs(connection, runs):
         requests[view.run].append(view)
-    rules = _rules(connection, runs)
+    rules = _rules(connection.execute(_chosen.where(_visit.c.run.in_(runs))).all() if runs else ())
     return [_ask_view(row, visits.get(row.run), requests[row.run], rules.get(row.run)) for row in rows]
 
 
-def _rules(connection: Connection, runs: Sequence[str]) -> dict[str, str]:
+def _rules(chosen: Iterable[Any]) -> dict[str, str]:
     """Return the rule that matched, by run, of those whose workflow has rules."""
-    found = {row.run: cast("dict[str, Any]", json_values.loads(row.output)) for row in _chosen(connection, runs)}
+    found = {row.run: cast("dict[str, Any]", json_values.loads(row.output)) for row in chosen}
     return {run: output["rule"] for run, output in found.items() if "rule" in output}
-
-
-def _chosen(connection: Connection, runs: Sequence[str]) -> Sequence[Any]:
-    statement = select(_visit.c.run, _visit.c.output).where(_visit.c.run.in_(runs), _visit.c.step == RULES)
-    return connection.execute(statement.where(_visit.c.output.is_not(None))).all() if runs else []
 
 
 def load_rev(connection: Connection, ask: str) -> int | None:

@@ -523,3 +523,28 @@ async def test_a_slow_channel_leaves_slots_to_the_others_and_continues_with_its_
         gate.set()
         await asyncio.gather(*tasks)
         assert {delivery.state for delivery in await env.engine.deliveries(run=run)} == {DeliveryState.SHOWN}
+
+
+class Crowded(RecordingChannel):
+    """Posts only what has its turn."""
+
+    has_turn = False
+
+    async def check_turn(self, *, address: str, delivery: str) -> None:
+        if not self.has_turn:
+            raise ChannelError("Too much is being sent.", retry_after=timedelta(seconds=40), postponed=True)
+
+
+async def test_a_first_copy_whose_turn_is_far_away_is_postponed_before_its_card_is_made(tmp_path: Path) -> None:
+    channel = Crowded()
+    async with open_engine(tmp_path / "signoff.db", channel=channel) as env:
+        await env.register(GATED)
+        run = await env.start()
+        await env.deliver()
+        waiting = await copy(env, run)
+        assert (channel.calls, waiting.attempts, waiting.last_error) == (0, 0, None)
+        assert waiting.next_at is not None
+        channel.has_turn = True
+        env.pass_time(seconds=41)
+        assert await env.deliver() == 1
+        assert (await copy(env, run)).state is DeliveryState.SHOWN

@@ -115,6 +115,26 @@ async def test_a_caller_that_would_wait_too_long_keeps_its_turn_for_later(clock:
     assert clock.at == pytest.approx(161.2, abs=0.1)
 
 
+async def test_looking_at_a_turn_takes_none_from_others_and_tells_who_has_to_come_back(clock: SleepClock) -> None:
+    turns, post = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep), "chat.postMessage"
+    far = [number for number in range(10) if number * 1.01 > LONGEST_WAIT]
+    for number in range(10):
+        looking = turns.check_turn(post, channel="D1", key=f"d{number}")
+        if number not in far:
+            await looking
+            continue
+        with pytest.raises(ChannelError) as caught:
+            await looking
+        assert caught.value.postponed
+    assert 3 < far[0] < 10
+    left = []
+    for number in range(3):
+        # Who looked at its turn gets that one, and none behind it.
+        await turns.turn(post, channel="D1", key=f"d{number}")
+        left.append(clock.at)
+    assert left == pytest.approx([100, 101.01, 102.02], abs=0.1)
+
+
 async def test_urgent_calls_leave_before_those_that_wait_and_the_rate_holds() -> None:
     clock, left = SteppedClock(), list[tuple[float, str]]()
     turns = RateLimiter(burst=1, now=clock.now, sleep=clock.sleep)
