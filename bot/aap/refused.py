@@ -9,7 +9,7 @@ from bot.api import problems
 from bot.api.problems import ApiProblem
 from engine.domain import NotAllowed, Refusal
 from engine.domain.api_keys import ApiKeyEnded, ApiKeyForbids
-from engine.domain.asks import ApprovalLapsed, AskOver, InvalidAsk, OutcomeAlreadyKnown
+from engine.domain.asks import ApprovalLapsed, AskOver, AskWorkflowMissing, InvalidAsk, OutcomeAlreadyKnown
 from engine.domain.results import NotFound
 
 _STATUS: Final[dict[type[Refusal], int]] = {InvalidAsk: 400, NotFound: 404, NotAllowed: 403, ApiKeyForbids: 403}
@@ -17,6 +17,7 @@ _STATUS: Final[dict[type[Refusal], int]] = {InvalidAsk: 400, NotFound: 404, NotA
 _CODES: Final[dict[type[Refusal], str]] = {
     ApprovalLapsed: "approval_expired",
     AskOver: "already_terminal",
+    AskWorkflowMissing: "no_workflow",
     InvalidAsk: "invalid_request",
     OutcomeAlreadyKnown: "outcome_conflict",
 }

@@ -103,9 +103,9 @@ class AapEnv:
         assert status == 201, ask
         return dict(ask)
 
-    async def new_key(self, name: str, *actions: ApiAction) -> str:
+    async def new_key(self, name: str, *actions: ApiAction, workflows: tuple[str, ...] | None = None) -> str:
         """Create an API key, and return its text."""
-        return await new_key(self.server, name, *actions)
+        return await new_key(self.server, name, *actions, workflows=workflows)
 
     async def revoke(self) -> None:
         """End the API key."""
@@ -183,13 +183,14 @@ def run_of(id_: str) -> str:
     return protocol_ids.from_uuid(id_) or id_
 
 
-async def new_key(server: ServerEnv, name: str, *actions: ApiAction) -> str:
+async def new_key(server: ServerEnv, name: str, *actions: ApiAction, workflows: tuple[str, ...] | None = None) -> str:
     """Create an API key whose name begins so, and return its text."""
     command = CreateApiKey(
         name=f"{name} {next(_NUMBERS)}",
         actor=Address("email", SAM),
         origin=TERMINAL,
         actions=actions or (ApiAction.ASK,),
+        workflows=workflows,
     )
     made = await ApiKeys(server.app.engine).create(command)
     assert isinstance(made, ApiKeyMade), made

@@ -14,7 +14,7 @@ from agentapprovalprotocol import ConflictError
 from agentapprovalprotocol._wire import loads, matches, same
 
 from engine.domain import Verdict
-from tests.support.aap_env import CALL, AapEnv, new_agent, open_agents_server
+from tests.support.aap_env import APPROVALS, CALL, AapEnv, new_agent, open_agents_server
 from tests.support.server_env import ServerEnv
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -105,6 +105,23 @@ async def test_creating_and_taking_need_an_idempotency_key(env: AapEnv) -> None:
     assert (await error(env, "POST", "/v1/requests", CALL))[:2] == (400, "invalid_request")
     _, made = await send(env, "POST", "/v1/requests", CALL, key="k1")
     assert (await error(env, "POST", f"/v1/requests/{made['id']}/consume"))[:2] == (400, "invalid_request")
+
+
+async def test_a_key_for_one_workflow_asks_by_that(env: AapEnv) -> None:
+    await env.server.register(APPROVALS.replace("name: approvals", "name: payments"))
+    payments = await env.new_key("Payments agent", workflows=("payments",))
+    _, made = await send(env, "POST", "/v1/requests", CALL, key="k1", bearer=payments)
+    assert (await env.request(made["id"])).workflow == "payments"
+    # All other keys ask by `approvals`, if they may.
+    other = await env.new_key("Another agent", workflows=("pay*", "refunds"))
+    refused = await error(env, "POST", "/v1/requests", CALL, key="k1", bearer=other)
+    assert refused[:2] == (403, "authorization")
+
+
+async def test_without_a_workflow_nothing_can_be_asked(env: AapEnv) -> None:
+    lost = await env.new_key("Lost agent", workflows=("not-registered",))
+    refused = await error(env, "POST", "/v1/requests", CALL, key="k1", bearer=lost)
+    assert refused == (409, "conflict", "no_workflow")
 
 
 async def test_without_a_key_nothing_is_said(env: AapEnv) -> None:
