@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from signoff import conversation, json_text
 from signoff.conversation import Talk
-from signoff.errors import SignoffError
+from signoff.errors import Refused, SignoffError
 from signoff.records import Ask
 from signoff.transport import Server
 
@@ -118,4 +118,5 @@ def outcome_of(error: BaseException | None) -> tuple[str, str | None]:
 
 def warn_unreported(ask: Ask, failure: SignoffError) -> None:
     """Log that the outcome was not reported. The effect has run, so its result must not be lost over that."""
-    _LOG.warning("The outcome of %r (%s) was not reported: %s Its owner will be asked.", ask.title, ask.id, failure)
+    then = "" if isinstance(failure, Refused) else " The owner of the workflow will be asked what happened."
+    _LOG.warning("The outcome of %r (%s) was not reported: %s%s", ask.title, ask.id, failure, then)

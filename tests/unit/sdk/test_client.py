@@ -359,7 +359,7 @@ def test_an_outcome_that_cannot_be_reported_is_logged(asks: AskServer, caplog: p
     with approval:
         pass
     assert "The outcome of 'Refund' (ask1) was not reported" in caplog.text
-    assert "Its owner will be asked." in caplog.text
+    assert "The owner of the workflow will be asked what happened." in caplog.text
 
 
 def taken(asks: AskServer) -> signoff.SyncApproval:
