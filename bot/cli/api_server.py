@@ -28,11 +28,14 @@ def environment() -> Mapping[str, str]:
         raise click.UsageError(str(error)) from None
 
 
-def server(patience: float = PATIENCE) -> Server:
-    """Return the server that SIGNOFF_URL names, with the key in SIGNOFF_API_KEY."""
+def server(patience: float = PATIENCE, *, reads_env_file: bool = True) -> Server:
+    """Return the server that SIGNOFF_URL names, with the key in SIGNOFF_API_KEY.
+
+    `reads_env_file`: whether the folder is trusted to name them too.
+    """
     from signoff.transport import API_KEY, URL, Server
 
-    variables = environment()
+    variables = environment() if reads_env_file else os.environ
     return Server(variables.get(URL), variables.get(API_KEY), patience)
 
 

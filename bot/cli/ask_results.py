@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def asked(ask: Ask) -> str:
     """Return the lines that say what was asked, where it is decided, and who is waited for."""
     lines = [f"Asked: {ask.id}"]
-    if ask.url:
-        lines.append(f"Review: {ask.url}")
+    if ask.review_url or ask.url:
+        lines.append(f"Review: {ask.review_url or ask.url}")
     if ask.status == "pending" and ask.waiting_for:
         lines.append(f"Waiting for {', '.join(ask.waiting_for)}.")
     return printable("\n".join(lines))

@@ -86,7 +86,7 @@ def _answer(use: ToolUse, asked: Question, seconds: float, when_unreachable: str
     """Ask, and return the answer to Claude Code."""
     from signoff.errors import SignoffError, StillWaiting, Unreachable
 
-    server = api_server.server(min(_PATIENCE, seconds))
+    server = _server(min(_PATIENCE, seconds))
     try:
         ask = _taken(server, asked, _decided(server, asked, seconds, is_kept=when_undecided == "defer"))
         values = asked.values(ask)
@@ -98,6 +98,11 @@ def _answer(use: ToolUse, asked: Question, seconds: float, when_unreachable: str
         return hook_events.answer("deny", str(error))
     _remember(use, ask)
     return hook_events.answer("allow", _reason(ask), values if ask.decision and ask.decision.edits else None)
+
+
+def _server(patience: float) -> Server:
+    """Return the server of the environment. The agent may write the folder's files, so they cannot name another one."""
+    return api_server.server(patience, reads_env_file=False)
 
 
 def _decided(server: Server, asked: Question, seconds: float, *, is_kept: bool) -> Ask:
@@ -160,7 +165,7 @@ def _report(use: ToolUse) -> int:
     ask = hook_memory.take(use.key) if outcome is not None else None
     if outcome is None or ask is None:
         return Exit.DONE
-    server = api_server.server(_PATIENCE)
+    server = _server(_PATIENCE)
     try:
         server.run(conversation.report(ask, outcome[0], outcome[1], None, server.patience))
     except SignoffError as error:

@@ -51,7 +51,9 @@ class OutcomeResult(BaseModel):
 def pending(ask: Ask) -> AskResult:
     """Return that an ask waits for a decision."""
     waiting = list(ask.waiting_for)
-    return AskResult(status="pending", id=ask.id, next=NEXT_PENDING, waiting_for=waiting, review_url=ask.url)
+    return AskResult(
+        status="pending", id=ask.id, next=NEXT_PENDING, waiting_for=waiting, review_url=ask.review_url or ask.url
+    )
 
 
 def decided(ask: Ask, *, is_repeated: bool) -> AskResult:
@@ -65,7 +67,7 @@ def decided(ask: Ask, *, is_repeated: bool) -> AskResult:
         changed=[edit.path for edit in decision.edits] if decision else [],
         decided_by=decision.by if decision else None,
         reason=decision.reason if decision else None,
-        review_url=ask.url,
+        review_url=ask.review_url or ask.url,
     )
 
 

@@ -7,12 +7,15 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import jsonschema
 import pytest
 
+from bot.cli.hook import hook
+from engine import durations
 from tests.support.ask_server import KEY, AskServer, Fault, open_ask_server
+from tests.support.documents import Page
 from tests.support.processes import CommandResult, Installation, Process, finish
 
 ANSWER: Final = {
@@ -236,9 +239,35 @@ def test_without_an_address_or_a_key_the_use_is_denied(claude: Installation, ask
         claude.settings[name] = value
 
 
-def test_a_folder_env_that_cannot_be_read_blocks(claude: Installation, asks: AskServer) -> None:
-    (claude.folder / ".env").mkdir()
-    assert claude.run("hook", stdin=event()).code == 2
+def test_the_files_of_the_folder_cannot_name_another_server(claude: Installation, asks: AskServer) -> None:
+    """The agent may write them."""
+    (claude.folder / ".env").write_text("SIGNOFF_URL=http://127.0.0.1:9\n")
+    assert decided(asks, claude.start("hook", stdin=event()))["permissionDecision"] == "allow"
+    (claude.folder / ".env").write_text(f"SIGNOFF_URL={claude.settings.pop('SIGNOFF_URL')}\n")
+    assert answer(claude.run("hook", stdin=event(use="toolu_02")))["permissionDecision"] == "deny"
+    assert len(asks.asks) == 1
+
+
+class TestPage:
+    """docs/agents/claude-code.md"""
+
+    PAGE: ClassVar = Page.of("agents/claude-code.md")
+
+    def test_its_settings_call_the_hook_for_events_that_it_knows_within_its_time(self) -> None:
+        (settings,) = [json.loads(block.text) for block in self.PAGE.blocks if '"hooks": {' in block.text]
+        assert set(settings["hooks"]) == {"PreToolUse", "PostToolUse", "PostToolUseFailure"}
+        for matchers in settings["hooks"].values():
+            for called in matchers[0]["hooks"]:
+                assert (called["type"], called["command"]) == ("command", "signoff hook")
+        (before,) = settings["hooks"]["PreToolUse"][0]["hooks"]
+        default = next(option.default for option in hook.params if option.name == "timeout")
+        assert durations.parse(str(default)).total_seconds() < before["timeout"]
+        assert before["onFailure"] == "block"
+
+    def test_its_rules_can_be_registered(self, claude: Installation) -> None:
+        (rules,) = [block.text for block in self.PAGE.blocks if block.info == "yaml"]
+        checked = claude.run("check", claude.write("approvals.yaml", rules))
+        assert checked.code == 0, checked.output
 
 
 def test_a_home_that_cannot_be_written_loses_only_the_report(claude: Installation, asks: AskServer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,16 +11,16 @@ import anyio
 import anyio.to_thread
 import httpx2
 import pytest
-from mcp import Client, StdioServerParameters
+from mcp import Client
 from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, EmptyResult, Request, RequestParams, Result
 from pydantic import Field
 
 from bot.mcp.tasks import IDENTIFIER
 from tests.support.ask_server import KEY, AskServer, open_ask_server
-from tests.support.processes import SIGNOFF, Installation, Process
+from tests.support.mcp_env import McpServer, open_mcp_over_http
+from tests.support.processes import Installation
 
 TRANSPORTS: Final = ("stdio", "http")
 MODES: Final = ("legacy", "2026-07-28")
@@ -39,62 +38,19 @@ def agent(asks: AskServer, tmp_path: Path) -> Installation:
     return Installation(tmp_path, tmp_path / "none.db", {"SIGNOFF_URL": asks.url, "SIGNOFF_API_KEY": KEY})
 
 
-class Over:
-    """Connects clients to the command over one transport."""
-
-    def __init__(self, agent: Installation, transport: str, url: str | None) -> None:
-        self.agent, self.transport, self.url = agent, transport, url
-
-    @asynccontextmanager
-    async def client(
-        self, mode: str = "auto", *, key: str = KEY, extensions: tuple[ClientExtension, ...] = ()
-    ) -> AsyncIterator[Client]:
-        if self.url is None:
-            server: Any = StdioServerParameters(
-                command=str(SIGNOFF), args=["mcp"], env=self.agent.environment, cwd=self.agent.folder
-            )
-            async with Client(server, mode=mode, extensions=extensions) as client:
-                yield client
-            return
-        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"}, timeout=60) as http:
-            server = streamable_http_client(self.url, http_client=http)
-            async with Client(server, mode=mode, extensions=extensions) as client:
-                yield client
-
-
 @pytest.fixture(params=TRANSPORTS)
-def over(request: pytest.FixtureRequest, agent: Installation) -> Iterator[Over]:
+def over(request: pytest.FixtureRequest, agent: Installation) -> Iterator[McpServer]:
     if request.param == "stdio":
-        yield Over(agent, "stdio", None)
+        yield McpServer(agent)
         return
-    with http_server(agent) as (_, url):
-        yield Over(agent, "http", url)
+    with open_mcp_over_http(agent) as server:
+        yield server
 
 
 @pytest.fixture
-def over_http(agent: Installation) -> Iterator[Over]:
-    with http_server(agent) as (_, url):
-        yield Over(agent, "http", url)
-
-
-class http_server:
-    """A running `signoff mcp --http`, whose environment has no key of its own."""
-
-    def __init__(self, agent: Installation, *options: str) -> None:
-        settings = {name: value for name, value in agent.settings.items() if name != "SIGNOFF_API_KEY"}
-        alone = Installation(agent.folder, agent.database, settings)
-        self.process: Process = alone.start("mcp", "--http", "127.0.0.1:0", *options)
-
-    def __enter__(self) -> tuple[Process, str]:
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        match = re.fullmatch(r"MCP: (http://127\.0\.0\.1:\d+/mcp)\n", line)
-        assert match, line + self.process.stderr.read()
-        return self.process, match[1]
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.communicate(timeout=10)
+def over_http(agent: Installation) -> Iterator[McpServer]:
+    with open_mcp_over_http(agent) as server:
+        yield server
 
 
 async def decided(asks: AskServer, verdict: str = "approved", **more: Any) -> None:
@@ -121,7 +77,7 @@ async def calling(client: Client, name: str, arguments: dict[str, Any]) -> Async
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_an_approval_comes_back_with_its_edits_once(over: Over, asks: AskServer, mode: str) -> None:
+async def test_an_approval_comes_back_with_its_edits_once(over: McpServer, asks: AskServer, mode: str) -> None:
     async with over.client(mode) as client:
         async with calling(client, "request_approval", {**REFUND, "editable": ["amount"]}) as results:
             await decided(asks, amount=80, reason="Half.")
@@ -143,7 +99,9 @@ async def test_an_approval_comes_back_with_its_edits_once(over: Over, asks: AskS
 
 
 @pytest.mark.parametrize("verdict", ["rejected", "expired", "cancelled", "failed"])
-async def test_every_other_end_is_an_error_that_the_model_can_read(over: Over, asks: AskServer, verdict: str) -> None:
+async def test_every_other_end_is_an_error_that_the_model_can_read(
+    over: McpServer, asks: AskServer, verdict: str
+) -> None:
     async with over.client() as client:
         async with calling(client, "request_approval", REFUND) as results:
             await decided(asks, verdict, reason="Too much.")
@@ -153,7 +111,7 @@ async def test_every_other_end_is_an_error_that_the_model_can_read(over: Over, a
         assert results[0].structured_content is None
 
 
-async def test_a_person_is_asked_for_what_is_missing(over: Over, asks: AskServer) -> None:
+async def test_a_person_is_asked_for_what_is_missing(over: McpServer, asks: AskServer) -> None:
     async with over.client() as client:
         arguments = {"question": "Which region?", "fields": {"region": "text"}}
         async with calling(client, "ask_person", arguments) as results:
@@ -164,7 +122,7 @@ async def test_a_person_is_asked_for_what_is_missing(over: Over, asks: AskServer
         assert asks.asks["ask1"]["consumed_at"] is None
 
 
-async def test_a_call_that_waits_long_says_that_it_is_pending(over: Over, asks: AskServer) -> None:
+async def test_a_call_that_waits_long_says_that_it_is_pending(over: McpServer, asks: AskServer) -> None:
     """The longest wait itself is in the schema, so this asks with a short one."""
     async with over.client() as client:
         async with calling(client, "request_approval", {**REFUND, "key": "refund-1"}) as results:
@@ -181,7 +139,7 @@ async def test_a_call_that_waits_long_says_that_it_is_pending(over: Over, asks: 
         assert waiting.structured_content["waiting_for"] == ["Ada"]
 
 
-async def test_what_signoff_refuses_and_that_it_is_gone_reaches_the_model(over: Over, asks: AskServer) -> None:
+async def test_what_signoff_refuses_and_that_it_is_gone_reaches_the_model(over: McpServer, asks: AskServer) -> None:
     async with over.client() as client:
         unknown = await client.call_tool("approval_status", {"id": "ask9"})
         assert unknown.is_error
@@ -190,7 +148,7 @@ async def test_what_signoff_refuses_and_that_it_is_gone_reaches_the_model(over: 
         assert wrong.is_error
 
 
-async def test_a_cancelled_call_cancels_its_ask(over: Over, asks: AskServer) -> None:
+async def test_a_cancelled_call_cancels_its_ask(over: McpServer, asks: AskServer) -> None:
     async with over.client() as client:
         async with anyio.create_task_group() as group:
             group.start_soon(client.call_tool, "request_approval", REFUND)
@@ -199,7 +157,7 @@ async def test_a_cancelled_call_cancels_its_ask(over: Over, asks: AskServer) -> 
         await anyio.to_thread.run_sync(lambda: asks.await_status("cancelled"))
 
 
-async def test_a_cancelled_call_with_a_key_can_be_continued(over: Over, asks: AskServer) -> None:
+async def test_a_cancelled_call_with_a_key_can_be_continued(over: McpServer, asks: AskServer) -> None:
     named = {**REFUND, "key": "refund-1"}
     async with over.client() as client:
         async with anyio.create_task_group() as group:
@@ -212,7 +170,7 @@ async def test_a_cancelled_call_with_a_key_can_be_continued(over: Over, asks: As
         assert (approved.structured_content["status"], len(asks.asks)) == ("approved", 1)
 
 
-async def test_two_clients_get_their_own_answers(over: Over, asks: AskServer) -> None:
+async def test_two_clients_get_their_own_answers(over: McpServer, asks: AskServer) -> None:
     async with over.client() as first, over.client() as second:
         async with calling(first, "request_approval", {**REFUND, "title": "One"}) as ones:
             await anyio.to_thread.run_sync(lambda: asks.await_ask(polled=True))
@@ -227,7 +185,7 @@ async def test_two_clients_get_their_own_answers(over: Over, asks: AskServer) ->
 # -- over HTTP ----------------------------------------------------------------------------------------------
 
 
-async def test_each_client_is_known_by_its_own_key(over_http: Over, asks: AskServer) -> None:
+async def test_each_client_is_known_by_its_own_key(over_http: McpServer, asks: AskServer) -> None:
     async with over_http.client(key="sgn_other_" + "x" * 43) as client:
         refused = await client.call_tool("request_approval", REFUND)
         assert refused.is_error
@@ -246,15 +204,13 @@ async def test_each_client_is_known_by_its_own_key(over_http: Over, asks: AskSer
         ({"authorization": f"Bearer {KEY}", "origin": "https://evil.example.com"}, 403),
     ],
 )  # fmt: skip
-def test_a_stranger_is_turned_away(over_http: Over, asks: AskServer, headers: dict[str, str], status: int) -> None:
-    assert over_http.url is not None
+def test_a_stranger_is_turned_away(over_http: McpServer, asks: AskServer, headers: dict[str, str], status: int) -> None:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
     accepted = {"accept": "application/json, text/event-stream"}
     assert httpx2.post(over_http.url, json=body, headers=accepted | headers).status_code == status
 
 
-async def test_a_session_answers_only_the_key_that_began_it(over_http: Over, asks: AskServer) -> None:
-    assert over_http.url is not None
+async def test_a_session_answers_only_the_key_that_began_it(over_http: McpServer, asks: AskServer) -> None:
     start = {
         "jsonrpc": "2.0", "id": 1, "method": "initialize",
         "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
@@ -273,9 +229,9 @@ async def test_a_session_answers_only_the_key_that_began_it(over_http: Over, ask
 
 
 async def test_a_public_name_is_answered_when_it_is_allowed(agent: Installation, asks: AskServer) -> None:
-    with http_server(agent, "--allow-host", "mcp.example.com") as (_, url):
+    with open_mcp_over_http(agent, "--allow-host", "mcp.example.com") as server:
         headers = {"authorization": f"Bearer {KEY}", "host": "mcp.example.com", "accept": "application/json"}
-        reply = httpx2.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
+        reply = httpx2.post(server.url, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, headers=headers)
         assert reply.status_code not in (401, 403, 421)
 
 
@@ -333,7 +289,7 @@ def tasks(action: str, task: str) -> TaskRequest:
     return TaskRequest(method=f"tasks/{action}", params=TaskParams(taskId=task))
 
 
-async def test_a_client_with_tasks_gets_one_at_once_and_polls_it(over: Over, asks: AskServer) -> None:
+async def test_a_client_with_tasks_gets_one_at_once_and_polls_it(over: McpServer, asks: AskServer) -> None:
     extension = WithTasks()
     async with over.client(extensions=(extension,)) as client:
         assert IDENTIFIER in (client.server_capabilities.extensions or {})
@@ -349,7 +305,7 @@ async def test_a_client_with_tasks_gets_one_at_once_and_polls_it(over: Over, ask
     assert result.structured_content["arguments"] == {"order": "A-1", "amount": 80}
 
 
-async def test_a_task_outlives_the_process_that_made_it(over: Over, asks: AskServer) -> None:
+async def test_a_task_outlives_the_process_that_made_it(over: McpServer, asks: AskServer) -> None:
     async with over.client(extensions=(WithTasks(),)) as client:
         await client.call_tool("request_approval", REFUND)
     asks.decide("ask1", "rejected", reason="No.")
@@ -360,7 +316,7 @@ async def test_a_task_outlives_the_process_that_made_it(over: Over, asks: AskSer
     assert "rejected by Ada: No." in text(result)
 
 
-async def test_a_task_is_cancelled_with_its_ask(over: Over, asks: AskServer) -> None:
+async def test_a_task_is_cancelled_with_its_ask(over: McpServer, asks: AskServer) -> None:
     async with over.client(extensions=(WithTasks(),)) as client:
         await client.call_tool("request_approval", REFUND)
         await client.session.send_request(tasks("update", "ask1"), EmptyResult)
@@ -373,7 +329,7 @@ async def test_a_task_is_cancelled_with_its_ask(over: Over, asks: AskServer) -> 
             assert refused.value.error.code == -32602
 
 
-async def test_a_client_that_has_not_declared_tasks_gets_none(over: Over, asks: AskServer) -> None:
+async def test_a_client_that_has_not_declared_tasks_gets_none(over: McpServer, asks: AskServer) -> None:
     async with over.client("2026-07-28") as client:
         async with calling(client, "request_approval", REFUND) as results:
             await decided(asks)
@@ -383,7 +339,7 @@ async def test_a_client_that_has_not_declared_tasks_gets_none(over: Over, asks: 
         assert refused.value.error.code == -32021
 
 
-async def test_a_decision_that_is_there_at_once_makes_no_task(over: Over, asks: AskServer) -> None:
+async def test_a_decision_that_is_there_at_once_makes_no_task(over: McpServer, asks: AskServer) -> None:
     extension = WithTasks()
     async with over.client(extensions=(extension,)) as client:
         await client.call_tool("request_approval", {**REFUND, "key": "refund-1"})

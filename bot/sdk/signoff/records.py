@@ -62,13 +62,15 @@ class Ask:
     consumed_at: datetime | None
     outcome: Outcome | None
     url: str | None
-    """The page of the request, for people."""
+    """The page of the ask, for people."""
     waiting_for: tuple[str, ...]
     """The names of the people who can decide."""
     use: str | None = None
     """answer, or once: an approval that is used before the effect"""
     tool: str | None = None
     created_at: datetime | None = None
+    review_url: str | None = None
+    """The page where people decide, while they can."""
 
     @classmethod
     def read(cls, record: object) -> Ask:
@@ -95,6 +97,7 @@ class Ask:
             use=_optional(fields, "use"),
             tool=_optional(fields, "tool"),
             created_at=_moment(fields, "created_at"),
+            review_url=_optional(_mapping(request, "request"), "url") if request is not None else None,
         )
 
 
