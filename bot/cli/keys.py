@@ -10,7 +10,15 @@ from bot.cli import callbacks, client
 from bot.cli.context import DurationType, json_option
 from bot.local import key_commands
 from bot.local.reply import LISTS
-from bot.terminal.output import create_console, format_time, local_time, print_sentence, render_json, render_table
+from bot.terminal.output import (
+    create_console,
+    format_time,
+    local_time,
+    print_sentence,
+    render_json,
+    render_table,
+    short_time,
+)
 from engine import api_key_text, durations
 from engine.domain import DEFAULT_WORKSPACE
 from engine.domain.api_keys import MOST_PER_MINUTE, OVERLAP, PER_MINUTE, ApiAction, ApiKeyView
@@ -122,15 +130,16 @@ def revoke(key: str, as_json: bool) -> None:
     elif facts["already"]:
         print_sentence(f"The API key “{facts['name']}” was revoked before, by {facts['revoked_by']}.")
     else:
-        print_sentence(f"The API key “{facts['name']}” is revoked.")
+        print_sentence(f"The API key “{facts['name']}” is revoked.{_going_on(facts['pending_asks'])}")
 
 
 @keys.command(name="list")
+@click.option("--all", "with_revoked", is_flag=True, help="Also the keys that were revoked.")
 @json_option
-def list_(as_json: bool) -> None:
+def list_(with_revoked: bool, as_json: bool) -> None:
     """List the API keys, the newest first: what each may do, who made it, and when it was used."""
     with client.open_for_reading() as connection:
-        views = api_keys.views(connection, DEFAULT_WORKSPACE)
+        views = api_keys.views(connection, DEFAULT_WORKSPACE, with_revoked=with_revoked)
     now = SystemClock().now()
     if as_json:
         click.echo(render_json([_json(view, now) for view in views]))
@@ -138,7 +147,7 @@ def list_(as_json: bool) -> None:
     if not views:
         click.echo('There are no API keys. Create one: signoff keys create "Support agent"')
         return
-    columns = ("id", "name", "state", "may", "workflows", "made by", "last used")
+    columns = ("id", "name", "state", "may", "workflows", "made by", "expires", "last used")
     create_console().print(render_table(columns, [_row(view, now) for view in views]))
 
 
@@ -187,6 +196,14 @@ def _print_made(facts: dict[str, Value], *, as_json: bool) -> None:
         print_sentence(f"No registered workflow fits “{pattern}” yet.", err=True)
 
 
+def _going_on(pending: Value) -> str:
+    """Return what goes on after a key was revoked, as a sentence that follows another."""
+    if pending == 0:
+        return ""
+    what = "1 ask of this program still waits" if pending == 1 else f"{pending} asks of this program still wait"
+    return f" {what} for people. To end one: signoff cancel ID"
+
+
 def _list(value: Value) -> list[Value]:
     assert isinstance(value, list)
     return value
@@ -201,9 +218,10 @@ def _json(view: ApiKeyView, now: datetime) -> dict[str, Value]:
 
 
 def _row(view: ApiKeyView, now: datetime) -> tuple[str, ...]:
-    used = format_time(view.used_at) if view.used_at is not None else "never"
+    used = short_time(view.used_at, now) if view.used_at is not None else "never"
     workflows = "all" if view.workflows is None else ", ".join(view.workflows)
-    return view.id, view.name, view.state(now), ", ".join(view.actions), workflows, view.created_by, used
+    expires = short_time(view.expires_at, now) if view.expires_at is not None else "never"
+    return view.id, view.name, view.state(now), ", ".join(view.actions), workflows, view.created_by, expires, used
 
 
 def _lines(view: ApiKeyView, now: datetime) -> list[str]:
@@ -220,6 +238,7 @@ def _lines(view: ApiKeyView, now: datetime) -> list[str]:
         "Revoked": view.revoked_at and f"by {view.revoked_by}, {local_time(view.revoked_at)}",
         "Last used": format_time(view.used_at) or "never",
         "Last refused": format_time(view.refused_at),
+        "Asks that wait for people": f"{view.pending_asks:,}" if view.pending_asks else "",
     }
     return [f"API key {view.id}: {view.name}", *(f"{name}: {value}" for name, value in facts.items() if value)]
 

@@ -118,7 +118,7 @@ class ApiKeyView(Struct, frozen=True, kw_only=True):
     """A key as operators see it, without anything from which its text could be made.
 
     `previous_until`: until when the text before the last rotation works. `used_at`: the last use, to the minute.
-    `refused_at`: the last use that was refused and noted in the log.
+    `refused_at`: the last use that was refused and noted in the log. `pending_asks`: how many asks wait for people.
     """
 
     id: str
@@ -137,6 +137,7 @@ class ApiKeyView(Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None
     used_at: datetime | None
     refused_at: datetime | None
+    pending_asks: int = 0
 
     def state(self, now: datetime) -> Literal["active", "expired", "revoked"]:
         """Return whether the key works now."""

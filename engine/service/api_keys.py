@@ -62,7 +62,7 @@ class ApiKeys:
         return await self._transact(rotate, command)
 
     async def revoke(self, command: RevokeApiKey) -> ApiKeyRevoked | Refusal:
-        """End an API key for good. Every process refuses it within a second."""
+        """End an API key for good. This engine refuses it at once, and every other one within a second."""
         return await self._transact(revoke, command)
 
     async def _transact(self, unit: Callable[[CommandContext, Tx, C, Resolved], T], command: C) -> T:

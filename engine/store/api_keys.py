@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from engine import json_values
 from engine.domain import Address
 from engine.domain.api_keys import ApiAction, ApiKeyView, ApiPrincipal
+from engine.domain.asks import AskStatus
 from engine.domain.people import API
 from engine.errors import Conflict
 from engine.json_values import Value
-from engine.store import people
+from engine.store import ask_rows, people
 from engine.store.api_key_tables import ApiKeyRow
+from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.port import Tx
 from engine.store.statements import Statement
@@ -26,6 +28,7 @@ USED_EVERY: Final = timedelta(minutes=1)
 REFUSED_EVERY: Final = timedelta(hours=1)
 """How often the log notes that the use of one key was refused, at most."""
 
+_ask = AskRow.__table__  # type: ignore[attr-defined]
 _key = ApiKeyRow.__table__  # type: ignore[attr-defined]
 _NEW = Statement(insert(_key))
 _BY_ID = Statement(select(_key).where(_key.c.id == bindparam("id")))
@@ -136,9 +139,10 @@ def find_view(connection: Connection, workspace: str, key: str) -> ApiKeyView | 
     return None if row is None else _views(connection, [row])[0]
 
 
-def views(connection: Connection, workspace: str) -> list[ApiKeyView]:
-    """Return all keys as operators see them, the newest first."""
-    return _views(connection, _LISTED.all(connection, {"workspace": workspace}))
+def views(connection: Connection, workspace: str, *, with_revoked: bool = True) -> list[ApiKeyView]:
+    """Return the keys as operators see them, the newest first."""
+    rows = _LISTED.all(connection, {"workspace": workspace})
+    return _views(connection, [row for row in rows if with_revoked or row.revoked_at is None])
 
 
 def is_taken(connection: Connection, workspace: str, name: str) -> bool:
@@ -232,11 +236,24 @@ def _views(connection: Connection, rows: Iterable[Any]) -> list[ApiKeyView]:
     rows = list(rows)
     acted = {person for row in rows for person in (row.created_by, row.rotated_by, row.revoked_by) if person}
     names = {person: known.label for person, known in people.load_people(connection, acted).items()}
-    return [_view(row, names) for row in rows]
+    pending = _pending_asks(connection, rows)
+    return [_view(row, names, pending.get(row.id, 0)) for row in rows]
 
 
-def _view(row: Any, names: Mapping[str, str]) -> ApiKeyView:
+def _pending_asks(connection: Connection, rows: Sequence[Any]) -> dict[str, int]:
+    """Return how many asks of each key wait for people, along an index."""
+    ids = {ask_rows.written(Address(API, row.id)): row.id for row in rows}
+    statement = select(_ask.c.asker, func.count().label("pending")).where(
+        _ask.c.workspace.in_({row.workspace for row in rows}),
+        _ask.c.asker.in_(ids),
+        _ask.c.status == AskStatus.PENDING.value,
+    )
+    return {ids[row.asker]: row.pending for row in connection.execute(statement.group_by(_ask.c.asker)).all()}
+
+
+def _view(row: Any, names: Mapping[str, str], pending_asks: int) -> ApiKeyView:
     return ApiKeyView(
+        pending_asks=pending_asks,
         actions=_actions(row),
         workflows=_workflows(row),
         created_by=names[row.created_by],

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+import urllib.request
 from pathlib import Path
+from urllib.error import HTTPError
 
 import aiohttp
 import pytest
 
 from bot import log
 from bot.app import wait_for_run
+from bot.devtools.demo.servers import free_port
 from engine import api_key_text
 from engine.api_key_text import KeyText
 from engine.system import RandomIds, SystemClock
 from tests.support.cli import Commands
-from tests.support.http_service import open_http_service
+from tests.support.http_service import PATIENCE, open_http_service
 from tests.support.log_state import restored_logging
 from tests.support.processes import Installation, create_installation, serving
 from tests.support.server_env import open_server
@@ -120,6 +124,19 @@ def test_wrong_options_are_usage_errors(signoff: Commands) -> None:
     assert signoff.json("keys", "list") == []
 
 
+def test_revoked_keys_are_listed_on_demand_only(signoff: Commands) -> None:
+    for name in ("Old", "New"):
+        signoff.run_ok("keys", "create", name)
+    signoff.run_ok("keys", "revoke", "Old")
+    assert [key["name"] for key in signoff.json("keys", "list")] == ["New"]
+    assert {key["name"]: key["state"] for key in signoff.json("keys", "list", "--all")} == {
+        "New": "active",
+        "Old": "revoked",
+    }
+    assert "Old" not in signoff.run_ok("keys", "list").out
+    assert "revoked" in signoff.run_ok("keys", "list", "--all").out
+
+
 def test_without_keys_the_list_says_how_to_make_one(signoff: Commands) -> None:
     assert signoff("keys", "list").output == 'There are no API keys. Create one: signoff keys create "Support agent"'
 
@@ -166,6 +183,50 @@ def test_of_two_rotations_at_once_one_is_refused(installation: Installation) -> 
     assert "rotated the API key “Agent” already" in refused
     (key,) = installation.run("keys", "list", "--json").json
     assert key["previous_until"] == json.loads(outputs[codes.index(0)][0])["previous_until"]
+
+
+def reached(folder: Path, empty_database: bytes, **settings: str) -> Installation:
+    """Return an installation whose server programs can call."""
+    port = free_port()
+    installation = create_installation(
+        folder, public_url=f"http://127.0.0.1:{port}", port=str(port), log_level="warning", **settings
+    )
+    if "database_url" not in settings:
+        installation.database.write_bytes(empty_database)
+        installation.database.chmod(0o600)
+    return installation
+
+
+def status_of(installation: Installation, key: str) -> int:
+    """Return the status of the answer to a call with a key."""
+    url = f"{installation.settings['SIGNOFF_PUBLIC_URL']}/api/v1/asks"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return int(response.status)
+    except HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_a_server_knows_a_key_at_once_and_a_revoked_one_no_more(tmp_path: Path, empty_database: bytes) -> None:
+    installation = reached(tmp_path, empty_database)
+    with serving(installation) as server:
+        key = installation.run("keys", "create", "Agent").out.strip()
+        assert [status_of(installation, key), status_of(installation, key[:-1])] == [200, 401]
+        server.kill()
+    assert kinds(installation.run("audit", "export").out) == ["api_key.created", "api_key.first_used"]
+    with serving(installation) as server:
+        assert status_of(installation, key) == 200
+        shown = installation.run("keys", "show", "Agent", "--json").json
+        assert shown["used_at"] is not None
+        installation.run("keys", "revoke", "Agent")
+        # What a process knows of a key is at most a second old.
+        while status_of(installation, key) == 200:
+            time.sleep(0.1)
+        assert status_of(installation, key) == 401
+        assert key[22:] not in server.output
+    assert kinds(installation.run("audit", "export").out)[2:] == ["api_key.revoked", "api_key.refused"]
 
 
 # -- no text of a key is written ----------------------------------------------------------------------------

@@ -85,6 +85,14 @@ async def test_a_revoked_key_is_refused_in_another_process_within_two_seconds(ap
     assert (await get(api)).status == 401
 
 
+async def test_the_asks_of_a_key_that_wait_are_counted(api: ApiEnv) -> None:
+    asks = [await api.ask() for _ in range(3)]
+    await api.ask(workflow="free")
+    await api.new_key("Other")
+    await api.decide(asks[0]["id"])
+    assert {key.name: key.pending_asks for key in await api.env.engine.api_keys()} == {"Support agent": 2, "Other": 0}
+
+
 async def test_both_texts_of_a_rotated_key_ask_as_the_same_program(api: ApiEnv) -> None:
     command = RotateApiKey(key="Support agent", actor=SAM, origin=TERMINAL, overlap=timedelta(hours=1))
     made = await ApiKeys(api.env.engine).rotate(command)
