@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,13 @@ def test_a_function_runs_as_approved_with_the_edit(agents: Agents) -> None:
     agents.decide("Refund A-1?", "edit", "amount=80")
     assert agents.end(agent) == "done\n"
     assert agents.effects("A-1") == ["80.0"]
+
+
+def test_a_round_amount_can_be_edited_to_one_with_cents(agents: Agents) -> None:
+    thread = agents.deciding("Pay A-5?", "edit", "amount=99.50")
+    with agents.client.approve("Pay A-5?", tool="refund", amount=Decimal(100), editable=["amount"]) as approval:
+        assert approval["amount"] == Decimal("99.50")
+    thread.join()
 
 
 def test_a_rejection_is_an_exception_with_the_reason(agents: Agents) -> None:

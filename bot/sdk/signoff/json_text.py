@@ -15,7 +15,10 @@ MAX_DEPTH: Final = 60
 
 
 def encode(value: object) -> bytes:
-    """Return a value that `snapshot` made as JSON text. A `Decimal` becomes a number with all of its digits."""
+    """Return a value that `snapshot` made as JSON text. A `Decimal` becomes a number with all of its digits.
+
+    It always has a point: `Decimal(100)` is an amount that people may change to 99.50, and 100 a whole number.
+    """
     return _text(value).encode()
 
 
@@ -34,7 +37,8 @@ def _refuse_constant(name: str) -> Any:
 def _text(value: object) -> str:
     match value:
         case Decimal():
-            return str(value)
+            text = str(value)
+            return f"{text}.0" if text.removeprefix("-").isdigit() else text
         case dict():
             return "{" + ",".join(f"{json.dumps(key)}:{_text(item)}" for key, item in value.items()) + "}"
         case list():

@@ -2,7 +2,18 @@
 
 from engine.domain import Address
 from engine.errors import StepError
-from engine.ports import Sender, StepContext, StepServices, StepType
+from engine.ports import Mailer, Secrets, Sender, StepContext, StepServices, StepType
 from engine.workflowfile.step_kinds import Nature, ParamProblem
 
-__all__ = ["Address", "Nature", "ParamProblem", "Sender", "StepContext", "StepError", "StepServices", "StepType"]
+__all__ = [
+    "Address",
+    "Mailer",
+    "Nature",
+    "ParamProblem",
+    "Secrets",
+    "Sender",
+    "StepContext",
+    "StepError",
+    "StepServices",
+    "StepType",
+]

@@ -389,6 +389,13 @@ def test_json_comes_back_exactly(value: Any) -> None:
     assert json_text.same(json_text.decode(json_text.encode(copy)), value)
 
 
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_a_decimal_is_never_written_as_a_whole_number(value: Decimal) -> None:
+    written = json_text.decode(json_text.encode(value))
+    assert isinstance(written, Decimal)
+    assert written == value
+
+
 @given(st.recursive(JSON | st.floats(), lambda inner: st.lists(inner, max_size=3)))
 def test_a_value_is_json_or_one_sentence(value: Any) -> None:
     def numbers(part: Any) -> Iterator[float]:
