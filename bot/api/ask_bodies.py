@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from engine import durations, json_values
-from engine.domain.asks import DEFAULT_WORKFLOW, AskStatus
+from engine.domain.asks import DEFAULT_WORKFLOW, AskContent, AskStatus, AskUse
 from engine.errors import InvalidValue
+from engine.json_values import Value
 
 _DURATION: Final = r"^([0-9]{1,3}w)?([0-9]{1,4}d)?([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$"
 MOST_SECONDS: Final = 60
@@ -99,6 +100,27 @@ class AskBody(Body):
     @property
     def expires_after(self) -> timedelta | None:
         return None if self.expires_in is None else durations.parse(self.expires_in)
+
+    @property
+    def content(self) -> AskContent:
+        """What the engine is asked."""
+        return AskContent(
+            title=self.title,
+            tool=self.tool,
+            server=self.server,
+            arguments=self.arguments,
+            fields=dict[str, Value](self.fields),
+            editable=self.editable if isinstance(self.editable, bool) else tuple(self.editable),
+            summary=self.summary,
+            risk=self.risk,
+            reasoning=self.reasoning,
+            impact=self.impact,
+            confidence=self.confidence,
+            data=self.data,
+            use=AskUse(self.use),
+            expires_in=self.expires_after,
+            callback=self.callback,
+        )
 
 
 class ConsumeBody(Body):

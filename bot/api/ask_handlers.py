@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import Query
-from msgspec import structs
 
 from bot.api.ask_bodies import (
     ANYTHING,
@@ -26,11 +25,9 @@ from engine.domain import Address, Refusal
 from engine.domain.api_keys import ApiAction
 from engine.domain.asks import (
     Ask,
-    AskContent,
     Asked,
     AskPage,
     AskStatus,
-    AskUse,
     AskView,
     CancelAsk,
     Consume,
@@ -38,7 +35,6 @@ from engine.domain.asks import (
     ReportOutcome,
 )
 from engine.domain.results import NotAllowed
-from engine.json_values import Value
 from engine.service import Engine
 
 END_SECONDS: Final = 2
@@ -63,7 +59,7 @@ class AskHandlers:
             return acts_for
         asked = await self._engine.ask(
             Ask(
-                content=_content(body),
+                content=body.content,
                 actor=call.actor,
                 agent=call.principal.name,
                 origin=call.origin,
@@ -194,21 +190,3 @@ def _requester(call: ApiCall, email: str | None) -> Address | Refusal | None:
         why = f"The API key “{call.principal.name}” may not ask in the name of {email}."
         return NotAllowed(why=f"{why} Leave out “requester”, or ask the operator for a key that may.")
     return None if allowed is None else Address("email", allowed)
-
-
-def _content(body: AskBody) -> AskContent:
-    editable = body.editable if isinstance(body.editable, bool) else tuple(body.editable)
-    fields: dict[str, Value] = {**body.fields}
-    return structs.replace(
-        AskContent(title=body.title, arguments=body.arguments, fields=fields, editable=editable, use=AskUse(body.use)),
-        tool=body.tool,
-        server=body.server,
-        summary=body.summary,
-        risk=body.risk,
-        reasoning=body.reasoning,
-        impact=body.impact,
-        confidence=body.confidence,
-        data=body.data,
-        expires_in=body.expires_after,
-        callback=body.callback,
-    )

@@ -159,6 +159,8 @@ class Trial:
         actor = Address("terminal", self.app.operator_commands.login)
         try:
             workflow = workflowfile.load(source, kinds=self.app.operator_commands.kinds)
+            if self.options.ask and not workflow.is_asked:
+                raise click.UsageError(trial_asks.NOT_ASKED)
             inputs = self._read_inputs(workflow)
             registered: Any = self.portal.call(
                 self.app.engine.register, Register(source=source, actor=actor, origin=_ORIGIN)
@@ -291,7 +293,7 @@ class Trial:
         error = view.error or ""
         # The line of the failed step has the error already.
         reason = "" if any(error.endswith(cause) for cause in self._printed_errors) else characters.line(error)
-        self.console.print(f"The run {states.RUN_CLAUSES[view.status]}. {reason}".rstrip(), style="bold")
+        self.console.print(f"The run {states.run_clause(view)}. {reason}".rstrip(), style="bold")
         return Exit.DONE if view.status is RunStatus.SUCCEEDED else Exit.NO
 
     # -- ask --

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import click
 from anyio.from_thread import BlockingPortal
 
-from engine import durations, json_values
+from bot.api import json_bodies
+from bot.api.ask_bodies import AskBody
+from bot.api.problems import ApiProblem
 from engine.domain import Address, Origin, StepStatus
-from engine.domain.asks import Ask, AskContent, AskUse, Consume, OutcomeStatus, ReportOutcome
+from engine.domain.asks import Ask, AskUse, Consume, OutcomeStatus, ReportOutcome
 from engine.domain.people import API
-from engine.errors import InvalidValue
-from engine.json_values import Value
 from engine.read_models import RunView
 from engine.service import Engine
 from engine.workflowfile.step_kinds import ASK
@@ -24,54 +24,34 @@ NEEDS_ASK: Final = (
     "This workflow decides about what programs ask, so a trial needs one. "
     'Add --ask \'{"title": "Refund 12 EUR", "tool": "refund", "arguments": {"amount": 12}}\''
 )
+NOT_ASKED: Final = "This workflow takes no asks: it has neither `rules` nor a step `uses: ask`. Leave out --ask."
 _NAME: Final = "Trial"
 _ORIGIN: Final = Origin(surface="api")
-_TEXTS: Final = ("title", "tool", "server", "summary", "risk", "reasoning", "impact", "confidence", "data")
-_KEYS: Final = (*_TEXTS, "arguments", "fields", "editable", "use", "expires_in", "agent")
 
 
-def read(text: str, workflow: str) -> Ask:
-    """Return the ask in JSON that a person typed. Raises `click.UsageError` if it is none."""
-    if not text.strip():
+def read(given: str, workflow: str) -> Ask:
+    """Return the ask that a person typed as JSON, or the one in a file. Raises `click.UsageError` if it is none."""
+    if not given.strip():
         raise click.UsageError(NEEDS_ASK)
     try:
-        raw = json_values.loads(text)
-        if not isinstance(raw, dict):
-            raise InvalidValue('is no JSON object, like {"title": "Refund"}')
-        return Ask(
-            content=AskContent(**_content(raw)),
-            actor=PROGRAM,
-            agent=str(raw.get("agent") or _NAME),
-            origin=_ORIGIN,
-            workflow=workflow,
-        )
-    except InvalidValue as error:
-        raise click.UsageError(f"--ask {error}.") from error
+        raw = json_bodies.parse(_source(given))
+        # A trial is about what happens after an approval, too.
+        asked = {"use": AskUse.ONCE.value, **raw} if isinstance(raw, dict) else raw
+        agent = asked.pop("agent", _NAME) if isinstance(asked, dict) else _NAME
+        body = json_bodies.validated(AskBody, asked, what="body")
+    except ApiProblem as problem:
+        raise click.UsageError(problem.detail.replace("The body", "--ask", 1)) from problem
+    return Ask(content=body.content, actor=PROGRAM, agent=str(agent), origin=_ORIGIN, workflow=workflow)
 
 
-def _content(raw: Mapping[str, Value]) -> dict[str, Any]:
-    if unknown := [name for name in raw if name not in _KEYS]:
-        raise InvalidValue(f"has no “{unknown[0]}”. It has {', '.join(_KEYS)}")
-    content: dict[str, Any] = {name: value for name, value in raw.items() if name not in ("agent", "use", "expires_in")}
-    content["use"] = AskUse(_choice(raw, "use", [*AskUse], AskUse.ONCE))
-    if raw.get("expires_in") is not None:
-        content["expires_in"] = durations.parse(str(raw["expires_in"]))
-    if isinstance(editable := raw.get("editable"), list):
-        content["editable"] = tuple(str(name) for name in editable)
-    for name in _TEXTS:
-        if raw.get(name) is not None and not isinstance(raw[name], str):
-            raise InvalidValue(f"has a “{name}” that is no text")
-    for name in ("arguments", "fields"):
-        if not isinstance(raw.get(name, {}), dict):
-            raise InvalidValue(f"has “{name}” that are no JSON object")
-    return {"title": "", **content}
-
-
-def _choice(raw: Mapping[str, Value], name: str, choices: list[AskUse], default: AskUse) -> str:
-    chosen = str(raw.get(name) or default)
-    if chosen not in choices:
-        raise InvalidValue(f"has a “{name}” that is not {' or '.join(choices)}")
-    return chosen
+def _source(given: str) -> bytes:
+    """Return JSON as it was typed, or the content of the file that was named."""
+    if given.lstrip().startswith("{"):
+        return given.encode()
+    try:
+        return Path(given).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"--ask is neither JSON nor a file: {given} cannot be read.") from error
 
 
 def act(portal: BlockingPortal, engine: Engine, run: RunView, *, is_interactive: bool) -> Any:

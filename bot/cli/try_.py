@@ -14,7 +14,9 @@ from bot.cli.context import read_workflow_argument
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option(
-    "--ask", metavar="JSON", help="What a program would ask, as JSON, for a workflow that decides about asks."
+    "--ask",
+    metavar="JSON|FILE",
+    help="What a program would ask, as JSON or in a file, for a workflow that decides about asks.",
 )
 @click.option(
     "--answer",

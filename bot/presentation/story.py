@@ -220,7 +220,7 @@ def _succeeded_sentence(entry: StoryEntry, content: Content, names: Names) -> st
     path, rule = content.get("path"), content.get("rule")
     if rule:
         doubt = f" {content['doubt']}" if content.get("doubt") else ""
-        return f"{str(rule).capitalize()} applies.{doubt}"
+        return f"Rule {str(rule).removeprefix('rule ')} applies.{doubt}"
     return (
         f"{names.step(entry)} takes the path “{labels.in_words(str(path))}”."
         if path

@@ -137,6 +137,7 @@ def terminal(
 def test_every_template_is_run_by_a_test_of_its_own() -> None:
     assert [file.name for file in FILES] == [
         "access.yaml",
+        "approvals.yaml",
         "data-export.yaml",
         "deploy.yaml",
         "expense.yaml",
@@ -454,3 +455,99 @@ def test_rejected_records_stay_where_they_are(terminal: Terminal, services: Fake
     assert result.code == Exit.NO
     assert [call.method for call in services.calls] == ["GET"]
     assert services.writes == []
+
+
+# -- approvals ----------------------------------------------------------------------------------------------
+
+TOOL_CALL: dict[str, object] = {
+    "title": "Refund 250 EUR for order A-1007",
+    "tool": "refund",
+    "arguments": {"amount": 250, "order": "A-1007"},
+    "editable": True,
+    "use": "once",
+}
+
+
+def try_call(terminal: Terminal, *answers: str, **changes: object) -> CommandResult:
+    """Try what an agent would ask."""
+    Path("approvals.yaml").write_text(terminal.local("approvals.yaml"), encoding="utf-8")
+    Path("call.json").write_text(json.dumps({**TOOL_CALL, **changes}), encoding="utf-8")
+    options = [part for answer in answers for part in ("--answer", answer)]
+    return terminal.signoff("try", "approvals.yaml", "--ask", "call.json", *options)
+
+
+def test_a_large_refund_of_an_agent_asks_finance(terminal: Terminal) -> None:
+    result = try_call(terminal, "edit:amount=200", agent="Support agent")
+    assert result.code == Exit.DONE, result.err
+    assert "Support agent wants to refund 250 EUR" in result.out
+    assert "Support agent (API key) asks to call “refund”." in result.out
+    assert "Rule 3: Large refund applies." in result.out
+    assert "Answering as finance@example.com." in result.out
+    assert re.search(r"Amount +200", result.out)
+
+
+def test_a_rejected_call_is_not_made(terminal: Terminal) -> None:
+    result = try_call(terminal, "reject:Too much")
+    assert result.code == Exit.NO
+    assert "The run ended because the request was rejected." in result.out
+    assert "used the approval" not in result.out
+
+
+def test_a_small_refund_and_a_search_ask_no_one(terminal: Terminal) -> None:
+    changes: list[dict[str, object]] = [{"arguments": {"amount": 20}}, {"tool": "search_orders"}]
+    for changed in changes:
+        result = try_call(terminal, **changed)
+        assert result.code == Exit.DONE, result.err
+        assert "The approval can be used once" in result.out
+        assert "can decide" not in result.out
+
+
+def test_a_refund_without_an_amount_asks_finance_too(terminal: Terminal) -> None:
+    result = try_call(terminal, "approve", arguments={"order": "A-1007"})
+    assert "Answering as finance@example.com." in result.out
+    assert "Signoff could not tell whether rule 3 (Large refund) applies, so it does." in " ".join(result.out.split())
+
+
+def test_a_tool_for_people_only_is_refused_at_once(terminal: Terminal) -> None:
+    result = try_call(terminal, tool="drop_table")
+    assert result.code == Exit.NO
+    assert "The workflow refused this: This is done by people only. Ask the team to do it." in result.out
+
+
+def test_a_risky_message_needs_two_people(terminal: Terminal) -> None:
+    result = try_call(terminal, "approve", tool="send_newsletter", risk="high", arguments={})
+    assert "(2 of 2)" in result.out
+    assert "Risk, says Trial" in result.out
+
+
+def test_any_other_tool_asks_the_owner(terminal: Terminal) -> None:
+    result = try_call(terminal, "approve", tool="open_door", arguments={})
+    assert "Rule 6: all other asks applies." in result.out
+    assert result.code == Exit.DONE, result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "sentence"),
+    [
+        (["--ask", "call.json"], "{}", "--ask is not as this call needs it. “title” is required."),
+        (["--ask", "call.json"], "[", "--ask cannot be read as JSON"),
+        (["--ask", "none.json"], "{}", "--ask is neither JSON nor a file: none.json cannot be read."),
+        ([], "{}", "a trial needs one. Add --ask"),
+    ],
+)
+def test_an_ask_that_cannot_be_tried_is_refused_with_a_sentence(
+    terminal: Terminal, arguments: list[str], content: str, sentence: str
+) -> None:
+    Path("approvals.yaml").write_text(terminal.local("approvals.yaml"), encoding="utf-8")
+    Path("call.json").write_text(content, encoding="utf-8")
+    result = terminal.signoff("try", "approvals.yaml", *arguments)
+    assert result.code == Exit.USAGE
+    assert sentence in result.err
+
+
+def test_a_workflow_of_people_takes_no_ask(terminal: Terminal) -> None:
+    Path("refund.yaml").write_text(terminal.local("refund.yaml"), encoding="utf-8")
+    Path("call.json").write_text(json.dumps(TOOL_CALL), encoding="utf-8")
+    result = terminal.signoff("try", "refund.yaml", "--ask", "call.json")
+    assert result.code == Exit.USAGE
+    assert "This workflow takes no asks" in result.err

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from engine.domain import RunStatus
+from engine.domain import Address, Origin, RunStatus
+from engine.domain.asks import (
+    Ask,
+    AskContent,
+    Asked,
+    AskUse,
+    AskView,
+    Consume,
+    Consumed,
+    OutcomeStatus,
+    ReportOutcome,
+)
 from tests.support.engine_env import until
 from tests.support.template_env import WORKFLOWS, TemplateEnv, open_templates
 
@@ -79,6 +90,8 @@ TEMPLATES = {
         [("Is this what the call with Acme said?", "Approve", {})],
     ),
 }
+ASKED = "approvals"
+"""The template that programs start, and not people."""
 
 
 @pytest.fixture
@@ -88,7 +101,7 @@ async def world(tmp_path: Path, server_database: dict[str, str]) -> AsyncIterato
 
 
 def test_no_template_is_left_out() -> None:
-    assert sorted(TEMPLATES) == sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
+    assert sorted([*TEMPLATES, ASKED]) == sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -112,4 +125,34 @@ async def test_a_template_runs_from_slack_to_its_end(world: TemplateEnv, name: s
     output = run.steps[-1].output or {}
     assert {key: output[key] for key in played.output} == dict(played.output)
     assert not ada.troubles
+    assert not ben.troubles
+
+
+async def test_a_call_of_an_agent_is_decided_in_slack_and_made_once(world: TemplateEnv) -> None:
+    await world.register(ASKED, FINANCE, ("title: Tool", "owner: ben@example.com\ntitle: Tool"))
+    engine, ben = world.env.app.engine, world.env.sandbox.person("ben")
+    agent, api = Address("api", "key1"), Origin(surface="api")
+    content = AskContent(
+        title="Refund it",
+        tool="refund",
+        arguments={"amount": 250, "order": "A-1007"},
+        use=AskUse.ONCE,
+        reasoning="Lost",
+    )
+    asked = await engine.ask(Ask(content=content, actor=agent, agent="Support agent", origin=api))
+    assert isinstance(asked, Asked)
+    await until(partial(world.is_shown, "ben", "Support agent wants to refund 250 EUR"))
+    assert world.is_shown("ben", "Support agent (API key) asks to call “refund”.")
+    assert world.is_shown("ben", "Why, says Support agent")
+    await ben.click("Approve")
+    await until(partial(world.is_shown, "ben", "Support agent may use it until"))
+    consumed = await engine.consume(Consume(ask=asked.run, actor=agent, origin=api))
+    assert isinstance(consumed, Consumed)
+    await until(partial(world.is_shown, "ben", "Support agent used it"))
+    reported = ReportOutcome(ask=asked.run, actor=agent, origin=api, status=OutcomeStatus.SUCCEEDED, note="Booked")
+    await engine.report_outcome(reported)
+    await until(partial(world.is_shown, "ben", "Support agent reported that it worked: “Booked”"))
+    view = await engine.ask_view(asked.run, agent)
+    assert isinstance(view, AskView)
+    assert (view.rule, view.is_final) == ("rule 3: Large refund", True)
     assert not ben.troubles

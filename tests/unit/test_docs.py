@@ -52,6 +52,7 @@ from engine.workflowfile.grammar import (
     StepFile,
     WorkflowFile,
 )
+from engine.workflowfile.rule_grammar import MAX_RULES, RuleFile
 from engine.workflowfile.unsupported import AVAILABLE_VALUES
 from tests.support import module_list
 from tests.support.documents import DOCS, Block, Page, Row
@@ -192,7 +193,14 @@ def available_keys(part: str, model: Any) -> set[str]:
     [("The workflow", "workflow", WorkflowFile), ("Steps", "step", StepFile), ("Gates", "gate", GateFile)],
 )
 def test_every_available_key_is_in_its_table(section: str, part: str, model: Any) -> None:
-    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available_keys(part, model))
+    # A file has rules or steps.
+    more = {"rules"} if section == "The workflow" else set()
+    assert sorted(first_codes(WORKFLOWS.table(section))) == sorted(available_keys(part, model) | more)
+
+
+def test_every_key_of_a_rule_is_in_its_table() -> None:
+    named = [code for row in WORKFLOWS.table("Rules") for code in row.code(0)]
+    assert sorted(named) == sorted(model_keys(RuleFile))
 
 
 @pytest.mark.parametrize(("section", "model"), [("http", http.HttpParams), ("wait", wait.WaitParams)])
@@ -361,6 +369,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         "keys and values in a file": f"{yaml_tree.MAX_VALUES:,}",
         "nesting in a file": f"{yaml_tree.MAX_DEPTH} levels",
         "steps": f"{MAX_STEPS}",
+        "rules": f"{MAX_RULES}",
         "items of a `foreach`": f"{foreach.MAX_ITEMS:,}",
         "inputs": f"{MAX_INPUTS}",
         "fields of a form": f"{MAX_FIELDS}",
@@ -386,6 +395,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         ("The workflow", "description", f"up to {scalars.MAX_DESCRIPTION:,}"),
         ("The workflow", "inputs", f"up to {MAX_INPUTS}"),
         ("The workflow", "steps", f"1 to {MAX_STEPS}"),
+        ("The workflow", "rules", f"1 to {MAX_RULES}"),
         ("Steps", "title", f"up to {scalars.MAX_TITLE}"),
         ("Steps", "timeout", f"`{durations.show(DEFAULT_TIMEOUT)}`".replace("1m", "60s")),
         ("Steps", "timeout", f"up to `{durations.show(scalars.MAX_TIMEOUT)}`"),
