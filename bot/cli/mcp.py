@@ -10,6 +10,8 @@ import click
 from bot.cli import api_server
 from bot.cli.exit_codes import Exit
 
+_PATIENCE = 20.0
+"""How long a call is repeated while Signoff does not answer, in seconds: clients give up after 60."""
 NOT_INSTALLED = "The library for MCP is missing: pip install 'signoff[mcp]'"
 
 
@@ -38,7 +40,7 @@ def mcp(address: str | None, hosts: tuple[str, ...]) -> int:
 def _serve_standard_streams() -> None:
     import anyio
 
-    server = api_server.server()
+    server = api_server.server(_PATIENCE)
     server.check()
     module = _library("server")
     anyio.run(module.build(lambda _: server).run_stdio_async)
@@ -50,7 +52,7 @@ def _serve_http(host: str, port: int, hosts: tuple[str, ...]) -> None:
     from signoff.transport import URL, Server
 
     url = api_server.environment().get(URL)
-    Server(url, "sgn_of_each_client", api_server.PATIENCE).check()
+    Server(url, "sgn_of_each_client", _PATIENCE).check()
     module = _library("http_transport")
     try:
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -58,7 +60,7 @@ def _serve_http(host: str, port: int, hosts: tuple[str, ...]) -> None:
         raise click.UsageError(f"--http: {host} port {port} cannot be used: {error.strerror}.") from None
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"MCP: http://{shown}:{listening.getsockname()[1]}{module.PATH}", err=True)
-    anyio.run(module.serve, module.application(url, hosts, api_server.PATIENCE), listening)
+    anyio.run(module.serve, module.application(url, hosts, _PATIENCE), listening)
 
 
 def _library(name: str) -> Any:

@@ -11,7 +11,7 @@ import anyio
 
 from bot.mcp.results import AskResult, decided, pending
 from signoff import conversation
-from signoff.errors import SignoffError, StillWaiting
+from signoff.errors import SignoffError, StillWaiting, Unreachable
 from signoff.questions import Question
 from signoff.records import Ask
 from signoff.transport import Server
@@ -32,7 +32,8 @@ async def ask(server: Server, asked: Question, seconds: float, progress: Progres
 
     A call that is cancelled has told its client no id, so the ask is cancelled too, unless the caller chose its key.
     """
-    created = await server.run_async(conversation.create(asked.body, asked.key, server.patience))
+    with anyio.CancelScope(shield=True):  # a call that is cancelled here would leave an ask that it does not know
+        created = await server.run_async(conversation.create(asked.body, asked.key, server.patience))
     try:
         now = await _wait(server, created, seconds, progress)
     except BaseException:
@@ -56,7 +57,7 @@ async def _wait(server: Server, ask: Ask, seconds: float, progress: Progress) ->
     start = time.monotonic()
     while ask.status == "pending" and (left := start + seconds - time.monotonic()) > 0:
         await progress(time.monotonic() - start, f"{ask.id} waits for {', '.join(ask.waiting_for) or 'a decision'}.")
-        with suppress(StillWaiting):
+        with suppress(StillWaiting, Unreachable):  # the ask goes on while the server is away
             ask = await server.run_async(conversation.wait(ask, min(_SLICE, left)))
     return ask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -168,6 +169,28 @@ async def test_a_cancelled_call_with_a_key_can_be_continued(over: McpServer, ask
         approved = await client.call_tool("request_approval", named)
         assert approved.structured_content is not None
         assert (approved.structured_content["status"], len(asks.asks)) == ("approved", 1)
+
+
+async def test_a_call_waits_over_a_restart_of_signoff(over: McpServer, asks: AskServer) -> None:
+    async with over.client() as client:
+        async with calling(client, "request_approval", REFUND) as results:
+            await anyio.to_thread.run_sync(lambda: asks.await_ask(polled=True))
+            await anyio.to_thread.run_sync(asks.stop)
+            asks.decide("ask1")
+            asks.start()
+        assert not results[0].is_error
+
+
+def test_a_client_that_goes_away_leaves_no_ask_behind(agent: Installation, asks: AskServer) -> None:
+    me = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    messages: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": me},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "request_approval", "arguments": REFUND}},
+    ]
+    ended = agent.run("mcp", stdin="".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in messages))
+    assert ended.code == 0, ended.output
+    assert {ask["status"] for ask in asks.asks.values()} <= {"cancelled"}
 
 
 async def test_two_clients_get_their_own_answers(over: McpServer, asks: AskServer) -> None:
