@@ -12,7 +12,6 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Person, RunStatus, Work
 from engine.domain.asks import Ask, Asked, AskStatus, AskWorkflowMissing, IdempotencyConflict, InvalidAsk
 from engine.domain.results import Refusal
-from engine.json_values import Value
 from engine.runs import RunState
 from engine.service.ask_validation import Scope, body_digest
 from engine.service.context import CommandContext
@@ -70,7 +69,8 @@ def ask(
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=None, inputs=json_values.dumps(checked.scope))
     status = ask_rows.insert_ask(tx, _row(run, checked, endpoint), progress.ask)
-    tx.audit(run.workspace, _entry(child_runs.started_entry(run, workflow, program), requester, program))
+    started = child_runs.started_entry(run, workflow, program)
+    tx.audit(run.workspace, _entry(started, requester, program, checked.scope if progress.opening is None else {}))
     context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.enqueue(Work("advance", run.state.id))
@@ -140,9 +140,12 @@ def _row(run: LoadedRun, checked: CheckedAsk, endpoint: StoredEndpoint | None) -
     )
 
 
-def _entry(started: audit.Entry, requester: Person, program: Person) -> audit.Entry:
-    """Return the entry about the start, with the person for whom the program asks."""
-    if requester.id == program.id:
-        return started
-    acts_for: dict[str, Value] = {"acts_for": requester.id, "acts_for_name": requester.label}
-    return replace(started, content={**started.content, **acts_for})
+def _entry(started: audit.Entry, requester: Person, program: Person, unasked: Scope) -> audit.Entry:
+    """Return the entry about the start, with the person for whom the program asks.
+
+    `unasked`: what is asked, if no request says it.
+    """
+    more: Scope = {"arguments": unasked["arguments"]} if unasked else {}
+    if requester.id != program.id:
+        more |= {"acts_for": requester.id, "acts_for_name": requester.label}
+    return replace(started, content={**started.content, **more})

@@ -123,7 +123,7 @@ def _arguments(content: AskContent, declared: Mapping[str, Field], errors: dict[
     try:
         cleaned = {str(name): json_values.clean(value) for name, value in content.arguments.items()}
     except InvalidValue as error:
-        errors["arguments"] = str(error)
+        errors["arguments"] = f"cannot be taken: {error}"
         return {}
     if len({*cleaned, *declared}) > MAX_ARGUMENTS:
         errors["arguments"] = f"are more than {MAX_ARGUMENTS}"
@@ -153,7 +153,7 @@ def _other_problems(content: AskContent) -> Iterator[tuple[str, str]]:
         if content.echo is not None and len(json_values.dumps(json_values.clean(content.echo))) > ECHO_LENGTH:
             yield "echo", f"is longer than {ECHO_LENGTH:,} characters"
     except InvalidValue as error:
-        yield "echo", str(error)
+        yield "echo", f"cannot be taken: {error}"
     if content.risk is not None and content.risk not in RISKS:
         yield "risk", f"must be {', '.join(RISKS[:-1])} or {RISKS[-1]}"
     if content.external_id is not None and not 1 <= len(content.external_id) <= LINE_LENGTH:

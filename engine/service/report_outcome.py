@@ -7,9 +7,8 @@ from typing import Final
 from engine import audit, json_values, runs
 from engine.audit_entries import EntryKind
 from engine.delivery.recipients import Resolved
-from engine.domain import NotFound, StepStatus, Work
+from engine.domain import InvalidInputs, NotFound, StepStatus, Work
 from engine.domain.asks import (
-    InvalidAsk,
     NotConsumed,
     OutcomeAlreadyKnown,
     OutcomeReported,
@@ -47,7 +46,7 @@ def report_outcome(
     try:
         outcome = _outcome(command, visit, note)
     except InvalidValue as error:
-        return InvalidAsk(errors={"result": str(error)})
+        return InvalidInputs(errors={"result": f"cannot be kept: {error}"})
     if not own.run.state.status.ended and not _says_the_same(command, visit):
         _move(context, tx, own, visit, outcome, resolved)
     ask_rows.save_outcome(tx, own.row.run, command.status, note)

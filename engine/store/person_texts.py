@@ -76,7 +76,7 @@ TABLES: Final = (
     RUN,
     _table(StepRunRow, texts="error", json="params output"),
     _table(ItemRow, texts="error", json="value params output"),
-    _table(AskRow, texts="note", json="echo"),
+    _table(AskRow, texts="note key external_id consume_key", json="echo"),
     _table(StepAnswerRow, people="person"),
     _table(ModelCallRow, texts="problem"),
     REQUEST,

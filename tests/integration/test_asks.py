@@ -20,6 +20,7 @@ from engine.domain import (
     Decided,
     Erase,
     Erased,
+    InvalidInputs,
     NotAllowed,
     NotFound,
     Origin,
@@ -337,6 +338,8 @@ async def test_no_one_is_asked_where_no_gate_applies(env: EngineEnv) -> None:
     view = await look(env, run)
     assert view.decision is not None
     assert (view.status, view.decision.verdict, view.request) == (AskStatus.APPROVED, "not_asked", None)
+    started = (await env.engine.story(run))[0].content or {}
+    assert started["arguments"] == REFUND, "what no request shows is on the record all the same"
     assert isinstance(await consume(env, run, digest=view.digest), Consumed)
     assert await env.engine.ask(an_ask(arguments={"order": "A"})) is not None
     big = await ask(env, arguments={**REFUND, "amount": 101})
@@ -615,3 +618,14 @@ async def test_what_an_ask_wants_back_is_given_back_exactly(env: EngineEnv) -> N
     view = await look(env, await ask(env, echo=echo, external_id="theirs"))
     assert (view.echo, view.external_id) == (echo, "theirs")
     assert list(view.echo or {}) == ["b", "a", "n"]
+
+
+async def test_a_result_that_is_too_large_is_refused_and_can_be_reported_without_it(env: EngineEnv) -> None:
+    run = await granted(env)
+    await consume(env, run)
+    refused = await report(env, run, result="x" * 1_600_000)
+    assert isinstance(refused, InvalidInputs)
+    assert isinstance(await report(env, run), OutcomeReported)
+    assert await env.engine.ask_rev(run) == (await look(env, run)).rev
+    assert [view.id for view in await env.engine.asks(AskPage(workflow="approvals"), BOT)] == [run]
+    assert await env.engine.asks(AskPage(workflow="other"), BOT) == []
