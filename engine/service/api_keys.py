@@ -38,6 +38,7 @@ from engine.service.context import CommandContext
 from engine.service.engine import Engine
 from engine.store import api_keys, people, workflows
 from engine.store.api_keys import StoredKey
+from engine.store.key_reconciliation import fingerprint
 from engine.store.port import Tx
 
 C = TypeVar("C")
@@ -136,7 +137,8 @@ def rotate(context: CommandContext, tx: Tx, command: RotateApiKey, resolved: Res
     until = _previous_until(stored, tx.now, command.overlap)
     expires_at = None if lifetime is None else tx.now + lifetime
     api_keys.rotate(tx, stored, hashed(secret), by=found.actor.id, previous_until=until, expires_at=expires_at)
-    facts: dict[str, Value] = {"previous_until": _time(until), "expires_at": _time(expires_at)}
+    times: dict[str, Value] = {"previous_until": _time(until), "expires_at": _time(expires_at)}
+    facts = {**times, "fingerprint": fingerprint(hashed(secret))}
     record(tx, EntryKind.API_KEY_ROTATED, stored, actor=found.actor, facts=facts)
     return _made(tx, stored, secret)
 
@@ -237,6 +239,7 @@ def _limits(stored: StoredKey) -> dict[str, Value]:
         "acts_for": principal.acts_for,
         "per_minute": principal.per_minute,
         "expires_at": _time(stored.expires_at),
+        "fingerprint": fingerprint(stored.hash),
     }
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from engine.domain import Address, Cancel, Done, Erase, Erased, Verdict
-from engine.service import Engine
+from engine.domain.api_keys import ApiKeyMade, ApiKeyRevoked, CreateApiKey, RevokeApiKey, RotateApiKey
+from engine.service import ApiKeys, Engine
 from engine.store import reconciliation
 from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
@@ -58,10 +59,20 @@ def differences(path: Path) -> list[str]:
         return list(reconciliation.compare(connection, "default"))
 
 
+async def make_keys(env: EngineEnv) -> None:
+    """Make a key that was rotated, one that was revoked, and one of which only its creation is logged."""
+    keys = ApiKeys(Engine(env.store, env.advancer, admins=frozenset({SAM}), clock=env.clock))
+    for name in ("Rotated", "Revoked", "New"):
+        await keys.create(CreateApiKey(name=name, workflows=("flow",), actor=SAM, origin=TERMINAL))
+    assert isinstance(await keys.rotate(RotateApiKey(key="Rotated", actor=SAM, origin=TERMINAL)), ApiKeyMade)
+    assert isinstance(await keys.revoke(RevokeApiKey(key="Revoked", actor=SAM, origin=TERMINAL)), ApiKeyRevoked)
+
+
 async def make_history(env: EngineEnv) -> dict[str, str]:
     """Make a database with a run of every end, and one that waits."""
     await env.register(FLOW)
     await env.register(FLOW.replace("hello", "hello again"))
+    await make_keys(env)
     runs = {name: await env.start() for name in ("approved", "rejected", "cancelled", "expired", "broken")}
     await env.settle()
     await env.decide(runs["approved"])
@@ -227,6 +238,28 @@ FORGERIES = {
         "no entry says that it was registered",
     ),
     "a version that is gone": ("DELETE FROM workflow_version WHERE version = 1", "and the tables do not hold it"),
+    "a key that no one created": (
+        "UPDATE api_key SET id = 'forged' WHERE name = 'New'",
+        "API key forged is in the tables, and no entry says that it was created",
+    ),
+    "a key that is gone": ("DELETE FROM api_key WHERE name = 'New'", "was created, and the tables do not hold it"),
+    "a key with another text": (
+        "UPDATE api_key SET hash = previous_hash WHERE name = 'Rotated'",
+        "the text of API key",
+    ),
+    "a key that may do more": ("UPDATE api_key SET workflows = NULL WHERE name = 'New'", "may not do what entry"),
+    "a key that acts for another": (
+        "UPDATE api_key SET acts_for = 'eve@example.com' WHERE name = 'New'",
+        "acts for another person than entry",
+    ),
+    "a revoked key that works again": (
+        "UPDATE api_key SET revoked_at = NULL WHERE name = 'Revoked'",
+        "was revoked by its entries, and works in the tables",
+    ),
+    "a key that is revoked by hand": (
+        "UPDATE api_key SET revoked_at = created_at WHERE name = 'New'",
+        "is revoked in the tables, and no entry says so",
+    ),
     "no log at all": ("DELETE FROM audit", "it was removed"),
 }
 
