@@ -116,6 +116,24 @@ async def test_a_repeat_gets_the_same_credential_and_another_body_a_conflict(tmp
         assert (refused.value.status, refused.value.code) == (409, "idempotency_conflict")
 
 
+async def test_two_calls_with_one_key_ask_the_receiver_once(tmp_path: Path) -> None:
+    async with open_platform(tmp_path) as platform:
+        await platform.provision(idempotency_key="p0")
+        body = {
+            "delivery": {
+                "type": "webhook",
+                "url": platform.url,
+                "registration_id": platform.receiver.registration_id,
+                "signing_secret": platform.receiver.secret,
+            }
+        }
+        calls = [platform.env.send("POST", "/v1/instances", body, bearer=platform.key, key="p1") for _ in range(4)]
+        answers = await asyncio.gather(*calls)
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 201]
+        assert len({answer.json()["credential"]["token"] for answer in answers}) == 1
+        assert all("signing_secret" not in answer.text for answer in answers)
+
+
 async def test_addresses_that_are_not_public_are_refused_before_a_call(tmp_path: Path) -> None:
     urls = ("https://127.0.0.1/x", "https://10.0.0.1/x", "http://example.com/x", "https://u:p@example.com/", "ftp://x/")
     async with open_platform(tmp_path, more={}) as platform:
