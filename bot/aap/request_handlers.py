@@ -8,6 +8,7 @@ from bot.aap import refused, resources, submissions
 from bot.aap.errors import ProtocolError, invalid
 from bot.aap.submissions import SubmittedCall
 from bot.api import json_bodies
+from bot.api.ask_reader import AskReader
 from bot.api.calls import ApiCall
 from bot.api.waits import Waits
 from engine.domain import Address, Refusal
@@ -91,9 +92,7 @@ class RequestHandlers:
 
     async def _decided(self, call: ApiCall, ask: str, seconds: float) -> AskView:
         """Return an ask once it is decided, or after some seconds as it is then."""
-        return await self._waits.until(
-            ask, lambda: self._view(call, ask), is_over=_is_decided, seconds=seconds, watch=call.watch
-        )
+        return await AskReader(self._engine, self._waits, call, ask).until(_is_decided, seconds)
 
     async def _shown(self, call: ApiCall, ask: str, *, status: int = 200) -> Answer:
         return status, resources.request(await self._view(call, ask))

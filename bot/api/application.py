@@ -52,51 +52,47 @@ class Api:
         self._paths = _paths(route for route in declared.routes if isinstance(route, APIRoute))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        head = scope["method"] == "HEAD"
-        call = ApiCall({**scope, "method": "GET" if head else scope["method"], "is_head": head}, receive)
-        call.scope.setdefault("extensions", {})
-        began = False
-
-        async def tell(message: Any) -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
-        try:
-            await (await self._answer(call))(scope, receive, tell)
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            problem = of_exception(error)
-            if began:
-                raise
-            await self._written(call, problem)(scope, receive, send)
+        scope.setdefault("extensions", {})
+        response = await self._answer(ApiCall(scope, receive))
+        await response(scope, receive, send)
 
     async def _answer(self, call: ApiCall) -> Response:
+        """Return the answer: what the handler returns, or a problem."""
         try:
-            return await self._carry_out(call)
+            found = self._route(call)
+            if isinstance(found, Response):
+                return found
+            operation, names = found
+            await self._access.admit(call)
+            call.check_idempotency_key()
+            arguments = await operation.arguments(call, names)
+            return self._response(call, await operation.handler(call=call, **arguments))
+        except ClientDisconnect:
+            return Response()
         except ApiProblem as problem:
             await self._access.note(call, problem)
             return self._written(call, problem)
+        except Exception as error:  # noqa: BLE001 the boundary to a program: an unexpected error becomes a problem
+            return self._written(call, of_exception(error))
 
-    async def _carry_out(self, call: ApiCall) -> Response:
+    def _route(self, call: ApiCall) -> Response | tuple[Operation, Mapping[str, str]]:
+        """Return the operation of a call with the parts of its path, or the answer of a path that needs no key."""
         path = call.scope["path"].removeprefix(PREFIX).rstrip("/")
-        if path == "/openapi.json" and call.method == "GET":
+        if path == "/openapi.json" and call.verb == "GET":
             return Response(self._document, headers=HEADERS, media_type=_JSON)
         found = self._find(path)
         if found is None:
-            raise ApiProblem(
-                404, "unknown-path", "There is nothing at this path. The OpenAPI document lists all paths."
-            )
+            raise ApiProblem(404, "unknown-path", f"There is nothing at this path. {PREFIX}/openapi.json lists all.")
         known, names = found
-        if call.method == "OPTIONS":
+        if call.verb == "OPTIONS":
             return Response(status_code=204, headers={**HEADERS, "Allow": known.allow})
-        operation = known.operations.get(call.method)
+        operation = known.operations.get(call.verb)
         if operation is None:
             detail = f"This path takes {known.allow}."
             raise ApiProblem(405, "method-not-allowed", detail, headers={"Allow": known.allow})
         _note(operation, call, names)
-        return await self._call(operation, call, names)
+        call.status = operation.status
+        return operation, names
 
     def _find(self, path: str) -> tuple[_Path, Mapping[str, str]] | None:
         for known in self._paths:
@@ -104,11 +100,7 @@ class Api:
                 return known, match.groupdict()
         return None
 
-    async def _call(self, operation: Operation, call: ApiCall, names: Mapping[str, str]) -> Response:
-        call.status = operation.status
-        await self._access.admit(call)
-        arguments = await operation.arguments(call, names)
-        result = await operation.handler(call=call, **arguments)
+    def _response(self, call: ApiCall, result: Any) -> Response:
         if isinstance(result, Refusal):
             raise of_refusal(result)
         if isinstance(result, Response):
@@ -138,5 +130,5 @@ def _note(operation: Operation, call: ApiCall, names: Mapping[str, str]) -> None
     """Note what this request is about, for metrics, the log and traces."""
     scope = request_scope.current()
     if scope is not None:
-        scope.endpoint = f"{call.method} {PREFIX}{operation.path}"
+        scope.endpoint = f"{call.verb} {PREFIX}{operation.path}"
         scope.note(run=names.get("ask") or names.get("run"), request=names.get("request"))

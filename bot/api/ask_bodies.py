@@ -65,7 +65,7 @@ class AskBody(Body):
         default_factory=dict
     )
     fields: Annotated[
-        dict[str, Any],
+        dict[str, str | dict[str, Any]],
         Field(description="Types of arguments, as in workflow files. People fill in one that has no value."),
     ] = Field(default_factory=dict)
     editable: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import Query
@@ -17,9 +18,9 @@ from bot.api.ask_bodies import (
     WaitQuery,
 )
 from bot.api.ask_events import AskStream
+from bot.api.ask_reader import AskReader, has_answer
 from bot.api.ask_resources import AskListResource, AskResource, AskWriter
 from bot.api.calls import ApiCall
-from bot.api.problems import of_refusal
 from bot.api.waits import Waits
 from engine.domain import Address, Refusal
 from engine.domain.api_keys import ApiAction
@@ -27,8 +28,6 @@ from engine.domain.asks import (
     Ask,
     Asked,
     AskPage,
-    AskStatus,
-    AskView,
     CancelAsk,
     Consume,
     OutcomeStatus,
@@ -88,17 +87,11 @@ class AskHandlers:
         longer pending. It comes after that time in any case, with the present state and the status 200.
         """
         view = await self._engine.ask_view(ask, call.actor)
-        if isinstance(view, Refusal):
-            return view
-        if query.seconds and not _is_over(view, query.after):
-            view = await self._waits.until(
-                view.id,
-                lambda: self._while_valid(call, view.id),
-                is_over=lambda now: _is_over(now, query.after),
-                seconds=query.seconds,
-                watch=call.watch,
-            )
-        return self._writer.write(view)
+        if isinstance(view, Refusal) or not query.seconds or has_answer(view, query.after):
+            return view if isinstance(view, Refusal) else self._writer.write(view)
+        reader = self._reader(call, view.id)
+        del view
+        return self._writer.write(await reader.until(partial(has_answer, after=query.after), query.seconds))
 
     async def events(self, call: ApiCall, ask: str) -> AskStream | Refusal:
         """Follow an ask: server-sent events.
@@ -109,7 +102,7 @@ class AskHandlers:
         view = await self._engine.ask_view(ask, call.actor)
         if isinstance(view, Refusal):
             return view
-        return AskStream(call, view, self._waits, lambda: self._while_valid(call, view.id), self._writer)
+        return AskStream(call, view, self._reader(call, view.id), self._writer)
 
     async def consume(self, call: ApiCall, ask: str, body: ConsumeBody = ANYTHING) -> AskResource | Refusal:
         """Take an approval, exactly once, before you act on it.
@@ -151,36 +144,14 @@ class AskHandlers:
         if isinstance(result, Refusal):
             return result
         # The run ends in a moment, in this process or another one.
-        view = await self._waits.until(
-            result.run,
-            lambda: self._present(call, result.run),
-            is_over=lambda now: now.is_final,
-            seconds=END_SECONDS,
-            watch=call.watch,
-        )
-        return self._writer.write(view)
+        reader = self._reader(call, result.run)
+        return self._writer.write(await reader.until(lambda now: now.is_final, END_SECONDS))
+
+    def _reader(self, call: ApiCall, ask: str) -> AskReader:
+        return AskReader(self._engine, self._waits, call, ask)
 
     async def _written(self, call: ApiCall, ask: str, *, created: bool = False) -> AskResource:
-        return self._writer.write(await self._present(call, ask), created=created)
-
-    async def _while_valid(self, call: ApiCall, ask: str) -> AskView:
-        """Read an ask for a program that waits. Raises `ApiProblem` once its key is revoked or has expired."""
-        ended = await self._engine.authentication.has_ended(call.principal.id)
-        if ended is not None:
-            raise of_refusal(ended)
-        return await self._present(call, ask)
-
-    async def _present(self, call: ApiCall, ask: str) -> AskView:
-        view = await self._engine.ask_view(ask, call.actor)
-        assert isinstance(view, AskView), "asks are never deleted, and never pass to another key"
-        return view
-
-
-def _is_over(view: AskView, after: int | None) -> bool:
-    """Return whether a program that waits has its answer."""
-    if view.is_final:
-        return True
-    return view.status is not AskStatus.PENDING if after is None else view.rev != after
+        return self._writer.write(await self._reader(call, ask).present(), created=created)
 
 
 def _requester(call: ApiCall, email: str | None) -> Address | Refusal | None:

@@ -73,6 +73,7 @@ class AskResource(TypedDict):
     tool: str | None
     server: str | None
     workflow: str
+    rule: Annotated[str | None, Field(description="The rule of the workflow that matched, if it has rules.")]
     use: Literal["answer", "once"]
     arguments: Annotated[dict[str, Json], Field(description="Once approved, with what people changed.")]
     editable: list[str]
@@ -122,6 +123,7 @@ class AskWriter:
             "tool": view.tool,
             "server": view.server,
             "workflow": view.workflow,
+            "rule": view.rule,
             "use": view.use.value,
             "arguments": dict(view.arguments),
             "editable": list(view.editable),

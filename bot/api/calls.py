@@ -56,6 +56,11 @@ class ApiCall(Request):
             )
         return text
 
+    def check_idempotency_key(self) -> None:
+        """Raise `ApiProblem` if a call that writes has a key that is none, also where a repeat is harmless anyway."""
+        if self.method == "POST":
+            _ = self.idempotency_key
+
     def require(self, action: ApiAction, workflow: str | None = None) -> None:
         """Raise `ApiProblem` unless the key may do this, with this workflow."""
         if not may(self.principal, action, workflow):
@@ -69,7 +74,12 @@ class ApiCall(Request):
     @property
     def is_head(self) -> bool:
         """Whether only the headers of the answer are wanted."""
-        return bool(self.scope.get("is_head"))
+        return self.method == "HEAD"
+
+    @property
+    def verb(self) -> str:
+        """Return the method by which the operation is found: HEAD is GET, because the server leaves the body out."""
+        return "GET" if self.is_head else self.method
 
     def watch(self, leave: Callable[[], None]) -> None:
         """Have `leave` called when the client goes away, if the server tells that."""

@@ -17,6 +17,7 @@ from bot.api.run_handlers import RunHandlers
 from bot.api.run_resources import (
     DecisionListResource,
     DeliveryListResource,
+    RedeliveryResource,
     RequestListResource,
     RequestResource,
     RunListResource,
@@ -80,6 +81,7 @@ def declared(asks: AskHandlers, runs: RunHandlers, *, version: str, url: str) ->
         dependencies=[Depends(_bearer)],
     )
     _declare_asks(app, asks)
+    _declare_callbacks(app, runs)
     _declare_runs(app, runs)
     return app
 
@@ -92,6 +94,12 @@ def _declare_asks(app: FastAPI, asks: AskHandlers) -> None:
     _add(app, "POST", "/asks/{ask}/consume", asks.consume, AskResource, "consume", found=True)
     _add(app, "POST", "/asks/{ask}/outcome", asks.report, AskResource, "reportOutcome", found=True)
     _add(app, "POST", "/asks/{ask}/cancel", asks.cancel, AskResource, "cancelAsk", found=True)
+
+
+def _declare_callbacks(app: FastAPI, runs: RunHandlers) -> None:
+    path, redeliver = "/asks/{ask}/callbacks", "/callbacks/{delivery}/redeliver"
+    _add(app, "GET", path, runs.list_callbacks, DeliveryListResource, "listCallbacks", found=True)
+    _add(app, "POST", redeliver, runs.redeliver, RedeliveryResource, "redeliver", found=True)
 
 
 def _declare_runs(app: FastAPI, runs: RunHandlers) -> None:
@@ -133,7 +141,7 @@ def _add(
     if created:
         responses[200] = {"model": model, "description": "A repeat: the result of the first call."}
     if model is None:
-        responses[200] = {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": _TEXT}}}
+        responses[200] = {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": _EVENT}}}
     title, _, text = (handler.__doc__ or "").strip().partition("\n")
     app.add_api_route(
         path,
@@ -150,7 +158,16 @@ def _add(
     )
 
 
-_TEXT: Final = {"type": "string"}
+_EVENT: Final = {
+    "type": "object",
+    "description": "One event.",
+    "properties": {
+        "event": {"type": "string", "enum": ["ask"]},
+        "id": {"type": "string", "description": "The `rev` of the ask."},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "The ask as JSON."},
+        "retry": {"type": "integer"},
+    },
+}
 
 
 def _problem(status: int) -> dict[str, Any]:

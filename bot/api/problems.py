@@ -16,7 +16,7 @@ from bot.presentation import refusals
 from engine import json_values
 from engine.domain import Contested, InvalidInputs, NotAllowed, NotFound, QueueFull, Refusal
 from engine.domain.api_keys import ApiKeyForbids, ApiKeyRefused, TooManyCalls
-from engine.domain.asks import AskWorkflowMissing, IdempotencyConflict, InvalidAsk, OnlyByAsk
+from engine.domain.asks import IdempotencyConflict, InvalidAsk
 from engine.json_values import Value
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -25,11 +25,9 @@ _STATUS: Final[Mapping[type[Refusal], int]] = {
     ApiKeyForbids: 403,
     NotAllowed: 403,
     NotFound: 404,
-    AskWorkflowMissing: 422,
     IdempotencyConflict: 422,
     InvalidAsk: 422,
     InvalidInputs: 422,
-    OnlyByAsk: 422,
     QueueFull: 429,
     TooManyCalls: 429,
 }

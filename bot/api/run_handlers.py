@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Query
@@ -16,6 +17,7 @@ from bot.api.run_resources import (
     DecisionListResource,
     DecisionRecordResource,
     DeliveryListResource,
+    RedeliveryResource,
     RequestListResource,
     RequestResource,
     RunListResource,
@@ -24,7 +26,7 @@ from bot.api.run_resources import (
     WorkflowListResource,
 )
 from bot.presentation import decision_records
-from engine.domain import Cancel, NotFound, NotWaiting, Refusal, RunStatus, Start
+from engine.domain import Cancel, DeliveryKind, NotFound, NotWaiting, Refusal, RunStatus, Start
 from engine.domain.api_keys import ApiAction
 from engine.fields.json_schema import object_schema
 from engine.read_models import DecisionFilter, PageQuery, RunView
@@ -109,10 +111,25 @@ class RunHandlers:
         views = await self._reads.deliveries(call.principal, request)
         return views if isinstance(views, NotFound) else {"deliveries": [*map(run_resources.delivery, views)]}
 
+    async def list_callbacks(self, call: ApiCall, ask: str) -> DeliveryListResource | Refusal:
+        """List the calls that told a callback endpoint of this ask, or still will."""
+        view = await self._engine.ask_view(ask, call.actor)
+        if isinstance(view, Refusal):
+            return view
+        calls = [call for call in await self._engine.deliveries(run=view.id) if call.kind is DeliveryKind.CALLBACK]
+        return {"deliveries": [*map(run_resources.delivery, calls)]}
+
+    async def redeliver(self, call: ApiCall, delivery: str) -> RedeliveryResource | Refusal:
+        """Send a callback once more, now. Its id stays the same, so that the receiver can tell a repeat."""
+        done = await self._reads.redeliver(call.principal, delivery, call.origin)
+        return done if isinstance(done, Refusal) else {"id": delivery}
+
     async def list_decisions(self, call: ApiCall, query: Annotated[DecisionQuery, Query()]) -> DecisionListResource:
         """List decisions, the oldest first, with all that is kept of them. It needs the action `read`."""
         call.require(ApiAction.READ, query.workflow)
-        wanted = DecisionFilter(since=query.since, until=query.until, workflow=query.workflow)
+        until = None if query.until is None else datetime.fromisoformat(query.until)
+        since = datetime.fromisoformat(query.since)
+        wanted = DecisionFilter(since=since, until=until, workflow=query.workflow)
         found = await self._reads.decisions(call.principal, wanted, call.origin, after=query.cursor or "")
         records = cast("list[DecisionRecordResource]", [*map(decision_records.record, found)])
         return {"decisions": records, "next_cursor": found[-1].id if len(found) == decision_export.PAGE else None}

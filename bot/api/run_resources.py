@@ -12,6 +12,7 @@ from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import DeliveryState, Person, RequestState, RunStatus, StepStatus
 from engine.read_models import DeliveryView, RequestView, RunView, StepView, WorkflowView
+from engine.requests import Request
 
 Cursor = Annotated[str | None, Field(description="Send it as `cursor` for the next page; null: there is none.")]
 
@@ -122,6 +123,12 @@ class DeliveryListResource(TypedDict):
     deliveries: list[DeliveryResource]
 
 
+class RedeliveryResource(TypedDict):
+    """A callback that is sent once more."""
+
+    id: str
+
+
 class TriggerResource(TypedDict):
     """What starts runs of a workflow by itself."""
 
@@ -157,7 +164,7 @@ class WorkflowListResource(TypedDict):
 class DecisionRecordResource(TypedDict):
     """A decision with all that is kept of it. docs/commands.md describes each of its keys, also those not listed here.
 
-    The keys are those of `signoff export`.
+    The keys are those of “Decisions as data” there.
     """
 
     decision: str
@@ -240,7 +247,7 @@ def request(view: RequestView, *, url: str | None) -> RequestResource:
         "content": model.content.shown(),
         "editable": [json_values.show_path(editable.path) for editable in model.editable],
         "digest": model.digest,
-        "approvals": f"{len(tally.votes)} of {tally.needed}",
+        "approvals": f"{_given(model)} of {tally.needed}",
         "waiting_for": [approver.person.label for approver in waiting],
         "opened_at": model.deadlines.opened_at.isoformat(),
         "expires_at": iso(model.deadlines.expires_at),
@@ -248,6 +255,11 @@ def request(view: RequestView, *, url: str | None) -> RequestResource:
         "decision": _verdict(view),
         "url": url,
     }
+
+
+def _given(model: Request) -> int:
+    """Return how many approvals there are: of an approved request, as many as it needed."""
+    return model.tally.needed if model.state is RequestState.APPROVED else len(model.tally.votes)
 
 
 def _verdict(view: RequestView) -> VerdictResource | None:

@@ -1,7 +1,7 @@
 """Those who wait for the answer to an ask. Only this process knows them: each is one future, and no task.
 
 They are woken after each commit of this process that changes their ask, and by one look a second at all of them for
-what other processes changed.
+what other processes changed. While one waits, nothing of the ask is kept.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from engine.domain import Work
 from engine.errors import StoreError
@@ -22,17 +22,8 @@ LOOK_SECONDS: Final = 1.0
 _AT_ONCE: Final = 1_000
 """Number of asks that one query of a look is about."""
 
-
-class Changing(Protocol):
-    """What changes while a program waits for it."""
-
-    @property
-    def rev(self) -> int:
-        """A number that rises with each change."""
-
-
-V = TypeVar("V", bound=Changing)
 Revs = Callable[[Sequence[str]], Awaitable[Mapping[str, int]]]
+"""Reads the present `rev` of each of some asks."""
 Watch = Callable[[Callable[[], None]], None]
 """Takes what is called when the client has gone."""
 
@@ -42,8 +33,8 @@ class _Waiter:
 
     __slots__ = ("future", "is_gone", "rev")
 
-    def __init__(self, future: asyncio.Future[None]) -> None:
-        self.future, self.rev, self.is_gone = future, -1, False
+    def __init__(self, future: asyncio.Future[None], rev: int) -> None:
+        self.future, self.rev, self.is_gone = future, rev, False
 
     def wake(self) -> None:
         if not self.future.done():
@@ -77,32 +68,29 @@ class Waits:
         for ask in self._waiting:
             self._wake(ask)
 
-    async def until(
-        self, ask: str, read: Callable[[], Awaitable[V]], *, is_over: Callable[[V], bool], seconds: float, watch: Watch
-    ) -> V:
-        """Return what `read` gives once `is_over` holds for it, or after some seconds whether it holds or not."""
+    async def changed(
+        self, ask: str, rev: int, present: Callable[[str], Awaitable[int | None]], *, seconds: float, watch: Watch
+    ) -> bool:
+        """Return once the ask is no longer at `rev`, after some seconds, or at the stop of the server.
+
+        `present`: reads the `rev` of an ask. Returns whether the client is still there.
+        """
         loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while True:
-            waiter = _Waiter(loop.create_future())
-            # Before the state is read: a change in between ends the wait at once.
-            self._waiting.setdefault(ask, []).append(waiter)
+        waiter = _Waiter(loop.create_future(), rev)
+        self._waiting.setdefault(ask, []).append(waiter)
+        try:
+            # It may have changed before this one was in the list.
+            if self.is_closing or seconds <= 0 or await present(ask) != rev:
+                return True
+            watch(waiter.leave)
+            timer = loop.call_later(seconds, waiter.wake)
             try:
-                view = await read()
-                left = end - loop.time()
-                if left <= 0 or self.is_closing or is_over(view):
-                    return view
-                waiter.rev = view.rev
-                watch(waiter.leave)
-                timer = loop.call_later(left, waiter.wake)
-                try:
-                    await waiter.future
-                finally:
-                    timer.cancel()
-                if waiter.is_gone:
-                    return view
+                await waiter.future
             finally:
-                self._forget(ask, waiter)
+                timer.cancel()
+            return not waiter.is_gone
+        finally:
+            self._forget(ask, waiter)
 
     def _wake(self, ask: str) -> None:
         for waiter in self._waiting.get(ask, ()):
@@ -115,12 +103,12 @@ class Waits:
             del self._waiting[ask]
 
     async def look(self, revs: Revs) -> None:
-        """Wake those whose ask is not as they saw it. `revs`: reads the present `rev` of each of some asks."""
+        """Wake those whose ask is not as they saw it."""
         asks = [*self._waiting]
         for start in range(0, len(asks), _AT_ONCE):
             for ask, rev in (await revs(asks[start : start + _AT_ONCE])).items():
                 for waiter in self._waiting.get(ask, ()):
-                    if -1 < waiter.rev != rev:
+                    if waiter.rev != rev:
                         waiter.wake()
 
     @asynccontextmanager

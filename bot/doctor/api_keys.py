@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from bot.api.application import PREFIX
 from bot.doctor import workload
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, warning
@@ -35,7 +36,13 @@ def keys(context: CheckContext) -> Iterator[Finding]:
     findings = [*_of_keys(context, views), *(_of_address(context) if working else ())]
     yield from findings
     if not findings:
-        yield ok("work.keys", f"API keys that programs can use: {len(working)}.")
+        yield ok("work.keys", f"API keys that programs can use: {len(working)}.{_where(context)}")
+
+
+def _where(context: CheckContext) -> str:
+    """Return where programs call this server, if it has an address."""
+    url = context.settings.public_url
+    return f" Programs call {url}{PREFIX}, and {url}{PREFIX}/openapi.json describes it." if url else ""
 
 
 def _of_keys(context: CheckContext, views: list[ApiKeyView]) -> Iterator[Finding]:

@@ -22,5 +22,6 @@ class MountedApps:
         path = site_urls.inside(scope["path"], self._prefix, self._heads)
         for below, mounted in self._apps.items():
             if path == below or path.startswith(f"{below}/"):
-                return mounted({**scope, "path": path, "root_path": ""}, receive, send)
+                scope["path"], scope["root_path"] = path, ""
+                return mounted(scope, receive, send)
         return self._app(scope, receive, send)

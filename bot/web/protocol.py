@@ -52,6 +52,13 @@ def limited(connections: Connections, kept_for: tuple[str, ...]) -> Callable[...
 class LimitedProtocol(HttpToolsProtocol):
     """One connection."""
 
+    # With these beside its own, an instance would need a dictionary of its own; there may be ten thousand.
+    __slots__ = (
+        *("_body", "_body_began", "_context", "_deadline", "_ignored", "_in_body", "_in_head", "_is_kept"),
+        *("_is_refused", "_kept_for", "_limits", "_overhead", "_piece", "_site", "_stuck_since", "_when_gone"),
+        *("host", "is_signed", "used_at"),
+    )
+
     def __init__(
         self,
         config: Config,

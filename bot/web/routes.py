@@ -114,13 +114,12 @@ def site(
     app.router.redirect_slashes = False
     heads = {route.path.split("/", 2)[1] for route in routes}
     app.add_middleware(Middleware, at=at, heads=heads, errors=_middleware_pages(pages))
-    if apps:
-        app.add_middleware(MountedApps, apps=apps, prefix=at.prefix)
+    # What follows is outside of Starlette's own handling of errors, which would keep a part of each call that waits.
+    whole: ASGIApp = MountedApps(app, apps=apps, prefix=at.prefix) if apps else app
     if proxies:
         # This middleware also changes the scheme of a request, which no code here uses.
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=[*proxies])
-    app.add_middleware(RequestIds, monitoring=monitoring or Monitor())
-    return Site(app, closing, close)
+        whole = ProxyHeadersMiddleware(whole, trusted_hosts=[*proxies])  # type: ignore[arg-type, assignment]
+    return Site(RequestIds(whole, monitoring=monitoring or Monitor()), closing, close)
 
 
 def _page_routes(context: RequestContext) -> Iterator[Route]:

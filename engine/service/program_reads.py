@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine import fields
 from engine.audit_entries import EntryKind, entry
-from engine.domain import DEFAULT_WORKSPACE, Address, NotFound, Origin, Refusal
+from engine.domain import DEFAULT_WORKSPACE, Address, Done, NotFound, Origin, Refusal, RetryDelivery
 from engine.domain.api_keys import ApiAction, ApiPrincipal, may
 from engine.domain.asks import IdempotencyConflict
 from engine.errors import DefinitionError
@@ -78,10 +78,21 @@ class ProgramReads:
         view = await self.request(principal, request)
         return view if isinstance(view, NotFound) else await self._engine.deliveries(request=request)
 
-    async def _sees(self, principal: ApiPrincipal, run: RunView) -> bool:
-        if may(principal, ApiAction.READ, run.workflow):
-            return True
+    async def redeliver(self, principal: ApiPrincipal, delivery: str, origin: Origin) -> Done | Refusal:
+        """Send a callback about an ask of this program once more. Other copies do not exist for it."""
+        run = await self._engine.store.read(lambda connection: program_reads.run_of_callback(connection, delivery))
+        view = None if run is None else await self._engine.run(run)
+        if view is None or not await self._owns(principal, view):
+            return NotFound(what="callback", name=delivery)
+        return await self._engine.retry_delivery(
+            RetryDelivery(delivery=delivery, actor=principal.address, origin=origin)
+        )
+
+    async def _owns(self, principal: ApiPrincipal, run: RunView) -> bool:
         return await self._engine.store.read(lambda connection: program_reads.is_own(connection, principal, run))
+
+    async def _sees(self, principal: ApiPrincipal, run: RunView) -> bool:
+        return may(principal, ApiAction.READ, run.workflow) or await self._owns(principal, run)
 
     async def workflows(self, principal: ApiPrincipal) -> list[WorkflowView]:
         """Return the workflows that a key may use in some way."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, bindparam, select
 
-from engine.domain import Address
+from engine.domain import Address, DeliveryKind
 from engine.domain.api_keys import ApiAction, ApiPrincipal, may
 from engine.read_models import PageQuery, RequestView, RunView
 from engine.store import people, request_queries, run_queries, workflows
@@ -18,9 +18,10 @@ from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.statements import Statement
-from engine.store.tables import RequestRow, RunRow, WorkflowRow
+from engine.store.tables import DeliveryRow, RequestRow, RunRow, WorkflowRow
 
 _run = RunRow.__table__  # type: ignore[attr-defined]
+_delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _ask = AskRow.__table__  # type: ignore[attr-defined]
@@ -79,6 +80,12 @@ def is_own(connection: Connection, principal: ApiPrincipal, run: RunView) -> boo
         return True
     asked = select(_ask.c.run).where(_ask.c.run == run.id, _ask.c.asker == asker(principal.address))
     return connection.execute(asked).first() is not None
+
+
+def run_of_callback(connection: Connection, delivery: str) -> str | None:
+    """Return the run whose ask a callback tells of, or None if there is no such callback."""
+    found = select(_delivery.c.run).where(_delivery.c.id == delivery, _delivery.c.kind == DeliveryKind.CALLBACK.value)
+    return connection.execute(found).scalar()
 
 
 def _reasons(connection: Connection, workspace: str, principal: ApiPrincipal) -> Iterator[ColumnElement[bool]]:

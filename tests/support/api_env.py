@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -190,5 +191,12 @@ async def exchange(port: int, text: bytes, *, then: bytes = b"") -> bytes:
     if then:
         writer.write(then)
     answer = await reader.read()
-    writer.close()
+    await closed(writer)
     return answer
+
+
+async def closed(writer: asyncio.StreamWriter) -> None:
+    """Close a connection, which the server may have reset."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

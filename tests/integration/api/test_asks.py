@@ -175,7 +175,7 @@ async def test_pages_of_a_list_hold_each_ask_once(api: ApiEnv) -> None:
 async def test_a_workflow_that_takes_no_asks_says_so(api: ApiEnv) -> None:
     for workflow in ("pay", "missing"):
         reply = await api.call("POST", "/asks", {"title": "May I?", "workflow": workflow})
-        assert (reply.status, reply.code) == (422, "ask-workflow-missing")
+        assert (reply.status, reply.code) == (409, "ask-workflow-missing")
         assert workflow in reply.body["detail"]
 
 

@@ -15,7 +15,7 @@ import pytest
 from bot.api.json_bodies import MOST_BYTES
 from engine.domain.api_keys import ApiAction, RevokeApiKey
 from engine.service import ApiKeys
-from tests.support.api_env import ApiEnv, exchange, open_api
+from tests.support.api_env import ApiEnv, closed, exchange, open_api
 from tests.support.engine_env import SAM, TERMINAL
 
 CALLS = [
@@ -26,6 +26,8 @@ CALLS = [
     ("POST", "/asks/abc/consume"),
     ("POST", "/asks/abc/outcome"),
     ("POST", "/asks/abc/cancel"),
+    ("GET", "/asks/abc/callbacks"),
+    ("POST", "/callbacks/abc/redeliver"),
     ("POST", "/runs"),
     ("GET", "/runs"),
     ("GET", "/runs/abc"),
@@ -247,7 +249,7 @@ async def test_a_body_that_stops_coming_is_given_up(api: ApiEnv) -> None:
     await writer.drain()
     # Others are served meanwhile.
     assert (await api.call("GET", "/asks")).status == 200
-    writer.close()
+    await closed(writer)
     assert (await api.call("GET", "/asks")).body["asks"] == []
 
 
