@@ -38,7 +38,7 @@ from bot.terminal.output import (
     short_time,
 )
 from bot.terminal.view import render_card
-from engine.domain import DEFAULT_WORKSPACE, HELD, SHARED, DeliveryState, ReasonMissing, RequestState
+from engine.domain import DEFAULT_WORKSPACE, HELD, SHARED, DeliveryKind, DeliveryState, ReasonMissing, RequestState
 from engine.json_values import Value
 from engine.read_models import DeliveryView, PageQuery, RequestView, RunView
 from engine.references import parse
@@ -150,7 +150,7 @@ def _show(connection: Any, request_id: str, *, details: bool, items: bool, as_js
 def _delivery_row(view: DeliveryView) -> tuple[str, ...]:
     return (
         view.address if view.topic == SHARED or is_shared_answer(view.topic) else view.person.label,
-        view.channel,
+        f"callback {view.topic}" if view.kind is DeliveryKind.CALLBACK else view.channel,
         "held" if view.topic == HELD and view.state is DeliveryState.DUE else states.DELIVERIES[view.state],
         format_time(view.shown_at),
         view.last_error or "",

@@ -93,6 +93,11 @@ def explanation(copy: DeliveryView) -> Phrase:
     return (*shown, f"{why} ", *(("The next try is ", copy.next_at, ".") if copy.next_at is not None else ()))
 
 
+def retry_label(copy: DeliveryView) -> str:
+    """Return the label of the button that sends a copy at once."""
+    return "Retry now" if copy.last_error is not None or copy.kind is not DeliveryKind.CALLBACK else "Send again"
+
+
 def can_be_retried(copy: DeliveryView, state: RequestState) -> bool:
     """Return whether it makes sense to send a copy at once. `state`: that of its request."""
     if copy.kind is DeliveryKind.CALLBACK:

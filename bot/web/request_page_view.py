@@ -28,6 +28,7 @@ class CopyRow:
     headline: str
     explanation: Phrase
     can_retry: bool
+    retry_label: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ def _copies(sent: Sequence[DeliveryView], request: RequestView, *, can_change: b
                 headline=copies.headline(copy),
                 explanation=copies.explanation(copy),
                 can_retry=can_change and copies.can_be_retried(copy, request.model.state),
+                retry_label=copies.retry_label(copy),
             )
 
 

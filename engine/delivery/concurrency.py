@@ -16,16 +16,18 @@ from engine.store.channel_rests import ChannelRest
 from engine.store.port import Connection, Store, Tx
 
 SLOW_AT_ONCE: Final = 16
-"""Maximum number of concurrent deliveries on a slow channel: a third of all, so that other channels are not blocked."""
-ADDRESS_AT_ONCE: Final = 8
-"""Maximum number of them to one address, where addresses are servers of their own."""
+"""Maximum number of concurrent deliveries on a slow channel, so that other channels are not blocked."""
+SEPARATE_AT_ONCE: Final = 32
+"""Maximum number of concurrent deliveries on a slow channel whose addresses are servers of their own."""
+ADDRESS_AT_ONCE: Final = 24
+"""Maximum number of them to one address."""
 STRAINED_AT_ONCE: Final = 2
 """Maximum number of them to one address that was slow or failed the last time."""
 STRAINED_SECONDS: Final = 2.0
 """From when on an address counts as slow, in seconds."""
 MOST_WAITING: Final = 64
-"""Maximum number of deliveries that wait for slots of one address. Further ones are postponed in the database: due
-deliveries are read in the order of their times, so many of one address would hide all others."""
+"""Maximum number of deliveries that wait for slots of an address that was slow or failed. Further ones are postponed in
+the database: due deliveries are read in the order of their times, so many of one address would hide all others."""
 CROWDED_WAIT: Final = timedelta(seconds=10)
 """How long they are postponed."""
 NEWS_SECONDS: Final = 1.0
@@ -156,9 +158,9 @@ class ConcurrencyLimiter:
         self._waiting[channel].setdefault(self._group(channel, address), {})[delivery] = None
 
     def is_crowded(self, channel: str, address: str) -> bool:
-        """Return whether so many deliveries wait for one address that others have to come later."""
+        """Return whether so many deliveries wait for one address, which is slow, that others have to come later."""
         waiting = self._waiting.get(channel, {}).get(address, {})
-        return channel in self._separate and len(waiting) >= MOST_WAITING
+        return address in self._strained and channel in self._separate and len(waiting) >= MOST_WAITING
 
     def note(self, channel: str, address: str, *, strained: bool) -> None:
         """Take note of whether an address was slow or failed the last time."""
@@ -181,8 +183,10 @@ class ConcurrencyLimiter:
 
     def _has_room(self, channel: str, address: str) -> bool:
         active = self._active[channel]
-        if len(active) >= SLOW_AT_ONCE or channel not in self._separate:
+        if channel not in self._separate:
             return len(active) < SLOW_AT_ONCE
+        if len(active) >= SEPARATE_AT_ONCE:
+            return False
         most = STRAINED_AT_ONCE if address in self._strained else ADDRESS_AT_ONCE
         return sum(other == address for other in active.values()) < most
 

@@ -17,7 +17,7 @@ from engine.retry import TICK_SECONDS
 
 log = logging.getLogger(__name__)
 
-CONCURRENT: Final = {"advance": 64, "deliver": 48, "process_due": 8}
+CONCURRENT: Final = {"advance": 64, "deliver": 80, "process_due": 8}
 """Maximum number of concurrent units of each kind, so that slow steps do not delay deliveries or deadlines."""
 
 Unit = Callable[[str], Awaitable[None]]

@@ -42,6 +42,8 @@ steps:
       approvers: [{LEE.value}]
       expires: 4h
 """
+CODES: Final = Codes(b"k" * MIN_KEY)
+"""The key of the server."""
 SECONDS: Final = 0.3
 """How long a receiver may take, in seconds."""
 
@@ -58,6 +60,12 @@ class CallbackEnv:
     endpoint: str
 
     async def ask(self, **content: Any) -> str:
+        """Ask, and do all work that is due."""
+        run = await self.only_ask(**content)
+        await self.engine.settle()
+        return run
+
+    async def only_ask(self, **content: Any) -> str:
         parts = {"title": "Refund 12 EUR", "tool": "refund", "arguments": {"amount": 12}, "use": AskUse.ONCE}
         command = Ask(
             content=AskContent(**{**parts, "callback": self.taking.url, **content}),
@@ -67,7 +75,6 @@ class CallbackEnv:
         )
         asked = await self.engine.engine.ask(command)
         assert isinstance(asked, Asked), asked
-        await self.engine.settle()
         return asked.run
 
     async def view(self, run: str) -> AskView:
@@ -117,10 +124,9 @@ async def callback_env(
     """Open the engine with a program whose endpoint is the receiver."""
     async with open_engine(path, open_store=open_store) as env:
         env.engine = Engine(env.store, env.advancer, admins=frozenset({ADMIN}), clock=env.clock)
-        codes = Codes(b"k" * MIN_KEY)
-        env.relay = relay_of(env, codes)
+        env.relay = relay_of(env, CODES)
         await env.register(FLOW)
-        endpoints = CallbackEndpoints(env.engine, codes, Guard(["127.0.0.1"]), system_resolve)
+        endpoints = CallbackEndpoints(env.engine, CODES, Guard(["127.0.0.1"]), system_resolve)
         made = await ApiKeys(env.engine).create(
             CreateApiKey(name="Support agent", actions=(ApiAction.ASK,), actor=ADMIN, origin=TERMINAL)
         )

@@ -1,11 +1,13 @@
 """A program is told what became of what it asked: which events, what the call holds, and what follows from failures."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.delivery.concurrency import ADDRESS_AT_ONCE
 from engine.domain import (
     Decided,
     DeliveryState,
@@ -29,7 +31,7 @@ from engine.domain.callbacks import (
 )
 from engine.retry import CALLBACK_PATIENCE
 from engine.store import callback_endpoints
-from tests.support.callback_env import ADMIN, API, CallbackEnv, callback_env
+from tests.support.callback_env import ADMIN, API, CODES, CallbackEnv, callback_env, relay_of
 from tests.support.callback_receiver import receiver
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL
@@ -263,6 +265,38 @@ async def test_a_callback_that_rests_is_sent_by_hand_at_once(env: CallbackEnv) -
     assert await redeliver(env, copy.id) == Done(run=run)
     await env.engine.settle()
     assert env.events() == ["ask.decided"]
+
+
+async def test_a_receiver_that_hangs_holds_up_no_one_else(env: CallbackEnv) -> None:
+    env.engine.relay = relay_of(env.engine, CODES, seconds=60)
+    asked_runs, hanging = [await env.ask(use=AskUse.ANSWER) for _ in range(30)], []
+    for run in asked_runs:
+        await env.engine.decide(run)
+        await env.engine.runner.advance(run)
+        hanging += await env.callbacks(run)
+    env.taking.may_answer.clear()
+    tasks = [asyncio.ensure_future(env.engine.relay.deliver(copy.id)) for copy in hanging]
+    await env.taking.wait_for(ADDRESS_AT_ONCE)
+    async with receiver() as second:
+        add = AddCallback(key="Support agent", url=second.url, actor=ADMIN, origin=TERMINAL)
+        made = await env.endpoints.add(add)
+        assert isinstance(made, CallbackSecretMade)
+        second.secret = made.secret
+        run = await env.only_ask(callback=second.url, use=AskUse.ANSWER)
+        await env.engine.runner.advance(run)
+        [asked] = await env.engine.engine.deliveries(run=run)
+        await env.engine.relay.deliver(asked.id)
+        [asked] = await env.engine.engine.deliveries(run=run)
+        assert asked.state is DeliveryState.SHOWN, "people are asked meanwhile"
+        await env.engine.decide(run)
+        await env.engine.runner.advance(run)
+        [copy] = await env.callbacks(run)
+        await env.engine.relay.deliver(copy.id)
+        assert second.calls != []
+    assert len(env.taking.calls) == ADDRESS_AT_ONCE
+    env.taking.may_answer.set()
+    await asyncio.gather(*tasks)
+    assert len(env.taking.calls) == 30
 
 
 # -- endpoints --------------------------------------------------------------------------------------------------

@@ -141,3 +141,32 @@ def test_a_digest_says_when_it_comes() -> None:
     assert (copies.kind(planned), copies.headline(planned)) == ("digest", "On its way")
     assert copies.explanation(planned) == ("It comes ", LATER, ".")
     assert copies.explanation(replace_fields(digest, state=DeliveryState.SKIPPED)) == ()
+
+
+CALLBACK: dict[str, Any] = {
+    "kind": DeliveryKind.CALLBACK,
+    "channel": "callback",
+    "address": "e1",
+    "topic": "ask.decided",
+    "person": Person("p2", "Support agent"),
+}
+
+
+def test_a_callback_names_its_program_and_its_event() -> None:
+    copy = make(**CALLBACK)
+    assert (copies.receiver(copy), copies.kind(copy)) == ("Support agent, as a callback", "callback ask.decided")
+    assert copies.headline(copy) == "Delivered"
+    removed = make(**CALLBACK, state=DeliveryState.SKIPPED, shown_version=0, shown_at=None)
+    assert copies.explanation(removed) == ("Its endpoint was removed before it was sent.",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [({}, "Send again"), (FAILED, "Retry now"), (DEAD, "Retry now"), ({"shown_version": 0, "next_at": NOW}, None)],
+)
+def test_a_callback_can_be_sent_again_whatever_became_of_it(changes: dict[str, Any], label: str | None) -> None:
+    copy = make(**{**CALLBACK, **changes})
+    for state in (RequestState.PENDING, RequestState.APPROVED):
+        assert copies.can_be_retried(copy, state) is (label is not None)
+    if label is not None:
+        assert copies.retry_label(copy) == label
