@@ -58,6 +58,7 @@ from engine.domain.asks import (
     OutcomeStatus,
     ReportOutcome,
 )
+from engine.store import run_rows
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -629,3 +630,49 @@ async def test_a_result_that_is_too_large_is_refused_and_can_be_reported_without
     assert await env.engine.ask_rev(run) == (await look(env, run)).rev
     assert [view.id for view in await env.engine.asks(AskPage(workflow="approvals"), BOT)] == [run]
     assert await env.engine.asks(AskPage(workflow="other"), BOT) == []
+
+
+async def test_a_run_that_is_woken_early_goes_on_waiting_for_the_program(env: EngineEnv) -> None:
+    run = await granted(env)
+    until = (await look(env, run)).valid_until
+    for take in (False, True):
+        if take:
+            await consume(env, run)
+        await env.store.transact(lambda tx: run_rows.wake(tx, run))
+        await env.settle()
+        assert (await env.view(run)).status is RunStatus.WAITING
+    view = await look(env, run)
+    assert (view.valid_until, view.outcome) == (until, None)
+    env.pass_time(minutes=10)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.NEEDS_ATTENTION, "and ends on time"
+
+
+BRANCHED: Final = f"""
+name: approvals
+owner: {SAM.value}
+steps:
+  - id: way
+    uses: branch
+    paths:
+      large:
+        when: "{{{{ ask.arguments.amount > 100 }}}}"
+        steps: [{{id: asked, uses: ask, gate: {{approvers: [{LEE.value}]}}}}]
+    otherwise: [{{id: passed, uses: ask}}]
+"""
+
+
+async def test_each_path_of_a_branch_has_an_ask_of_its_own(env: EngineEnv) -> None:
+    await env.register(BRANCHED)
+    small, large = await ask(env), await ask(env, arguments={"amount": 101})
+    assert (await look(env, small)).status is AskStatus.APPROVED
+    assert isinstance(await consume(env, small), Consumed)
+    await report(env, small)
+    await env.settle()
+    assert (await look(env, small)).is_final
+    assert (await look(env, large)).status is AskStatus.PENDING
+    unclear = await look(env, await ask(env, arguments={"amount": "much"}))
+    assert (unclear.status, unclear.is_final) == (AskStatus.FAILED, True), "what cannot be told is never let through"
+    assert unclear.decision is not None
+    assert (unclear.decision.verdict, unclear.decision.by) == ("failed", None)
+    assert await consume(env, unclear.id) == NotApproved(status=AskStatus.FAILED)
