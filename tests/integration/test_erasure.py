@@ -413,6 +413,8 @@ NAMELESS = {
         "search_progress",
         "workspace",
     ),
+    # The address of a program, which its operator sets up like a file, and why a call to it failed.
+    "callback_endpoint",
     # Its words are deleted with the texts of its request.
     "search_word",
     # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.
