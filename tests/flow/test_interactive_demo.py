@@ -432,22 +432,21 @@ def test_a_program_of_the_user_asks_as_the_page_says(demo: Demo, tmp_path: Path)
     (program,) = (block.text for block in Page.of("agents/README.md").blocks if block.info == "python agent.py")
     (tmp_path / "agent.py").write_text(program, encoding="utf-8")
     environment = dict(setting.split("=", 1) for setting in exported.split())
-    agent = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "agent.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, encoding="utf-8"
-    )
-    try:
-        title = "Refund order A-1007?"
-        until(partial(demo.waiting, "ada", title))
-        assert "Your agent asks." in json.dumps(demo.sees("ada"))
-        demo.act("ada", "click", button="Edit")
-        until(lambda: demo.call("GET", "people/ada")["modal"])
-        demo.act("ada", "submit", values={"Amount": "80"})
-        assert agent.communicate(timeout=PATIENCE)[0] == "Refunding 80.00, approved by Ada Approver\n"
-        assert agent.returncode == 0
-        until(partial(demo.settled, "ben", title))
-    finally:
-        agent.kill()
-        agent.wait()
+    ) as agent:
+        try:
+            title = "Your agent wants to refund 120.5 EUR"
+            until(partial(demo.waiting, "ada", title))
+            assert "Your agent (API key)" in json.dumps(demo.sees("ada"))
+            demo.act("ada", "click", button="Edit")
+            until(lambda: demo.call("GET", "people/ada")["modal"])
+            demo.act("ada", "submit", values={"Amount": "80"})
+            assert agent.communicate(timeout=PATIENCE)[0] == "Refunding 80.00, approved by Ada Approver\n"
+            assert agent.returncode == 0
+            until(partial(demo.settled, "ben", title))
+        finally:
+            agent.kill()
     assert exported in demo.restart()
     assert exported not in demo.restart("--fresh")
 

@@ -12,9 +12,9 @@ class TemplateMissing(SignoffError):
     """A ready-made workflow is missing in this installation, or has an unexpected text."""
 
 
-def read_workflow(name: str, folder: str = "workflows") -> str:
-    """Read the text of `FOLDER/NAME.yaml`. Raises `TemplateMissing`."""
-    file = template_files.folder() / folder / f"{name}.yaml"
+def read_workflow(name: str) -> str:
+    """Read the text of `workflows/NAME.yaml`. Raises `TemplateMissing`."""
+    file = template_files.folder() / "workflows" / f"{name}.yaml"
     if not file.is_file():
         raise TemplateMissing(f"This installation lacks the workflow {name}.yaml; install Signoff again.")
     return file.read_text(encoding="utf-8")

@@ -38,7 +38,10 @@ def _outreach(service_url: str) -> str:
 
 
 def _approvals(service_url: str) -> str:  # noqa: ARG001 as above
-    return templates.read_workflow("approvals", "agents").replace("approvers: [owner]", _APPROVERS)
+    text = templates.read_workflow("approvals")
+    for approvers in ("[finance@example.com]", "[owner, team@example.com]", "[owner]"):
+        text = replace_once(text, f"approvers: {approvers}", _APPROVERS)
+    return text
 
 
 OUTREACH: Final = "outreach"

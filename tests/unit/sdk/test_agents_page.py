@@ -66,7 +66,7 @@ def test_a_link_leads_somewhere(path: Path) -> None:
 
 
 def test_the_rules_of_the_page_are_those_that_come_with_signoff() -> None:
-    shipped = (ROOT / "templates" / "agents" / "approvals.yaml").read_text(encoding="utf-8")
+    shipped = (ROOT / "templates" / "workflows" / "approvals.yaml").read_text(encoding="utf-8")
     lines = [line for line in shipped.splitlines(keepends=True) if not line.startswith("#")]
     assert block("yaml approvals") == "".join(lines)
 
