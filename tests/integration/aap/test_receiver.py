@@ -17,7 +17,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot import http_server
-from bot.devtools.demo.servers import free_port
 from bot.web import server
 from engine.domain import Verdict
 from engine.domain.api_keys import ApiAction
@@ -52,13 +51,15 @@ async def open_platform(folder: Path, *, more: Mapping[str, str] | None = None) 
 
     receiver = Receiver(resumers={"test": wake})
     site = Starlette(routes=[Route("/aap/events", receiver.asgi(), methods=["POST"])])
-    port = free_port()
+    # Bound first, so that no other process of the tests takes the port meanwhile.
+    sockets = await server.bound("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/aap/events"
     async with (
+        http_server.running(site, sockets),
         open_aap(folder, more=dict(ALLOWED if more is None else more)) as env,
-        http_server.running(site, await server.bound("127.0.0.1", port)),
     ):
         key = await env.new_key("Agent platform", ApiAction.PROVISION)
-        yield Platform(env, key, receiver, f"http://127.0.0.1:{port}/aap/events", woken)
+        yield Platform(env, key, receiver, url, woken)
 
 
 def call(thread: str) -> Call:
