@@ -18,6 +18,8 @@ from bot.devtools.demo.servers import free_port
 from engine import api_key_text
 from engine.api_key_text import KeyText
 from engine.system import RandomIds, SystemClock
+from tests.flow import test_many_processes
+from tests.support import postgres_server
 from tests.support.cli import Commands
 from tests.support.http_service import PATIENCE, open_http_service
 from tests.support.log_state import restored_logging
@@ -227,6 +229,26 @@ def test_a_server_knows_a_key_at_once_and_a_revoked_one_no_more(tmp_path: Path, 
         assert status_of(installation, key) == 401
         assert key[22:] not in server.output
     assert kinds(installation.run("audit", "export").out)[2:] == ["api_key.revoked", "api_key.refused"]
+
+
+def test_a_key_that_is_revoked_ends_on_every_server_of_a_database(tmp_path: Path, postgres_url: str) -> None:
+    with postgres_server.database(postgres_url) as url:
+        first = reached(tmp_path, b"", database_url=url, key="ab" * 32)
+        second = reached(tmp_path, b"", database_url=url, key="ab" * 32)
+        key = first.run("keys", "create", "Agent").out.strip()
+        with test_many_processes.serving(first), test_many_processes.serving(second):
+            assert [status_of(server, key) for server in (first, second)] == [200, 200]
+            assert first.run("keys", "revoke", "Agent").code == 0
+            for server in (first, second):
+                while status_of(server, key) == 200:
+                    time.sleep(0.1)
+                assert status_of(server, key) == 401
+        assert kinds(first.run("audit", "export").out) == [
+            "api_key.created",
+            "api_key.first_used",
+            "api_key.revoked",
+            "api_key.refused",
+        ]
 
 
 # -- no text of a key is written ----------------------------------------------------------------------------
