@@ -14,6 +14,7 @@ from engine.expressions import Template
 from engine.references import OWNER, REQUESTER, parse
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.grammar import OTHERWISE
+from engine.workflowfile.rule import NO_RULE
 from engine.workflowfile.step_kinds import FORM
 
 MOST_STEPS: Final = 40
@@ -75,12 +76,18 @@ def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
 
 def _paths(step: Step) -> Iterator[Element]:
     """Yield the paths of a branch, with the numbers of their steps."""
-    yield from rich_text.words("Takes the first path that fits: ")
+    yield from rich_text.words(f"Takes the first {'rule' if step.paths[0].rule is not None else 'path'} that fits: ")
     for number, path in enumerate(step.paths):
         steps = _numbers(path.steps)
         lead = ", " if number else ""
-        if path.when is None:
-            yield from rich_text.words(f"{lead}{'otherwise' if path.name == OTHERWISE else 'always'} {steps}")
+        if path.rule is not None:
+            yield from rich_text.words(f"{lead}“{text_objects.line(path.label)}” ({steps})")
+            if path.when is not None:
+                yield from rich_text.words(" if ")
+                yield from _expression(path.when)
+        elif path.when is None:
+            is_rest = path.name in (OTHERWISE, NO_RULE)
+            yield from rich_text.words(f"{lead}{'otherwise' if is_rest else 'always'} {steps}")
         else:
             yield from rich_text.words(f"{lead}“{labels.in_words(path.name)}” ({steps}) if ")
             yield from _expression(path.when)

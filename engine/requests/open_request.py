@@ -343,7 +343,9 @@ def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> It
             )
     if from_data and (inputs := gate.approver_inputs.get(template.source)):
         where = " and ".join(f"“{in_words(name)}”" for name in inputs)
-        notes.append(f"The person who started this run chose the approver, in {where}.")
+        is_ask = any(path[0] == "ask" for path in template.references)
+        who = "The program that asks" if is_ask else "The person who started this run"
+        notes.append(f"{who} chose the approver, in {where}.")
 
 
 _REQUESTER: Final = ("run", "requester")

@@ -92,7 +92,7 @@ def inputs_naming_approver(template: Template, names: ExpressionNames) -> tuple[
 def inputs_of_reference(reference: Path, names: ExpressionNames) -> frozenset[str]:
     """Return the inputs that the value of a reference is computed from."""
     match reference:
-        case ("inputs", name, *_):
+        case ("inputs", name, *_) | ("ask", "arguments", name, *_):
             return frozenset({str(name)})
         case ("steps", str(step), name, *_) if step in names.steps:
             return names.steps[step].inputs.get(str(name), frozenset())

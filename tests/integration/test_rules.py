@@ -33,6 +33,8 @@ rules:
     approve: true
   - tool: mail
     gate: {{approvers: [{LEE.value}]}}
+  - tool: hire
+    gate: {{approvers: ["{{{{ ask.arguments.boss }}}}"]}}
   - tool: wire
     when: "{{{{ ask.arguments.amount > 10 }}}}"
     reject: Too much.
@@ -94,7 +96,7 @@ async def test_what_no_rule_matches_is_rejected(env: EngineEnv) -> None:
         assert (view.status, view.rule) == (AskStatus.REJECTED, None)
         assert verdict(view)[1] == "No rule of this workflow allows this, and none asks a person about it."
     view = await ask(env, "delete_all", agent="Other bot")
-    assert (view.status, view.rule) == (AskStatus.PENDING, "rule 8: agent Other *")
+    assert (view.status, view.rule) == (AskStatus.PENDING, "rule 9: agent Other *")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ async def test_a_condition_that_cannot_be_told_lets_nothing_through_without_a_pe
     assert (await ask(env, "mail", to="a@example.com")).status is AskStatus.APPROVED
     assert (await ask(env, "mail", to="b@example.com")).status is AskStatus.PENDING
     refused = await ask(env, "wire", amount="a lot")
-    assert (refused.status, refused.rule) == (AskStatus.REJECTED, "rule 7: wire")
+    assert (refused.status, refused.rule) == (AskStatus.REJECTED, "rule 8: wire")
 
 
 async def test_the_rule_is_on_the_record(env: EngineEnv) -> None:
@@ -139,3 +141,9 @@ async def test_the_rule_is_on_the_record(env: EngineEnv) -> None:
     chosen = next(entry.content for entry in await env.engine.story(doubtful.id) if entry.step == "rules")
     assert chosen is not None
     assert str(chosen["doubt"]).startswith("Signoff could not tell")
+
+
+async def test_approvers_read_that_the_program_chose_them(env: EngineEnv) -> None:
+    view = await ask(env, "hire", boss=LEE.value)
+    assert view.waiting_for == (LEE.value,)
+    assert (await env.request(view.id)).notes == ("The program that asks chose the approver, in “Boss”.",)

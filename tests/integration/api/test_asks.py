@@ -13,7 +13,7 @@ async def test_an_ask_is_created_and_read(api: ApiEnv) -> None:
     created = await api.ask("Refund 120.00 EUR?", tool="refund", arguments={"amount": "120.00"}, editable=["amount"])
     assert created["status"] == "pending"
     assert created["created"] is True
-    assert created["decision"] is None
+    assert (created["decision"], created["rule"]) == (None, None)
     assert created["request"]["waiting_for"] == ["lee@example.com"]
     assert created["url"] == f"{api.url}/runs/{created['id']}"
     assert created["request"]["url"] == f"{api.url}/requests/{created['request']['id']}"

@@ -102,6 +102,20 @@ steps:
     )
 
 
+def test_rules_are_shown_with_what_they_match() -> None:
+    source = """name: approvals
+rules:
+  - {tool: "search_*", approve: true}
+  - {tool: refund, when: "{{ ask.arguments.amount > 100 }}", gate: true}
+"""
+    flow = workflowfile.load(source.encode(), kinds=registry.builtin())
+    message = check_message(command_messages.workflow(flow, version=1, approvers={}))
+    assert lines_of(message.blocks[1])[0] == (
+        "1. Rules\nTakes the first rule that fits: “Rule 1: search_*” (step 2), "
+        "“Rule 2: refund” (step 3) if `ask.arguments.amount > 100`, otherwise step 4."
+    )
+
+
 def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     people = ", ".join(f"p{number}@example.com" for number in range(7))
     step = f"  - {{id: ask, uses: form, fields: {{vat: text}}, approvers: [{people}]}}"
