@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import api_server, ask_arguments, ask_results, guarded_command
+from bot.cli import api_server, ask_arguments, ask_results, guarded_command, waited_ask
 from bot.cli.ask_arguments import CommandAfterDashes
 from bot.cli.exit_codes import Exit
 from bot.cli.options import json_option
-from bot.cli.signals import stopped_by_a_signal
 
 if TYPE_CHECKING:
     from signoff.questions import Question
     from signoff.records import Ask
     from signoff.transport import Server
-
-_STOPPED: Final = "The command that asked has stopped waiting."
-_HURRY: Final = 5.0
-"""How long a command that stops waiting tries to cancel its ask, in seconds."""
 
 
 @click.command(cls=CommandAfterDashes)
@@ -118,7 +113,8 @@ def _ask_only(server: Server, asked: Question, *, as_json: bool) -> int:
 
 def _ask_and_act(server: Server, asked: Question, seconds: float | None, words: Sequence[str], *, as_json: bool) -> int:
     used = _approved(server, asked, seconds)
-    values = asked.values(used)
+    asked.values(used)  # raises for values that were not asked for; those of the answer have the digits of the approver
+    values = used.arguments
     if words:
         click.echo(ask_results.decided(used), err=True)
         return guarded_command.run(server, used, words, ask_results.variables(used, values))
@@ -127,30 +123,16 @@ def _ask_and_act(server: Server, asked: Question, seconds: float | None, words: 
 
 
 def _approved(server: Server, asked: Question, seconds: float | None) -> Ask:
-    """Ask, wait and take the approval. An ask that this command cannot come back to is cancelled when it stops."""
+    """Ask, wait and take the approval."""
     from signoff import conversation
 
-    with stopped_by_a_signal():
-        ask = server.run(conversation.create(asked.body, asked.key, server.patience))
-        click.echo(ask_results.asked(ask), err=True)
-        try:
-            ask = server.run(conversation.wait(ask, seconds))
-        except BaseException:
-            _leave(server, asked, ask)
-            raise
-    ask = conversation.approved(ask)
-    asked.values(ask)  # what is wrong with them is noticed before the approval is used
-    return ask if asked.body["use"] == "answer" else server.run(conversation.consume(ask, server.patience))
+    def stays(_: BaseException) -> bool:
+        if asked.is_named:
+            click.echo("The ask still waits for a decision. The same --key continues it.", err=True)
+        return asked.is_named
 
-
-def _leave(server: Server, asked: Question, ask: Ask) -> None:
-    from signoff import conversation
-    from signoff.errors import SignoffError
-
-    if asked.is_named:
-        click.echo(f"{ask.id} still waits for a decision. The same --key continues it.", err=True)
-        return
-    try:
-        server.run(conversation.cancel(ask.id, _STOPPED, _HURRY))
-    except SignoffError:
-        return
+    ended = waited_ask.decided(
+        server, asked, seconds, tell=lambda ask: click.echo(ask_results.asked(ask), err=True), stays=stays
+    )
+    asked.values(conversation.approved(ended))  # what is wrong with them is noticed before the approval is used
+    return ended if asked.body["use"] == "answer" else server.run(conversation.consume(ended, server.patience))

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bot.cli import api_server, ask_arguments, hook_events, hook_memory
+from bot.cli import api_server, ask_arguments, hook_events, hook_memory, waited_ask
 from bot.cli.exit_codes import Exit
 from bot.cli.hook_events import ToolUse
-from bot.cli.signals import stopped_by_a_signal
 
 if TYPE_CHECKING:
     from signoff.questions import Question
@@ -25,8 +24,6 @@ BLOCK: Final = 2
 """The exit code with which a hook keeps Claude Code from using the tool. It is also that of wrong use."""
 _PATIENCE: Final = 20.0
 """How long a call is repeated while the server does not answer, in seconds."""
-_HURRY: Final = 5.0
-_STOPPED: Final = "Claude Code has stopped waiting."
 
 
 @click.command()
@@ -87,9 +84,13 @@ def _answer(use: ToolUse, asked: Question, seconds: float, when_unreachable: str
     from signoff.errors import SignoffError, StillWaiting, Unreachable
 
     server = _server(min(_PATIENCE, seconds))
+    is_kept = when_undecided == "defer"  # a later hook for the same use goes on with the ask
     try:
-        ask = _taken(server, asked, _decided(server, asked, seconds, is_kept=when_undecided == "defer"))
-        values = asked.values(ask)
+        ended = waited_ask.decided(
+            server, asked, seconds, stays=lambda error: is_kept and isinstance(error, StillWaiting)
+        )
+        ask = _taken(server, asked, ended)
+        asked.values(ask)  # raises for values that were not asked for
     except Unreachable as error:
         return hook_events.answer(when_unreachable, str(error))
     except StillWaiting as error:
@@ -97,27 +98,12 @@ def _answer(use: ToolUse, asked: Question, seconds: float, when_unreachable: str
     except SignoffError as error:
         return hook_events.answer("deny", str(error))
     _remember(use, ask)
-    return hook_events.answer("allow", _reason(ask), values if ask.decision and ask.decision.edits else None)
+    return hook_events.answer("allow", _reason(ask), ask.arguments if ask.decision and ask.decision.edits else None)
 
 
 def _server(patience: float) -> Server:
     """Return the server of the environment. The agent may write the folder's files, so they cannot name another one."""
     return api_server.server(patience, reads_env_file=False)
-
-
-def _decided(server: Server, asked: Question, seconds: float, *, is_kept: bool) -> Ask:
-    """Ask, and wait. `is_kept`: after the time is over, a later hook for the same use goes on with the ask."""
-    from signoff import conversation
-    from signoff.errors import StillWaiting
-
-    with stopped_by_a_signal():
-        ask = server.run(conversation.create(asked.body, asked.key, server.patience))
-        try:
-            return server.run(conversation.wait(ask, seconds))
-        except (StillWaiting, KeyboardInterrupt) as error:
-            if not (is_kept and isinstance(error, StillWaiting)):
-                _leave(server, ask)
-            raise
 
 
 def _taken(server: Server, asked: Question, ask: Ask) -> Ask:
@@ -128,16 +114,6 @@ def _taken(server: Server, asked: Question, ask: Ask) -> Ask:
         conversation.approved(ask)
     asked.values(ask)  # what is wrong with them is noticed before the approval is used
     return server.run(conversation.consume(ask, server.patience, f"{asked.key}-use"))
-
-
-def _leave(server: Server, ask: Ask) -> None:
-    from signoff import conversation
-    from signoff.errors import SignoffError
-
-    try:
-        server.run(conversation.cancel(ask.id, _STOPPED, _HURRY))
-    except SignoffError:
-        return
 
 
 def _remember(use: ToolUse, ask: Ask) -> None:
