@@ -25,10 +25,12 @@ from engine.ports import Clock, StepType
 from engine.read_models import RequestView
 from engine.service import ApiKeys, Engine
 from engine.store.port import Store
+from engine.store.punctual import PunctualStore
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.fakes import FakeClock
 
+LIMITS: Final = ConnectionLimits(api_connections=1_000)
 ALL: Final = (ApiAction.ASK, ApiAction.START, ApiAction.READ)
 APPROVALS: Final = """\
 name: approvals
@@ -147,14 +149,20 @@ def _with(command: CreateApiKey, limits: Mapping[str, Any]) -> CreateApiKey:
 
 @asynccontextmanager
 async def served(
-    engine: Engine, store: Store, clock: Clock, *, prefix: str = "", is_shared: bool = False, port: int = 0
+    engine: Engine,
+    store: Store,
+    clock: Clock,
+    *,
+    prefix: str = "",
+    is_shared: bool = False,
+    port: int = 0,
+    limits: ConnectionLimits = LIMITS,
 ) -> AsyncIterator[tuple[OpenedApi, int]]:
     """Serve the API of an engine while the body runs, which gets it and its port."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}{prefix}"
     async with setup.opened(engine, store, clock, url, is_shared=is_shared) as api:
         site = routes.site(url, mounted={}, apps={setup.PATH: api.app}, close=api.waits.close)
-        limits = ConnectionLimits(api_connections=1_000)
         async with server.listening(site, host="127.0.0.1", port=port, limits=limits):
             yield api, port
 
@@ -169,15 +177,22 @@ async def open_api(
     workflows: tuple[str, ...] = (APPROVALS, FREE, PLAIN),
     is_shared: bool = False,
     steps: Mapping[str, StepType[Any]] | None = None,
+    patience: float | None = None,
+    limits: ConnectionLimits = LIMITS,
 ) -> AsyncIterator[ApiEnv]:
-    """Open an engine with its API, and these workflows."""
+    """Open an engine with its API, and these workflows.
+
+    `patience`: how long a call waits for the database, in seconds; None: as long as it takes.
+    """
     async with open_engine(path, open_store=open_store, clock=clock, steps=steps) as env:
         env.engine = Engine(env.store, env.advancer, admins=frozenset({SAM}), clock=env.clock)
         for workflow in workflows:
             await env.register(workflow)
         key = await new_key(env.engine, "Support agent")
+        store = env.store if patience is None else PunctualStore(env.store, patience=patience)
+        prompt = Engine(store, env.advancer, admins=frozenset({SAM}), clock=env.clock)
         async with (
-            served(env.engine, env.store, env.clock, prefix=prefix, is_shared=is_shared) as (api, port),
+            served(prompt, env.store, env.clock, prefix=prefix, is_shared=is_shared, limits=limits) as (api, port),
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         ):
             yield ApiEnv(env, session, f"http://127.0.0.1:{port}{prefix}", port, api, key)
