@@ -32,6 +32,8 @@ class CallbackReceiver:
     secret: str = SECRET
     calls: list[tuple[str, Any]] = field(default_factory=list)
     """Each call that was verified: its id, and its body."""
+    raw: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    """The headers and the body of each of them, as they came."""
     answers: list[int | None] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +57,7 @@ class CallbackReceiver:
         if answer is None or answer < 300:
             async with self.changed:
                 self.calls.append((request.headers["webhook-id"], verified))
+                self.raw.append((dict(request.headers), body.decode()))
                 self.changed.notify_all()
         await self.may_answer.wait()
         if answer is None:

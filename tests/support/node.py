@@ -12,6 +12,18 @@ from typing import Any, Final
 import pytest
 
 LIBRARIES: Final = Path(__file__).parents[2] / ".venv" / "npm" / "node_modules"
+VERIFY: Final = """
+const { Webhook } = require("standardwebhooks");
+const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
+console.log(JSON.stringify(calls.map(({ secret, body, headers }) => {
+  try {
+    return new Webhook(secret).verify(body, headers);
+  } catch (error) {
+    return error.message;
+  }
+})));
+"""
+"""Verifies calls with the library of Standard Webhooks: prints what each holds, or why it is refused."""
 SECONDS: Final = 60.0
 """How long a script may take, in seconds."""
 

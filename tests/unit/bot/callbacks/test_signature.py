@@ -13,19 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from bot.callbacks import signature
 from engine import webhooks
 from engine.system import SystemClock
-from tests.support.node import run_script
+from tests.support.node import VERIFY, run_script
 
-_VERIFY = """
-const { Webhook } = require("standardwebhooks");
-const calls = JSON.parse(require("fs").readFileSync(0, "utf8"));
-console.log(JSON.stringify(calls.map(({ secret, body, headers }) => {
-  try {
-    return new Webhook(secret).verify(body, headers);
-  } catch (error) {
-    return error.message;
-  }
-})));
-"""
 BODY = json.dumps({"type": "ask.decided", "data": {"title": "Zurück? 💶"}}, ensure_ascii=False).encode()
 """A body with characters outside of ASCII."""
 DENSE = bytes([0xFB, 0xEF, 0xBE]) * 10 + bytes(2)
@@ -87,5 +76,5 @@ def test_the_library_of_npm_verifies_the_same_calls() -> None:
     changed = {**both, "body": both["body"].replace("decided", "expired")}
     other = {**both, "secret": webhooks.secret_of(bytes(32))}
     expected = json.loads(BODY)
-    results = run_script(_VERIFY, [calls(DENSE), both, first, changed, other])
+    results = run_script(VERIFY, [calls(DENSE), both, first, changed, other])
     assert results == [expected, expected, expected, "No matching signature found", "No matching signature found"]
