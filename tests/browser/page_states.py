@@ -13,8 +13,11 @@ from playwright.async_api import Browser, Page, expect
 from engine.domain import Address, AskQuestion, Assurance, Cancel, DeliveryKind
 from engine.errors import ChannelError, StepError
 from engine.ports import StepType
+from engine.steps.ask import AskStep
+from engine.steps.branch import BranchStep
 from engine.steps.form import FormStep
 from engine.steps.set import SetStep
+from tests.browser.ask_states import ASK_STATES
 from tests.browser.inbox_states import ADMIN, AUDITOR, INBOX_STATES
 from tests.browser.review_page import (
     BY_LINK,
@@ -96,7 +99,13 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
     """Open a server whose step "Pay the rent" gets no answer, and all of whose other steps succeed."""
     played = PlayedStep()
     played.play = lose_outcome
-    steps: Mapping[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "played": played}
+    steps: Mapping[str, StepType[Any]] = {
+        "set": SetStep(),
+        "form": FormStep(),
+        "ask": AskStep(),
+        "branch": BranchStep(),
+        "played": played,
+    }
     async with open_review_windows(
         path,
         browser,
@@ -852,5 +861,6 @@ STATES: Final[Mapping[str, PageState]] = {
     "no-request": _no_request,
     "foreign-form": _foreign_form,
     "broken": _broken,
+    **ASK_STATES,
     **INBOX_STATES,
 }
