@@ -11,6 +11,7 @@ import click
 
 from bot import databases
 from bot.cli.context import json_option
+from bot.devtools.bench import api as api_bench
 from bot.devtools.bench import email as email_bench
 from bot.devtools.bench import engine as engine_bench
 from bot.devtools.bench import report as bench_report
@@ -107,6 +108,18 @@ def inbox(server: str | None, as_json: bool) -> BenchPart:
     with databases.explaining_packages():
         from bot.devtools.bench import inbox as inbox_bench
     return BenchPart(lambda: inbox_bench.run(inbox_bench.InboxBenchSize(), _report_progress, server=server), as_json)
+
+
+@bench.command()
+@click.option("--awaithumans", is_flag=True, help="Compare with awaithumans. The first time, it is installed.")
+@json_option
+def api(awaithumans: bool, as_json: bool) -> BenchPart:
+    """Measure how fast programs can ask, and how soon they learn of a decision.
+
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
+    """
+    size = api_bench.ApiBenchSize(partner_asks=api_bench.PARTNER_ASKS if awaithumans else 0)
+    return BenchPart(lambda: api_bench.run(size, _report_progress), as_json)
 
 
 def _report_progress(line: str) -> None:

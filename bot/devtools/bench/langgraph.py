@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
 from bot.databases import libpq
 from bot.devtools.bench.engine_load import EDITED_ORDER, NOTE, ORDER
+from bot.devtools.bench.partners import installed_python
 from bot.devtools.bench.slack_env import BenchFailed, stop_bot
 
 REQUIREMENTS: Final = Path(__file__).with_name("langgraph.txt")
@@ -59,7 +57,7 @@ class LangGraphProcess:
 @asynccontextmanager
 async def run_langgraph(url: str) -> AsyncIterator[LangGraphProcess]:
     """Run LangGraph on an empty database. Raises `BenchFailed`."""
-    python = await _install()
+    python = await installed_python(REQUIREMENTS)
     texts = json.dumps({"order": ORDER, "note": NOTE, "edited": EDITED_ORDER})
     # Without -I, modules of this folder would be found first.
     process = await asyncio.create_subprocess_exec(python, "-I", _PROGRAM, libpq(url), texts, stdin=PIPE, stdout=PIPE)
@@ -69,21 +67,3 @@ async def run_langgraph(url: str) -> AsyncIterator[LangGraphProcess]:
         yield langgraph
     finally:
         await stop_bot(process)
-
-
-async def _install() -> Path:
-    """Return the Python of LangGraph's virtual environment, which is made if it is missing or has other versions."""
-    folder = platformdirs.user_cache_path("signoff") / "bench-langgraph"
-    python, installed = folder / "bin" / "python", folder / "installed.txt"
-    wanted = REQUIREMENTS.read_text(encoding="utf-8")
-    if not installed.exists() or installed.read_text(encoding="utf-8") != wanted:
-        await _run(sys.executable, "-m", "venv", "--clear", str(folder))
-        await _run(str(python), "-m", "pip", "install", "-q", "-r", str(REQUIREMENTS))
-        installed.write_text(wanted, encoding="utf-8")
-    return python
-
-
-async def _run(*command: str) -> None:
-    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=sys.stderr)
-    if await process.wait() != 0:
-        raise BenchFailed(f"LangGraph could not be installed; this failed: {' '.join(command)}")

@@ -74,14 +74,16 @@ class SlackBenchEnv:
     slack: RunningSandbox
     people: tuple[SimulatedPerson, ...]
     database: Path
+    port: int
+    pid: int
 
     async def register(self, source: str) -> None:
         """Register a workflow."""
-        await self._command("register", {"source": source})
+        await self.command("register", {"source": source})
 
     async def start(self, workflow: str, **inputs: str) -> None:
         """Start a run as the operator of the machine."""
-        await self._command("start", {"workflow": workflow, "inputs": dict[str, Value](inputs)})
+        await self.command("start", {"workflow": workflow, "inputs": dict[str, Value](inputs)})
 
     async def start_all(self, workflow: str, inputs: Sequence[Mapping[str, str]]) -> None:
         """Start one run for each entry of the inputs."""
@@ -93,10 +95,12 @@ class SlackBenchEnv:
 
         await asyncio.gather(*map(start_one, inputs))
 
-    async def _command(self, command: str, arguments: dict[str, Value]) -> None:
+    async def command(self, command: str, arguments: dict[str, Value]) -> Mapping[str, Any]:
+        """Carry out a command as the operator of the machine, and return what it answers. Raises `BenchFailed`."""
         reply = await client.ask(self.database, command, arguments)
         if reply is None or reply.refused is not None:
             raise BenchFailed(f"The bot refused to {command}: {reply.refused if reply else 'it is gone'}")
+        return reply.facts
 
     def copies(self) -> list[PostedCopy]:
         """Return the copies with an Approve button, in the order of posting."""
@@ -135,8 +139,10 @@ class SlackBenchEnv:
 
 
 @asynccontextmanager
-async def open_slack_env(*, people: int, limits: SlackLimits) -> AsyncIterator[SlackBenchEnv]:
-    """Run a local Slack and a bot, and remove their files afterwards. Raises `BenchFailed`."""
+async def open_slack_env(
+    *, people: int, limits: SlackLimits, more: Mapping[str, str] | None = None
+) -> AsyncIterator[SlackBenchEnv]:
+    """Run a local Slack and a bot, and remove their files afterwards. `more`: settings. Raises `BenchFailed`."""
     with tempfile.TemporaryDirectory(prefix="signoff-bench-") as name:
         folder, port = Path(name), free_port()
         async with sandbox() as slack:
@@ -144,8 +150,9 @@ async def open_slack_env(*, people: int, limits: SlackLimits) -> AsyncIterator[S
             slack.app.request_url = f"http://127.0.0.1:{port}{PATH}"
             added = tuple(_add_person(slack, number) for number in range(people))
             database = folder / "signoff.db"
-            async with run_bot(folder, _settings(slack, database, port), limits):
-                yield SlackBenchEnv(slack=slack, people=added, database=database)
+            settings = _settings(slack, database, port) | {PREFIX + name: value for name, value in (more or {}).items()}
+            async with run_bot(folder, settings, limits) as bot:
+                yield SlackBenchEnv(slack=slack, people=added, database=database, port=port, pid=bot.pid)
 
 
 def _add_person(slack: RunningSandbox, number: int) -> SimulatedPerson:
