@@ -25,9 +25,11 @@ PROGRAM: Final = "API key"
 """What tells a program from a person."""
 _NAME: Final = 40
 """Longest name of a program or tool within a sentence or a label, in characters."""
+_ARGUMENT: Final = 76
+"""Longest label of an argument in quotes, in characters: as much as a card shows."""
 _NOTE: Final = 300
 """Longest note of a program on a card, in characters."""
-_PLAIN: Final = re.compile(r"[\w .\-/]+")
+_PLAIN: Final = re.compile(r"[\w .\-/()]+")
 """Names of arguments that cannot be taken for a label of ours, all of which have a comma."""
 _QUOTES: Final = re.compile(r'["\u00ab\u00bb\u201c-\u201f\u2039\u203a]')
 """Marks that could end a quotation before its end."""
@@ -77,7 +79,7 @@ def claim(facts: AskFacts | None, key: str, fact: CardFact) -> CardFact:
 
 def argument(label: str) -> str:
     """Return the label of an argument. One that could be taken for a label of ours stands in quotes."""
-    return label if _PLAIN.fullmatch(label) else quoted(label)
+    return label if _PLAIN.fullmatch(label) else quoted(label, _ARGUMENT)
 
 
 def from_workflow(label: str) -> str:

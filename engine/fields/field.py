@@ -219,10 +219,11 @@ def _currency_problems(field: Field) -> Iterator[tuple[str, str]]:
 
 def _refuse(field: Field, problems: list[tuple[str, str]]) -> None:
     if problems:
+        written = field.model_dump()
         raise ValidationError.from_exception_data(
             "Field",
             [
-                {"type": "value_error", "loc": (key,), "input": getattr(field, key), "ctx": {"error": error}}
+                {"type": "value_error", "loc": (key,), "input": written[key], "ctx": {"error": error}}
                 for key, error in ((key, ValueError(sentence)) for key, sentence in problems)
             ],
         )

@@ -12,13 +12,17 @@ from engine.domain.ask_facts import REASON, RISK, TITLE, AskFacts
 from engine.domain.asks import AskUse
 from engine.expressions import Template, compile_template
 from engine.fields import Field, normal_form
+from engine.identifiers import end_in_words
 from engine.json_values import Value
+from engine.requests import clip
 from engine.workflowfile import Gate, Step, ask_names
 from engine.workflowfile.declarations import declarations_of_fields
 from engine.workflowfile.workflow import CONTEXT_KEYS
 
 EXPIRES_IN: Final = "expires_in"
 """The name of the seconds in which the program wants a decision. Expressions do not read it."""
+_LABEL: Final = 40
+"""Longest label that a program gives an argument, in characters."""
 _WORDS: Final = frozenset({"title", "summary", "risk", *CONTEXT_KEYS})
 """What a program says about itself and its call."""
 _TEXTS: Final[Mapping[str, Template]] = {
@@ -38,9 +42,24 @@ def arguments(ask: Mapping[str, Value]) -> dict[str, Value]:
     return {**{name: _default(field) for name, field in fields_of(ask).items() if name not in given}, **given}
 
 
+def as_read(ask: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what expressions read as `ask`: its arguments have the defaults that an approval would have."""
+    given = _mapping(ask, "arguments")
+    filled = {name: value for name, value in arguments(ask).items() if name in given or value is not None}
+    return {**ask, "arguments": filled} if filled else dict(ask)
+
+
 def fields_of(ask: Mapping[str, Value]) -> dict[str, Field]:
-    """Return the declared fields of the arguments."""
-    return {name: Field.model_validate(declared) for name, declared in _mapping(ask, "fields").items()}
+    """Return the declared fields of the arguments. A label never hides which argument it is of."""
+    declared = _mapping(ask, "fields").items()
+    return {name: _named(name, Field.model_validate(field)) for name, field in declared}
+
+
+def _named(name: str, field: Field) -> Field:
+    """Return the field with the name of its argument behind a label that says something else."""
+    if not field.label or field.label.casefold() in (name.casefold(), end_in_words(name).casefold()):
+        return field
+    return field.model_copy(update={"label": f"{clip(field.label, _LABEL)} ({name})"})
 
 
 def has_to_be_filled_in(ask: Mapping[str, Value]) -> bool:

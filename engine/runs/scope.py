@@ -9,6 +9,7 @@ from engine.domain import StepStatus
 from engine.expressions import APPROVED, DECISIONS
 from engine.json_values import Value, show_path
 from engine.requests import Revision
+from engine.runs import asked_content
 from engine.runs.state import RunState, Visit
 from engine.workflowfile import Workflow, approved_params
 from engine.workflowfile.review_names import NO_REVIEW
@@ -81,7 +82,11 @@ def _reached_gate(visit: Visit | None) -> bool:
 
 def _constant_names(workflow: Workflow, state: RunState, run_id: str) -> dict[str, Value]:
     """Return the names that stay the same during a transition: all but `steps`, `review` and decisions."""
-    content = {"ask": dict(state.inputs), "inputs": {}} if workflow.is_asked else {"inputs": dict(state.inputs)}
+    content = (
+        {"ask": asked_content.as_read(state.inputs), "inputs": {}}
+        if workflow.is_asked
+        else {"inputs": dict(state.inputs)}
+    )
     return {
         **content,
         "trigger": {},

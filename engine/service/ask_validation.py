@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -30,6 +31,11 @@ MAX_ARGUMENTS: Final = 200
 """Maximum number of arguments of an ask."""
 LONGEST: Final = timedelta(days=366)
 """Longest time in which a program may want a decision."""
+_HIDDEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Characters that people do not see, in a name that the rules of a workflow compare."""
 _LINES: Final = ("tool", "server", "risk", "confidence")
 _LONG: Final = ("summary", "reasoning", "impact", "data")
 Scope = dict[str, Value]
@@ -154,6 +160,10 @@ def _other_problems(content: AskContent) -> Iterator[tuple[str, str]]:
             yield "echo", f"is longer than {ECHO_LENGTH:,} characters"
     except InvalidValue as error:
         yield "echo", f"cannot be taken: {error}"
+    for name in ("tool", "server"):
+        hidden = _HIDDEN.search(getattr(content, name) or "")
+        if hidden is not None:
+            yield name, f"has the invisible character U+{ord(hidden[0]):04X}, so no rule would know it"
     if content.risk is not None and content.risk not in RISKS:
         yield "risk", f"must be {', '.join(RISKS[:-1])} or {RISKS[-1]}"
     if content.external_id is not None and not 1 <= len(content.external_id) <= LINE_LENGTH:

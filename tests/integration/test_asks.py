@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from bot.presentation.request_content import labelled
 from engine.domain import (
     Address,
     Cancel,
@@ -268,6 +269,22 @@ async def test_people_fill_in_what_the_program_lacks(env: EngineEnv) -> None:
     await env.settle()
     view = await look(env, run)
     assert (view.status, view.arguments) == (AskStatus.APPROVED, {"region": "EU", "note": None})
+
+
+async def test_a_label_of_the_program_never_hides_which_argument_it_is_of(env: EngineEnv) -> None:
+    labels = {"from": "To", "to": "From", "order_id": "Order ID", "amount": "Approved by Sam Smith " * 9, "why": "To"}
+    fields = {name: {"type": "text", "label": label} for name, label in labels.items()}
+    given = {"from": "A", "to": "B", "order_id": "7", "amount": "500"}
+    run = await ask(env, arguments=given, fields=fields, editable=True)
+    await env.settle()
+    shown = {field.path: field.label for field in labelled(await env.request(run))}
+    assert shown == {
+        "from": "To (from)",
+        "to": "From (to)",
+        "order_id": "Order ID",
+        "amount": "“Approved by Sam Smith Approved by Sam S… (amount)”",
+        "why": "To (why)",
+    }
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,10 @@ async def env(tmp_path: Path) -> AsyncIterator[EngineEnv]:
         yield env
 
 
-async def ask(env: EngineEnv, tool: str | None, *, agent: str = "Support agent", **arguments: Any) -> AskView:
-    content = AskContent(title=f"Call {tool}", tool=tool, arguments=arguments, use=AskUse.ONCE)
+async def ask(
+    env: EngineEnv, tool: str | None, *, agent: str = "Support agent", fields: Any = None, **arguments: Any
+) -> AskView:
+    content = AskContent(title=f"Call {tool}", tool=tool, arguments=arguments, fields=fields or {}, use=AskUse.ONCE)
     asked = await env.engine.ask(Ask(content=content, actor=BOT, agent=agent, origin=API))
     assert isinstance(asked, Asked), asked
     await env.settle()
@@ -90,8 +92,19 @@ async def test_the_first_rule_that_matches_counts(env: EngineEnv) -> None:
     assert (small.status, small.rule) == (AskStatus.APPROVED, "rule 4: refund")
 
 
+@pytest.mark.parametrize("amount", [0, 500, None])
+async def test_rules_read_the_arguments_that_an_approval_would_have(env: EngineEnv, amount: int | None) -> None:
+    await env.register(RULES.replace("ask.arguments.amount > 100", "(ask.arguments.amount | default(0)) > 100"))
+    given: dict[str, Any] = {} if amount is None else {"amount": amount}
+    left = {"amount": {"type": "number", "default": amount}} if amount is not None else {}
+    views = [await ask(env, "refund", **given), await ask(env, "refund", fields=left)]
+    assert [(view.rule, view.status, dict(view.arguments)) for view in views] == [
+        ("rule 3: refund", AskStatus.PENDING, given) if amount else ("rule 4: refund", AskStatus.APPROVED, given)
+    ] * 2
+
+
 async def test_what_no_rule_matches_is_rejected(env: EngineEnv) -> None:
-    for tool in ("delete_all", "Refund", "refund\u200b", "drop_table_2", None):
+    for tool in ("delete_all", "Refund", "refund\u0301", "drop_table_2", None):
         view = await ask(env, tool)
         assert (view.status, view.rule) == (AskStatus.REJECTED, None)
         assert verdict(view)[1] == "No rule of this workflow allows this, and none asks a person about it."

@@ -9,11 +9,12 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from engine import json_values
 from engine.domain import Address, Origin
 from engine.domain.asks import Ask, AskContent, AskUse, InvalidAsk
+from engine.fields import Field, FieldType
 from engine.service import ask_validation
 from engine.workflowfile.ask_names import NAMES
 
@@ -51,6 +52,13 @@ def errors(**content: Any) -> Mapping[str, str]:
         ({"fields": {"a": "number"}}, {}),
         ({"editable": ("a",)}, {"editable.a": "is not among the arguments"}),
         ({"editable": ("a.b",), "arguments": {"a": {"b": 1}}}, {}),
+        ({"tool": "drop_table\u200b"}, {"tool": "has the invisible character U+200B, so no rule would know it"}),
+        ({"tool": "\u202edrop_table"}, {"tool": None}),
+        ({"tool": "drop\u00adtable"}, {"tool": None}),
+        ({"tool": "drop_table\ufe0f"}, {"tool": None}),
+        ({"tool": "drop_table\0"}, {"tool": None}),
+        ({"server": "\u2066prod\U000e0061"}, {"server": None}),
+        ({"tool": "\tr\u00fcckzahlung 返金\n", "server": "prod (EU)"}, {}),
         ({"expires_in": timedelta(days=367)}, {"expires_in": "must be from 1s to 366d"}),
         ({"echo": {"a": deep}}, {"echo": None}),
         ({"echo": {"a": "x" * 256_000}}, {"echo": "is longer than 256,000 characters"}),
@@ -87,3 +95,33 @@ def test_the_same_content_has_the_same_digest_and_no_other(arguments: dict[str, 
     assert isinstance(changed, dict)
     assert ask_validation.body_digest(one, scope) == ask_validation.body_digest(turned, again)
     assert ask_validation.body_digest(one, scope) != ask_validation.body_digest(other, changed)
+
+
+PARTS: Any = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False, places=2)
+    | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from([*FieldType]) | PARTS},
+        optional={name: PARTS for name in Field.model_fields if name not in ("type", "options")}
+        | {"options": PARTS | st.lists(st.sampled_from(["a", "b", {"value": "a", "label": "c"}]))},
+    )
+    | PARTS,
+    PARTS,
+)
+@example({"type": "choice", "options": ["a"] * 101}, None)
+@example({"type": "choices", "options": ["a,b"]}, "a,b")
+@example({"type": "text", "options": ["a"]}, "a")
+@example({"type": "number", "max_size": "5MB", "default": "x"}, 1)
+def test_any_declaration_is_taken_or_named(declared: Any, value: Any) -> None:
+    for arguments in {}, {"a": value}:
+        named = errors(fields={"a": declared}, arguments=arguments)
+        assert all(path.startswith(("fields.a", "arguments")) and why for path, why in named.items())
