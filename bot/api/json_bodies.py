@@ -86,9 +86,10 @@ def _unreadable(why: str) -> ApiProblem:
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
+    # Halves of surrogate pairs are all read as U+FFFD.
+    names = [str(json_values.clean(name)) for name, _ in pairs]
+    found = dict(zip(names, (value for _, value in pairs), strict=True))
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
         raise InvalidValue(f"the key {json_values.dumps(json_values.clean(twice[:_LONGEST_KEY]))} is there twice")
     return found

@@ -171,6 +171,7 @@ UNREADABLE = {
     b"[1,]": "",
     b'{"title": "a", "title": "b"}': "there twice",
     b'{"title": "a", "arguments": {"x": {"y": 1, "y": 2}}}': 'the key "y" is there twice',
+    rb'{"title": "a", "arguments": {"x": {"\ud800": 1, "\ud801": 2}}}': "there twice",
     b'{"title": "a", "arguments": {"n": NaN}}': "NaN is not a number",
     b'{"title": "a", "arguments": {"n": -Infinity}}': "-Infinity is not a number",
     b'{"title": "a", "arguments": {"n": 1e999999}}': "digits",
