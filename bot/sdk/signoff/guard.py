@@ -10,8 +10,9 @@ from string import Formatter
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from signoff import json_text
+from signoff.approval import SyncApproval, warn_unreported
 from signoff.client import AsyncClient, Client
-from signoff.errors import NotJson, UnclearAnswer
+from signoff.errors import NotJson, SignoffError, UnclearAnswer
 from signoff.questions import Duration, Editable
 
 P = ParamSpec("P")
@@ -51,7 +52,7 @@ def requires_approval(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         guarded = _Guarded.of(function, title, frozenset(leave_out), key)
-        if inspect.iscoroutinefunction(function):
+        if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
             run = _asynchronous(function, guarded, AsyncClient(url, api_key), options)
         else:
             run = _blocking(function, guarded, Client(url, api_key), options)
@@ -81,7 +82,9 @@ def _blocking(function: Any, guarded: _Guarded, client: Client, options: Mapping
         approval = client.approve(guarded.title_for(shown), arguments=shown, **guarded.named(options, shown))
         with approval:
             guarded.place(bound, approval)
-            return function(*bound.args, **bound.kwargs)
+            result = function(*bound.args, **bound.kwargs)
+            guarded.check_end(result, approval)
+            return result
 
     return run
 
@@ -156,6 +159,19 @@ class _Guarded:
             elif kind is inspect.Parameter.VAR_KEYWORD and not isinstance(value, dict):
                 self._refuse(name)
             bound.arguments[name] = value
+
+    def check_end(self, result: object, approval: SyncApproval) -> None:
+        """Raise `TypeError` if what the function returned runs only later, so that no one knows how it will end."""
+        if not inspect.isawaitable(result):
+            return
+        if inspect.iscoroutine(result):
+            result.close()
+        sentence = f"{self.name} returned something to await, and is no async function. Decorate the async function."
+        try:
+            approval.report("unknown", sentence)
+        except SignoffError as failure:
+            warn_unreported(approval.ask, failure)
+        raise TypeError(sentence)
 
     def _refuse(self, name: str) -> tuple[Any, ...]:
         raise UnclearAnswer(f"{self.name} cannot take the approved value of {name}. Nothing has run.")

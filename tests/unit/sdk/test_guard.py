@@ -165,3 +165,35 @@ def plain(amount: int) -> int:
 def test_what_cannot_be_guarded_is_told_at_once(decorate: Callable[[], object], sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         decorate()
+
+
+class Payer:
+    """Something that is called as an async function."""
+
+    def __init__(self) -> None:
+        self.paid: list[int] = []
+
+    async def __call__(self, amount: int) -> str:
+        self.paid.append(amount)
+        return "paid"
+
+
+def test_an_object_whose_call_is_async_is_an_async_function(asks: AskServer) -> None:
+    payer = Payer()
+    pay: Callable[[int], Any] = signoff.requires_approval()(payer)
+    assert decided(asks, lambda: asyncio.run(pay(5))) == "paid"
+    assert payer.paid == [5]
+    assert asks.asks["ask1"]["outcome"]["status"] == "succeeded"
+
+
+def test_what_runs_only_later_has_not_succeeded(asks: AskServer) -> None:
+    payer = Payer()
+
+    @signoff.requires_approval()
+    def pay(amount: int) -> Any:
+        return payer(amount)
+
+    with pytest.raises(TypeError, match=r"pay returned something to await.*Decorate the async function"):
+        decided(asks, lambda: pay(5))
+    assert payer.paid == []
+    assert asks.asks["ask1"]["outcome"]["status"] == "unknown"
