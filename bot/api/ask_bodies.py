@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -35,6 +36,13 @@ def _filled(text: str) -> str:
     return text
 
 
+def _waitable(text: str) -> str:
+    if re.fullmatch(_WAIT, text) is None:
+        raise ValueError(f"must be at most {MOST_SECONDS}s, such as 30s")
+    return text
+
+
+Wait = Annotated[str, AfterValidator(_waitable), Field(json_schema_extra={"pattern": _WAIT})]
 Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(json_values.clean_text)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(json_values.clean_text)]
 Duration = Annotated[
@@ -163,7 +171,7 @@ class WaitQuery(Query):
     """How long to wait for a change."""
 
     wait: Annotated[
-        str | None, Field(pattern=_WAIT, description="Answer only after a change, or after this time: at most `60s`.")
+        Wait | None, Field(description="Answer only after a change, or after this time: at most `60s`.")
     ] = None
     after: Annotated[
         int | None,

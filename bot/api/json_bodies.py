@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from email.message import Message
 from typing import Any, Final, NoReturn, TypeVar
@@ -108,14 +108,40 @@ def validated(model: type[Model], value: Value, *, what: str) -> Model:
         # What comes in a query is text, also a number.
         return model.model_validate(value, strict=what == "body")
     except ValidationError as error:
-        errors: dict[str, str] = {}
-        for each in error.errors(include_url=False, include_context=False, include_input=False):
-            errors.setdefault(".".join(map(str, each["loc"])) or what, _predicate(each["type"], each["msg"]))
+        errors = _predicates(error, value, what)
         detail = f"The {what} is not as this call needs it. " + _about(errors)
         raise ApiProblem(422, "invalid-input", detail, errors=errors) from None
 
 
+def _predicates(error: ValidationError, value: Value, what: str) -> dict[str, str]:
+    """Return what is wrong by its path. Of a value that can have several types, each type is named."""
+    found: dict[str, list[str]] = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        predicates = found.setdefault(_path(each["loc"], value) or what, [])
+        if (predicate := _predicate(each["type"], each["msg"])) not in predicates:
+            predicates.append(predicate)
+    inner = [path for path in found if not any(other.startswith(f"{path}.") for other in found)]
+    return {path: " or ".join(found[path]) for path in inner}
+
+
+def _path(loc: Sequence[int | str], value: Value) -> str:
+    """Return the path in the value, without the names that pydantic adds for the types of a union."""
+    path, inner = [], value
+    for at, part in enumerate(loc):
+        if isinstance(inner, Mapping) and part in inner:
+            inner = inner[str(part)]
+        elif isinstance(inner, list) and isinstance(part, int):
+            inner = inner[part]
+        elif not isinstance(inner, Mapping) or at + 1 < len(loc):
+            continue
+        path.append(str(part))
+    return ".".join(path)
+
+
 _PREDICATES: Final = {
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "string_type": "must be text",
     "missing": "is required",
     "extra_forbidden": "is not a part that this call knows",
     "model_type": "must be a JSON object",

@@ -103,11 +103,12 @@ def _ask_only(server: Server, asked: Question, *, as_json: bool) -> int:
     from signoff import conversation
 
     ask = server.run(conversation.create(asked.body, asked.key, server.patience))
-    if as_json:
-        click.echo(ask_results.record(ask, ask.arguments))
-        return Exit.DONE
-    click.echo(ask.id)
+    click.echo(ask_results.record(ask, ask.arguments) if as_json else ask.id)
     click.echo(ask_results.asked(ask), err=True)
+    if ask.status == "pending":
+        click.echo(ask_results.not_awaited(is_named=asked.is_named), err=True)
+    else:
+        click.echo(ask_results.decided(conversation.approved(ask)), err=True)
     return Exit.DONE
 
 

@@ -22,6 +22,12 @@ def asked(ask: Ask) -> str:
     return printable("\n".join(lines))
 
 
+def not_awaited(*, is_named: bool) -> str:
+    """Return how to get the decision on an ask that the command did not wait for."""
+    how = "the same command with --wait does" if is_named else "to wait, use --wait, or -- and the command to run"
+    return f"Not decided yet, and this command does not wait: {how}."
+
+
 def decided(ask: Ask) -> str:
     """Return how it was approved."""
     if ask.decision is None or not ask.decision.by:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,15 @@ def register(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(render_json(facts))
     elif facts["changed"]:
-        click.echo(
-            f"Registered {facts['workflow']}, version {facts['version']}. Run it: signoff run {facts['workflow']}"
-        )
+        click.echo(f"Registered {facts['workflow']}, version {facts['version']}. {_next_step(facts)}")
     else:
         click.echo(f"{facts['workflow']} has not changed. Version {facts['version']} is already registered.")
+
+
+def _next_step(facts: Mapping[str, Any]) -> str:
+    if facts.get("takes_asks"):
+        return "Programs can ask now. Make a key for one: signoff keys create NAME"
+    return f"Run it: signoff run {facts['workflow']}"
 
 
 @click.command()

@@ -161,6 +161,7 @@ class OperatorCommands:
             "workflow": result.workflow,
             "version": result.version,
             "changed": result.changed,
+            "takes_asks": workflowfile.load(source, kinds=self.kinds, registered=True).is_asked,
             "warnings": list[Value](result.warnings),
         }
         return CommandReply(facts=facts)

@@ -41,8 +41,12 @@ _OVER: Final[Mapping[AskStatus, str]] = {
 
 
 def _invalid_ask(refusal: InvalidAsk) -> Phrase:
-    problems = (f"{line(path)} {line(predicate).rstrip('.')}." for path, predicate in refusal.errors.items())
+    problems = (_sentence(f"{line(path)} {line(predicate)}") for path, predicate in refusal.errors.items())
     return (f"Nothing was asked. {' '.join(problems)}",)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _idempotency_conflict(refusal: IdempotencyConflict) -> Phrase:

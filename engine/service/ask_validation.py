@@ -48,7 +48,7 @@ def check(command: Ask) -> Scope | InvalidAsk:
     texts = dict(_texts(content, errors))
     declared = dict(_fields(content.fields, errors))
     arguments = _arguments(content, declared, errors)
-    editable = _editable(content, arguments, declared, errors)
+    editable = _editable(content, arguments, errors)
     errors |= dict(_other_problems(content))
     if errors:
         return InvalidAsk(errors=errors)
@@ -140,13 +140,11 @@ def _arguments(content: AskContent, declared: Mapping[str, Field], errors: dict[
     return {**cleaned, **{name: value for name, value in typed.items() if name in cleaned}}
 
 
-def _editable(
-    content: AskContent, arguments: Mapping[str, Value], declared: Mapping[str, Field], errors: dict[str, str]
-) -> Value:
+def _editable(content: AskContent, arguments: Mapping[str, Value], errors: dict[str, str]) -> Value:
     if isinstance(content.editable, bool):
         return content.editable
     for name in content.editable:
-        if name not in arguments and name.split(".")[0] not in arguments and name not in declared:
+        if name not in arguments and name.split(".")[0] not in arguments and name not in content.fields:
             errors[f"editable.{name}"] = "is not among the arguments"
     return list(content.editable)
 

@@ -43,7 +43,7 @@ def test_the_id_is_printed_at_once_and_the_content_is_sent_as_it_was_typed(
         "--requester", "kim@example.com", "--summary", "A customer waits."
     )  # fmt: skip
     assert (ended.code, ended.out) == (0, "ask1\n")
-    assert "Waiting for Ada." in ended.err
+    assert "Waiting for Ada.\nNot decided yet, and this command does not wait: to wait, use --wait" in ended.err
     body = asks.asks["ask1"]["body"]
     assert json.dumps(body["arguments"], default=str) == '{"order": "A-1001", "amount": "120.50"}'
     assert {name: body[name] for name in body if name != "arguments"} == {
@@ -108,6 +108,27 @@ def test_ctrl_c_and_a_cancelled_pipeline_cancel_the_ask(
     os.kill(process.pid, number)
     assert finish(process).code == 130
     assert asks.asks["ask1"]["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "sentence"),
+    [
+        ("approved", 0, "Approved by Ada"),
+        ("rejected", 1, "'Refund' was rejected by Ada"),
+        ("expired", 5, "'Refund' expired"),
+        ("cancelled", 6, "'Refund' was not approved: it was cancelled."),
+    ],
+)
+def test_without_wait_the_command_says_what_is_decided_already(
+    shell: Installation, asks: AskServer, verdict: str, code: int, sentence: str
+) -> None:
+    first = shell.run(*REFUND, "--key", "refund-1")
+    assert "the same command with --wait does" in first.err
+    asks.decide("ask1", verdict)
+    again = shell.run(*REFUND, "--key", "refund-1")
+    assert (again.code, again.out) == (code, "ask1\n")
+    assert sentence in again.err
+    assert asks.asks["ask1"]["consumed_at"] is None
 
 
 def test_ctrl_c_before_the_id_is_known_cancels_the_ask_too(shell: Installation, asks: AskServer) -> None:

@@ -125,6 +125,14 @@ def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands)
         assert not set("\x1b\u202e") & set(finished.out + finished.err)
 
 
+def test_register_says_how_a_workflow_of_asks_is_used(signoff: Commands) -> None:
+    signoff.installation.write("approvals.yaml", "name: approvals\nrules:\n  - gate: {approvers: [kim@example.com]}\n")
+    registered = signoff.run_ok("register", "approvals.yaml")
+    assert registered.out == (
+        "Registered approvals, version 1. Programs can ask now. Make a key for one: signoff keys create NAME\n"
+    )
+
+
 def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None:
     first = signoff.run_ok("register", "refund.yaml")
     assert first.out == "Registered refund, version 1. Run it: signoff run refund\n"
@@ -132,6 +140,7 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "workflow": "refund",
         "version": 1,
         "changed": False,
+        "takes_asks": False,
         "warnings": [],
     }
     assert signoff.run_ok("register", "refund.yaml").out == (
@@ -142,6 +151,7 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "workflow": "refund",
         "version": 2,
         "changed": True,
+        "takes_asks": False,
         "warnings": [],
     }
     assert [workflow["version"] for workflow in signoff.json("workflows")] == [2]

@@ -37,6 +37,10 @@ class _Taken(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __bool__(self) -> bool:
+        """Return True, also for an approval without values."""
+        return True
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ask.id} of {self.ask.title!r}: {self._values}>"
 

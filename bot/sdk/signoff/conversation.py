@@ -6,6 +6,7 @@ server and a rate limit are retried here, with the same idempotency key, so that
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Generator, Mapping
@@ -29,6 +30,7 @@ from signoff.errors import (
 )
 from signoff.records import Ask, Unreadable
 
+_LOG: Final = logging.getLogger("signoff")
 POLL: Final = 30
 """How long the server holds one poll, in seconds."""
 PATIENCE: Final = 60.0
@@ -172,6 +174,8 @@ def _answered(call: Call, patience: float | None) -> Steps:
         reply = yield call
         if isinstance(reply, Reply) and reply.status not in _AGAIN:
             return _read(reply)
+        if tries == 1 and isinstance(reply, Lost):
+            _LOG.warning("Signoff does not answer (%s). Trying again.", reply.why)
         pause = max(_pause(reply), min(_LONGEST_PAUSE, 0.2 * 2**tries) * random.uniform(0.5, 1.0))  # noqa: S311
         if end is not None and time.monotonic() + pause > end:
             raise _given_up(reply)

@@ -25,7 +25,8 @@ class Refused(SignoffError):
     """The server refused the call, for example because the key may not do it. Trying again does not help."""
 
     def __init__(self, sentence: str, *, code: str, status: int, errors: Mapping[str, str] | None = None) -> None:
-        super().__init__("\n".join([sentence, *(f"{path}: {text}" for path, text in (errors or {}).items())]))
+        more = (f"{path}: {text}" for path, text in (errors or {}).items() if text.rstrip(".") not in sentence)
+        super().__init__("\n".join([sentence, *more]))
         self.code = code
         """The kind of refusal in words with hyphens, such as `ask-workflow-missing`."""
         self.status = status

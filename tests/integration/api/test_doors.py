@@ -200,6 +200,28 @@ async def test_a_body_that_is_no_object_is_refused(api: ApiEnv, body: bytes) -> 
     assert (reply.status, reply.body["errors"]) == (422, {"body": "must be a JSON object"})
 
 
+@pytest.mark.parametrize(
+    ("part", "errors"),
+    [
+        ({"editable": "amount"}, {"editable": "must be true or false or must be a list"}),
+        ({"editable": [1]}, {"editable.0": "must be text"}),
+        ({"fields": {"a": 3}}, {"fields.a": "must be text or must be a JSON object"}),
+        ({"title": 3}, {"title": "must be text"}),
+    ],
+)
+async def test_a_part_of_a_wrong_type_is_named_as_the_program_wrote_it(
+    api: ApiEnv, part: dict[str, object], errors: dict[str, str]
+) -> None:
+    reply = await api.call("POST", "/asks", {"title": "Refund?", **part})
+    assert (reply.status, reply.body["errors"]) == (422, errors)
+
+
+async def test_a_longer_wait_is_refused_with_the_longest(api: ApiEnv) -> None:
+    for wait in ("5m", "61s", "soon", "", "-1s"):
+        reply = await api.call("GET", f"/asks/abc?wait={wait}")
+        assert (reply.status, reply.body["errors"]) == (422, {"wait": "must be at most 60s, such as 30s"})
+
+
 async def test_wrong_parts_are_named_and_their_values_are_not_shown(api: ApiEnv) -> None:
     body = {"title": "", "tool": 5, "risk": "enormous", "use": "twice", "limit": 1, "expires_in": "soon", "fields": []}
     reply = await api.call("POST", "/asks", body)

@@ -474,3 +474,21 @@ def test_an_edited_number_has_the_type_that_was_passed(
 def test_what_is_no_ask_is_not_read(record: object) -> None:
     with pytest.raises(Unreadable):
         Ask.read(record)
+
+
+def test_an_address_where_nothing_answers_is_said_before_the_patience_ends(
+    asks: AskServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    asks.faults.extend([Fault("POST /asks", drop="before")] * 4)
+    thread = approve_as(asks)
+    assert signoff.approve_sync("Refund")
+    thread.join()
+    (record,) = [each for each in caplog.records if each.name == "signoff"]
+    assert record.getMessage().startswith("Signoff does not answer (")
+
+
+def test_what_is_wrong_is_said_once() -> None:
+    refused = signoff.Refused(
+        "No. “a” is no date.", code="invalid", status=422, errors={"a": "is no date", "b": "is 5"}
+    )
+    assert str(refused) == "No. “a” is no date.\nb: is 5"

@@ -47,6 +47,7 @@ def errors(**content: Any) -> Mapping[str, str]:
         ({"arguments": dict.fromkeys(map(str, range(201)))}, {"arguments": "are more than 200"}),
         ({"arguments": {" ": 1}}, {"arguments": "have names of 1 to 200 characters"}),
         ({"fields": {"a": "colour"}}, {"fields.a.type": None}),
+        ({"fields": {"a": "colour"}, "editable": ("a",)}, {"fields.a.type": None}),
         ({"fields": {"a": {"type": "file"}}}, {"fields.a": "cannot be a file here"}),
         ({"fields": {"a": "number"}, "arguments": {"a": "x"}}, {"arguments.a": None}),
         ({"fields": {"a": "number"}}, {}),
