@@ -161,7 +161,7 @@ class OperatorCommands:
             "workflow": result.workflow,
             "version": result.version,
             "changed": result.changed,
-            "takes_asks": workflowfile.load(source, kinds=self.kinds, registered=True).is_asked,
+            "takes_asks": result.takes_asks,
             "warnings": list[Value](result.warnings),
         }
         return CommandReply(facts=facts)

@@ -171,7 +171,9 @@ def _title(workflow: Workflow) -> str:
 
 
 def _start(workflow: Workflow, command: str) -> Block:
-    return text_objects.context([text_objects.plain(f"Start it: {command} run {workflow.name}")], block="start")
+    by_hand = f"Start it: {command} run {workflow.name}"
+    text = "Programs with an API key start it by asking." if workflow.is_asked else by_hand
+    return text_objects.context([text_objects.plain(text)], block="start")
 
 
 # -- requests and runs --------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ class Registered(Struct, frozen=True, kw_only=True):
     version: int
     changed: bool
     """False if the current version had the same bytes already."""
+    takes_asks: bool = False
+    """Whether programs start it by asking, and people never."""
     warnings: tuple[str, ...] = ()
     """Sentences about parts of the file that do not work now."""
 

@@ -42,7 +42,7 @@ def register(
             "Register it under another name, or ask its owner."
         )
     if current is not None and current.source == command.source:
-        return Registered(workflow=workflow.name, version=current.version, changed=False)
+        return _registered(workflow, current.version, changed=False)
     owner = _find_owner(recipients, command, workflow, actor)
     if isinstance(owner, Refusal):
         return owner
@@ -75,7 +75,13 @@ def register(
             surface=command.origin.surface,
         ),
     )
-    return Registered(workflow=workflow.name, version=registration.version, changed=True, warnings=tuple(doubtful))
+    return _registered(workflow, registration.version, changed=True, warnings=doubtful)
+
+
+def _registered(workflow: Workflow, version: int, *, changed: bool, warnings: Sequence[str] = ()) -> Registered:
+    takes_asks = workflow.is_asked
+    name = workflow.name
+    return Registered(workflow=name, version=version, changed=changed, takes_asks=takes_asks, warnings=tuple(warnings))
 
 
 def _save(

@@ -443,7 +443,7 @@ def test_a_request_is_shown_as_its_card_with_the_copies_and_how_to_answer(
     assert "kim@example.com  terminal  delivered" in details
     for technical in (open_request["id"], open_request["run"], open_request["digest"], "plan (set)"):
         assert technical in details
-        without = re.sub(rf"signoff (decide|ask|requests) {open_request['id']}", "", output)
+        without = re.sub(rf"signoff (decide|question|requests) {open_request['id']}", "", output)
         assert technical not in without
     signoff.run_ok("decide", open_request["id"], "reject", "--reason", "no money")
     closed_output = signoff.run_ok("requests", open_request["id"]).output

@@ -18,7 +18,7 @@ import yaml
 from mcp.types import CallToolResult
 
 from bot.devtools.demo.servers import free_port
-from tests.support.documents import DOCS
+from tests.support.documents import DOCS, Page
 from tests.support.http_service import PATIENCE
 from tests.support.mcp_env import McpServer, open_mcp_over_http
 from tests.support.processes import SIGNOFF, CommandResult, Installation, Process, Server, create_installation, finish
@@ -101,6 +101,10 @@ def test_the_approved_values_come_back_and_the_outcome_ends_the_run(company: Com
     assert ended.code == 0, ended.output
     assert f"Review: {company.program.settings['SIGNOFF_URL']}/requests/" in ended.err
     record = json.loads(ended.out)
+    (documented,) = [
+        block for block in Page.of("commands.md").blocks if (block.section, block.info) == ("signoff ask", "json")
+    ]
+    assert json.loads(documented.text).keys() == record.keys()
     assert (record["arguments"], record["decision"]["by"]) == ({"order": "A-1001", "amount": 80}, "lee@example.com")
     assert company.run_status(record["id"]) == "waiting"
     assert company.program.run("report", record["id"], "succeeded", "--note", "Paid.").code == 0

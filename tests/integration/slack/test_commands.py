@@ -502,3 +502,4 @@ async def test_a_workflow_for_asks_is_shown_and_not_offered_to_run(env: SlackEnv
     assert "/signoff run refund" in listed
     assert "approvals" not in await answer_to(env, "ben", "/signoff run")
     assert "/signoff show approvals" in await answer_to(env, "ben", "/signoff show")
+    assert "Programs with an API key start it by asking." in await answer_to(env, "ben", "/signoff show approvals")
