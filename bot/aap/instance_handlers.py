@@ -22,7 +22,7 @@ from engine.domain.callbacks import AddCallback
 from engine.id_times import ALPHABET
 from engine.json_values import Value
 from engine.service import CallbackEndpoints
-from engine.service.instances import PROTOCOL, Instances, InstanceView, ProvisionInstance
+from engine.service.instances import PROTOCOL, UNDER, Instances, InstanceView, ProvisionInstance
 
 _PURPOSE: Final = "aap instance"
 
@@ -44,7 +44,7 @@ class InstanceHandlers:
             made = await self._made(command, wanted.delivery)
             if wanted.delivery is not None:
                 await self._connect(call, made, wanted.delivery)
-        shown = _shown(made, wanted.delivery.shown if wanted.delivery else None)
+        shown = _shown(made, call.principal.name, wanted.delivery.shown if wanted.delivery else None)
         credential: Value = {"token": api_key_text.write(made.id, secret)}
         return 201 if made.created else 200, {"instance": shown, "credential": credential}
 
@@ -55,7 +55,9 @@ class InstanceHandlers:
         if isinstance(found, Refusal):
             raise refused.error(found)
         endpoint = await self._instances.endpoint(instance)
-        return 200, _shown(found, None if endpoint is None else json.loads(endpoint.details or "{}"))
+        return 200, _shown(
+            found, call.principal.name, None if endpoint is None else json.loads(endpoint.details or "{}")
+        )
 
     async def delete(self, call: ApiCall, instance: str) -> Answer:
         """Answer `DELETE /v1/instances/{id}`: its key ends, what it asks is withdrawn, and no one is told."""
@@ -103,6 +105,8 @@ class InstanceHandlers:
             raise refused.error(added)
 
 
-def _shown(instance: InstanceView, delivery: dict[str, Value] | None) -> dict[str, Value]:
-    shown: dict[str, Value] = {"id": protocol_ids.to_uuid(instance.id), "name": instance.name}
+def _shown(instance: InstanceView, by: str, delivery: dict[str, Value] | None) -> dict[str, Value]:
+    """Return an instance by the name that its provisioner gave it. `by`: the name of the provisioner."""
+    name = instance.name.removeprefix(f"{by}{UNDER}")
+    shown: dict[str, Value] = {"id": protocol_ids.to_uuid(instance.id), "name": name}
     return {**shown, "delivery": delivery} if delivery is not None else shown

@@ -22,6 +22,8 @@ from engine.store.port import Tx
 
 PROTOCOL: Final = "aap"
 """The name of the protocol, in endpoints and in the log."""
+UNDER: Final = " / "
+"""What stands between the name of a provisioner and that of its instance."""
 _TURN: Final = "api keys"
 _AT_ONCE: Final = 100
 """Number of asks that are withdrawn before the next are read."""
@@ -163,8 +165,11 @@ def _own(connection: Connection, provisioner: ApiPrincipal, instance: str) -> St
 
 
 def _free_name(tx: Tx, command: ProvisionInstance) -> str:
-    """Return the name of a new instance: as it was wanted, or with a number, because names of keys are unique."""
-    wanted = command.name or f"{command.provisioner.name} {command.id[-4:]}"
+    """Return the name of a new instance: below that of its provisioner, and with a number if it is taken.
+
+    Rules and people know programs by names that an admin gave, so a program cannot give an instance any other.
+    """
+    wanted = f"{command.provisioner.name}{UNDER}{command.name or command.id[-4:]}"
     name, number = wanted, 1
     while api_keys.is_taken(tx.connection, command.workspace, name):
         number += 1

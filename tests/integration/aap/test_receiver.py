@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from bot import http_server
 from bot.web import server
 from engine.domain import Verdict
 from engine.domain.api_keys import ApiAction
-from tests.support.aap_env import AapEnv, open_aap
+from tests.support.aap_env import APPROVALS, CALL, AapEnv, open_aap
 
 REGISTRATION = "8246931c-4ce0-4c15-a94a-e9c078ad06e2"
 ALLOWED = {"SIGNOFF_HTTP_ALLOW": "127.0.0.1"}
@@ -197,3 +198,22 @@ async def test_a_forged_or_old_callback_wakes_nothing(tmp_path: Path) -> None:
             async with httpx.AsyncClient() as client:
                 assert (await client.post(platform.url, content=body, headers=headers)).status_code == 401
         assert platform.woken.empty()
+
+
+async def test_an_instance_never_passes_for_a_program_of_the_operator(tmp_path: Path) -> None:
+    rules = "rules:\n  - agent: [Billing, Billing *]\n    approve: true\n"
+    async with open_platform(tmp_path) as platform:
+        env = platform.env
+        await env.server.register(APPROVALS.replace("rules:\n", rules))
+        await env.new_key("Billing", ApiAction.ASK)
+        for wanted in ("Billing", "Billing 2", None):
+            name = {} if wanted is None else {"instance_name": wanted}
+            made = (await env.send("POST", "/v1/instances", name, bearer=platform.key, key=f"p-{wanted}")).json()
+            assert wanted in (None, made["instance"]["name"])
+            asked = (
+                await env.send("POST", "/v1/requests", dict(CALL), bearer=made["credential"]["token"], key="r1")
+            ).json()
+            assert asked["status"] == "pending"
+            agent = (await env.request(asked["id"])).model.ask
+            assert agent is not None
+            assert re.fullmatch(rf"Agent platform \d+ / {wanted or ''}.*", agent.agent)
