@@ -23,7 +23,13 @@ class CommandAfterDashes(click.Command):
         ctx.meta[__name__] = args[end + 1 :]
         if end == len(args) - 1:
             ctx.fail("There is no command after the --. Write it there, or remove the --.")
-        return super().parse_args(ctx, args[:end])
+        try:
+            return super().parse_args(ctx, args[:end])
+        except click.UsageError as error:
+            is_letter = isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--")
+            if end == len(args) and (is_letter or "unexpected extra argument" in error.message):
+                error.message = f"{error.message.rstrip('.')}. Put the title in quotes, and a command to run after --."
+            raise
 
     @staticmethod
     def words(ctx: click.Context) -> list[str]:
