@@ -28,7 +28,7 @@ class CommandAfterDashes(click.Command):
         except click.UsageError as error:
             is_letter = isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--")
             if end == len(args) and (is_letter or "unexpected extra argument" in error.message):
-                error.message = f"{error.message.rstrip('.')}. Put the title in quotes, and a command to run after --."
+                ctx.fail(f"{error.message.rstrip('.')}. Put the title in quotes, and a command to run after --.")
             raise
 
     @staticmethod
