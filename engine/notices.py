@@ -40,7 +40,7 @@ class CallbackTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackNotice:
-    """What a program is told of its ask. `person`: by whom the record names the program. `at`: when it happened."""
+    """What a program is told of its ask. `person`: names the program in the record. `at`: when it happened."""
 
     delivery: str
     person: Person

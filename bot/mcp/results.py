@@ -10,7 +10,7 @@ from signoff import json_text
 from signoff.records import Ask
 
 NEXT_PENDING = (
-    "Nobody has decided yet. Do not go on with it. Call approval_status with this id to wait for the decision."
+    "No one has decided yet. Do not go on with it. Call approval_status with this id to wait for the decision."
 )
 NEXT_APPROVED = (
     "Carry it out now, once, with exactly these arguments. Then call report_outcome with this id, and say whether it "

@@ -47,11 +47,11 @@ def program(name: str) -> str:
 
 def lead(facts: AskFacts) -> str:
     """Return who asks, and what it is about to call, as a sentence of ours."""
-    whom = f" for {line(facts.acts_for)}" if facts.acts_for else ""
+    principal = f" for {line(facts.acts_for)}" if facts.acts_for else ""
     what = f" to call {quoted(facts.tool)}" if facts.tool else ""
     where = f" on {quoted(facts.server)}" if facts.server else ""
     own = " It wrote the title." if TITLE in facts.claims else ""
-    return f"{name_of(facts)} ({PROGRAM}) asks{whom}{what}{where}.{own}"
+    return f"{name_of(facts)} ({PROGRAM}) asks{principal}{what}{where}.{own}"
 
 
 def quoted(text: str, length: int = _NAME) -> str:

@@ -93,7 +93,7 @@ def create(context: CommandContext, tx: Tx, command: CreateApiKey, resolved: Res
 
 
 def _new_key(tx: Tx, command: CreateApiKey, name: str, new_hash: bytes) -> StoredKey:
-    """Return a key with a person of its own, by whom the record names the program."""
+    """Return a key with a person of its own, which names the program in the record."""
     principal = _principal(tx.new_id(), name, command)
     evidence = "An API key was created for it."
     return StoredKey(

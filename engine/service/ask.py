@@ -141,7 +141,7 @@ def _row(run: LoadedRun, checked: CheckedAsk, endpoint: StoredEndpoint | None) -
 
 
 def _entry(started: audit.Entry, requester: Person, program: Person, unasked: Scope) -> audit.Entry:
-    """Return the entry about the start, with the person for whom the program asks.
+    """Return the entry about the start, with the person that the program asks for.
 
     `unasked`: what is asked, if no request says it.
     """

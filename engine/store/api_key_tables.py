@@ -13,7 +13,7 @@ from engine.store.columns import text_column, utc
 class ApiKeyRow(SQLModel, table=True):
     """The credential of a program. Of its secret, only the SHA-256 is kept.
 
-    `person`: the person row by whom the record names the program. `actions`, `workflows`: JSON lists; no workflows:
+    `person`: the person row that names the program in the record. `actions`, `workflows`: JSON lists; no workflows:
     all. `previous_hash` works until `previous_until`, after a rotation. `rev` goes up with each command.
     """
 

@@ -103,7 +103,7 @@ _LAST_REQUEST = Statement(
 
 
 class StoredEndpoint(Struct, frozen=True, kw_only=True):
-    """An endpoint as it is stored. `person`: by whom the record names its program. Secrets are sealed."""
+    """An endpoint as it is stored. `person`: names its program in the record. Secrets are sealed."""
 
     id: str
     workspace: str

@@ -283,7 +283,7 @@ def _read_approvers(
 def _joined(
     row: Row[Any], rules: dict[str, request_model.Rule], persons: dict[str, Person], joined: Mapping[str, str]
 ) -> tuple[dict[str, request_model.Rule], dict[str, Person]]:
-    """Return the approvers and the people of a request, with those in the place of others whom these turned out to be.
+    """Return the approvers and the people of a request, with those that others turned out to be in their place.
 
     What waits has moved to them already.
     """

@@ -33,7 +33,7 @@ class AwaithumansServer:
     token: str
 
     def create(self, number: int, payload: dict[str, str]) -> bytes:
-        """Return the bytes of the request that creates a task which nobody is told of."""
+        """Return the bytes of the request that creates a task without a notification."""
         body = {
             "task": f"Refund order {number}?",
             "payload": payload,
