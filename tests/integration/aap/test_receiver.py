@@ -39,7 +39,14 @@ class Platform:
 
     async def provision(self, **more: Any) -> Any:
         options = {"provider_url": self.env.base_url, "provisioner_token": self.key, "url": self.url, **more}
-        return await self.receiver.provision(**options)
+        return await self.provision_for(self.receiver, **options)
+
+    async def provision_for(self, receiver: Receiver, **options: Any) -> Any:
+        """Make an instance for a receiver, whose client is closed at the end."""
+        made = await receiver.provision(**options)
+        assert receiver.client is not None
+        self.env.closing.push_async_callback(receiver.client.aclose)
+        return made
 
 
 @asynccontextmanager
@@ -102,8 +109,8 @@ async def test_a_receiver_that_expects_something_else_gets_no_instance(tmp_path:
             await other.provision(provider_url=platform.env.base_url, provisioner_token=platform.key, url=platform.url)
         # Once the receiver is as it has to be, the same call with the same key works.
         other.secret = platform.receiver.secret
-        made = await other.provision(
-            provider_url=platform.env.base_url, provisioner_token=platform.key, url=platform.url
+        made = await platform.provision_for(
+            other, provider_url=platform.env.base_url, provisioner_token=platform.key, url=platform.url
         )
         assert made.token.startswith("sgn_")
 
