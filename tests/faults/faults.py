@@ -653,7 +653,8 @@ FAULTS: Final = (
     Fault(
         "an auditor sends a copy again",
         "engine/service/retry_delivery.py",
-        "    if not context.may(actor, command.actor, run.requester, run.owner):\n        return _NOT_YOURS\n",
+        "    if not is_own and not context.may(actor, command.actor, run.requester, run.owner):\n"
+        "        return _NOT_YOURS\n",
         "",
         "tests/integration/test_retried_copies.py",
     ),
@@ -833,8 +834,8 @@ FAULTS: Final = (
     Fault(
         "a call that may not be repeated is repeated after a crash",
         "engine/runs/transition.py",
-        "        if self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
-        "        if visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
+        "        elif self.is_repeatable(step, visit) and visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
+        "        elif visit.attempt - self.state.asked_attempt < MAX_CRASHES:\n",
         _RUNS,
     ),
     Fault(

@@ -14,15 +14,16 @@ depends_on = None
 
 def upgrade() -> None:
     # The collation: see migration 0008.
-    text = sa.String(collation="C" if op.get_bind().dialect.name == "postgresql" else None)
+    collation = "C" if op.get_bind().dialect.name == "postgresql" else None
+    text, long_text = sa.String(collation=collation), sa.Text(collation=collation)
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "api_key",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("previous_hash", sa.LargeBinary(), nullable=True),
         sa.Column("previous_until", moment, nullable=True),
-        sa.Column("actions", sa.Text(), nullable=False),
-        sa.Column("workflows", sa.Text(), nullable=True),
+        sa.Column("actions", long_text, nullable=False),
+        sa.Column("workflows", long_text, nullable=True),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("rotated_at", moment, nullable=True),
         sa.Column("expires_at", moment, nullable=True),

@@ -14,15 +14,16 @@ depends_on = None
 
 def upgrade() -> None:
     # The collation: see migration 0008.
-    text = sa.String(collation="C" if op.get_bind().dialect.name == "postgresql" else None)
+    collation = "C" if op.get_bind().dialect.name == "postgresql" else None
+    text, long_text = sa.String(collation=collation), sa.Text(collation=collation)
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "callback_endpoint",
-        sa.Column("details", sa.Text(), nullable=True),
-        sa.Column("secret", sa.Text(), nullable=True),
-        sa.Column("previous_secret", sa.Text(), nullable=True),
+        sa.Column("details", long_text, nullable=True),
+        sa.Column("secret", long_text, nullable=True),
+        sa.Column("previous_secret", long_text, nullable=True),
         sa.Column("previous_until", moment, nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error", long_text, nullable=True),
         sa.Column("failing_since", moment, nullable=True),
         sa.Column("rests_until", moment, nullable=True),
         sa.Column("alerted_at", moment, nullable=True),
