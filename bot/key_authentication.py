@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bot.client_limits import ClientLimits
+from engine import api_key_text
 from engine.api_key_text import KeyProblem
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal, TooManyCalls
 from engine.ports import Clock
@@ -27,10 +28,16 @@ class KeyAuthentication:
     def __init__(self, authenticate: Callable[[str], Awaitable[ApiPrincipal | ApiKeyRefused]], clock: Clock) -> None:
         self._authenticate, self._clock, self._wrong = authenticate, clock, ClientLimits(MOST_WRONG)
 
-    async def principal(self, text: str, client: str) -> ApiPrincipal | ApiKeyRefused | TooManyCalls:
-        """Return the program whose key this is. `client`: the address that calls, of `bot.client_limits.client`."""
+    async def principal(self, header: str, client: str) -> ApiPrincipal | ApiKeyRefused | TooManyCalls:
+        """Return the program whose key is in the header `Authorization`.
+
+        `client`: the address that calls, of `bot.client_limits.client`.
+        """
+        text = api_key_text.in_header(header)
+        if isinstance(text, KeyProblem):
+            return ApiKeyRefused(why=text.value)
         answer = await self._authenticate(text)
-        if isinstance(answer, ApiPrincipal) or answer.why == KeyProblem.MISSING:
+        if isinstance(answer, ApiPrincipal):
             return answer
         wait = self._wrong.take(client, self._clock.now())
         if wait is not None:

@@ -19,12 +19,15 @@ LENGTH: Final = len(PREFIX) + ID_LENGTH + 1 + SECRET_LENGTH
 _WHOLE: Final = re.compile(r"sgn_(?P<id>[0-9a-z]{17})_(?P<secret>[A-Za-z0-9_-]{43})")
 _ID: Final = re.compile(r"sgn_([0-9a-z]{17})(?![0-9a-z])")
 _CHARACTERS: Final = re.compile(r"[A-Za-z0-9_-]+")
+_BEARER: Final = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 class KeyProblem(StrEnum):
     """Why a text is no API key."""
 
     MISSING = "missing"
+    NO_BEARER = "no_bearer"
+    """There is one in the header, but not after the word `Bearer`."""
     NOT_A_KEY = "not_a_key"
     """It does not begin as API keys do."""
     SPACE = "space"
@@ -50,6 +53,14 @@ def id_of(text: str) -> str:
     """Return the id in the text of a key, also of one that is cut off; any other text is returned as it is."""
     match = _ID.match(text.strip())
     return text if match is None else match[1]
+
+
+def in_header(value: str) -> str | KeyProblem:
+    """Return what the header `Authorization` gives as a key, or why it gives none."""
+    match = _BEARER.fullmatch(value.strip())
+    if match is not None:
+        return match[1]
+    return KeyProblem.NO_BEARER if PREFIX in value else KeyProblem.MISSING
 
 
 def parse(text: str) -> KeyText | KeyProblem:

@@ -2,7 +2,8 @@
 
 Every text is searched as it is, and as it reads once it is decoded (percent, JSON, HTML, two of them after each other,
 and without white space). An Aho-Corasick automaton finds all secrets in one pass over each of these views, so the
-time grows with the length of the text alone. API keys are found by their form, in the same views, and in base64.
+time grows with the length of the text alone. API keys and signing secrets
+are found by their form, in the same views, and in base64.
 """
 
 from __future__ import annotations
@@ -129,11 +130,11 @@ class Redactor:
         self._split = BytesAhoCorasick(list(joined))
 
     def redact(self, text: str) -> str:
-        """Return the text with every secret and API key in it replaced, whatever its spelling."""
+        """Return the text with every secret in it replaced, and what looks like one,, whatever its spelling."""
         if len(text) < MIN_LENGTH:
             return text
         raw = text.encode("utf-8", "surrogatepass")
-        if not self._needles and not any(mark in raw for mark in _KEY_MARKS):
+        if not self._needles and not any(mark in raw for mark in _MARKS):
             return text
         spans = [span for view in views(raw) for span in self._find(view)]
         return _replace(raw, spans).decode("utf-8", "surrogatepass") if spans else text
@@ -141,7 +142,7 @@ class Redactor:
     def _find(self, view: _View) -> list[_Span]:
         """Return the spans of secrets in the text from which the view was decoded."""
         automaton, needles = (self._split, self._split_needles) if view.is_joined else (self._plain, self._needles)
-        spans = list(_api_keys(view))
+        spans = list(_known_forms(view))
         if needles:
             for index, start, end in automaton.find_matches_as_indexes(view.text, overlapping=True):
                 needle = needles[index]
@@ -152,49 +153,69 @@ class Redactor:
         return spans
 
 
-# -- API keys -----------------------------------------------------------------------------------------------
+# -- secrets that are known by their form -------------------------------------------------------------------
 
 
-_KEY: Final = re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]+")
-"""A key, also one that is cut off or followed by more."""
-_WHOLE_KEY: Final = re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]{43}")
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How secrets of one kind are written. `partial`: also one that is cut off, or followed by more."""
+
+    prefix: bytes
+    whole: re.Pattern[bytes]
+    partial: re.Pattern[bytes]
+    longest: int
+    shown: Callable[[re.Match[bytes]], str]
+
+    def first_letters(self, offset: int) -> bytes:
+        """Return how such a secret begins in base64, if it is preceded by so many bytes."""
+        encoded = base64.b64encode(bytes(offset) + self.prefix)
+        return encoded[-(-8 * offset // 6) : 8 * (offset + len(self.prefix)) // 6]
 
 
-def _first_letters(offset: int) -> bytes:
-    """Return how a key begins in base64, if it is preceded by so many bytes."""
-    encoded = base64.b64encode(bytes(offset) + api_key_text.PREFIX.encode())
-    return encoded[-(-8 * offset // 6) : 8 * (offset + len(api_key_text.PREFIX)) // 6]
+_FORMS: Final = (
+    _Form(
+        api_key_text.PREFIX.encode(),
+        re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]{43}"),
+        re.compile(rb"sgn_([0-9a-z]{17})_[A-Za-z0-9_-]+"),
+        api_key_text.LENGTH,
+        lambda key: f"(API key {key[1].decode()})",
+    ),
+    # The signing secrets of callbacks and webhooks: 24 to 64 bytes, ours have 32.
+    _Form(
+        b"whsec_",
+        re.compile(rb"whsec_[A-Za-z0-9+/_-]{43}="),
+        re.compile(rb"whsec_[A-Za-z0-9+/_-]{8,88}={0,2}"),
+        len("whsec_") + 88,
+        lambda _: "(signing secret)",
+    ),
+)
+_IN_BASE64: Final = {form.first_letters(offset): (form, offset) for form in _FORMS for offset in range(3)}
+_BASE64_PREFIX: Final = re.compile(b"|".join(map(re.escape, _IN_BASE64)))
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]*")
+_MARKS: Final = (*(form.prefix.rstrip(b"_") for form in _FORMS), *_IN_BASE64)
+"""One of these is in every text that has such a secret in it, in the spellings that programs give it."""
 
 
-_IN_BASE64: Final = {_first_letters(offset): offset for offset in range(3)}
-_BASE64_KEY: Final = re.compile(b"|".join(map(re.escape, _IN_BASE64)))
-_KEY_MARKS: Final = (api_key_text.PREFIX[:3].encode(), *_IN_BASE64)
-"""One of these is in every text that has a key in it, in the spellings that programs give it."""
-
-
-def _api_keys(view: _View) -> Iterator[_Span]:
-    """Yield the spans of API keys. White space that was removed hides where a key ends, so there it has its length."""
-    for match in (_WHOLE_KEY if view.is_joined else _KEY).finditer(view.text):
-        yield _Span(match.start(), match.end(), _shown(match))
-    for match in _BASE64_KEY.finditer(view.text):
-        offset = _IN_BASE64[match[0]]
-        start = match.start() + 8 * offset // -6
-        end = start + -(-4 * (offset + api_key_text.LENGTH) // 3)
-        key = _WHOLE_KEY.match(_decoded(view.text[max(start, 0) : end]), offset)
-        if key is not None:
-            yield _Span(start, min(end, len(view.text)), _shown(key))
-
-
-def _shown(key: re.Match[bytes]) -> str:
-    return f"(API key {key[1].decode()})"
+def _known_forms(view: _View) -> Iterator[_Span]:
+    """Yield the spans of such secrets. Where white space was removed, only the length tells where one ends."""
+    for form in _FORMS:
+        for match in (form.whole if view.is_joined else form.partial).finditer(view.text):
+            yield _Span(match.start(), match.end(), form.shown(match))
+    for match in _BASE64_PREFIX.finditer(view.text):
+        form, offset = _IN_BASE64[match[0]]
+        start = max(match.start() + 8 * offset // -6, 0)
+        run = _BASE64.match(view.text, start, start + -(-4 * (offset + form.longest) // 3))
+        assert run is not None
+        secret = (form.whole if view.is_joined else form.partial).match(_decoded(run[0]), offset)
+        if secret is not None:
+            yield _Span(start, min(start + -(-4 * secret.end() // 3), run.end()), form.shown(secret))
 
 
 def _decoded(text: bytes) -> bytes:
-    """Return what a text in base64 says, of both alphabets, or nothing if it is none."""
-    try:
-        return base64.b64decode(text.translate(_STANDARD) + b"=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        return b""
+    """Return what a text in base64 says, of both alphabets."""
+    letters = text.translate(_STANDARD)
+    letters = letters[:-1] if len(letters) % 4 == 1 else letters  # it holds no whole byte
+    return base64.b64decode(letters + b"=" * (-len(letters) % 4))
 
 
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")

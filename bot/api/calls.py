@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +16,6 @@ from engine.domain.api_keys import ApiAction, ApiKeyForbids, ApiPrincipal, may
 IDEMPOTENCY: Final = "idempotency-key"
 LONGEST_KEY: Final = 255
 """Maximum length of an `Idempotency-Key`, in characters."""
-_BEARER: Final = re.compile(r"bearer +(\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 class ApiCall(Request):
@@ -26,12 +24,6 @@ class ApiCall(Request):
     principal: ApiPrincipal
     status: int
     """The status of the answer, which a handler may change."""
-
-    @property
-    def key_text(self) -> str:
-        """Return the text of the key that was sent, or an empty one."""
-        match = _BEARER.fullmatch(self.headers.get("authorization", "").strip())
-        return match[1] if match else ""
 
     @property
     def actor(self) -> Address:

@@ -43,7 +43,8 @@ def report_error(error: SignoffError) -> int:
     """Print what went wrong, and return the exit code."""
     from signoff.errors import Cancelled, Expired, NotJson, NotSetUp, StillWaiting, Unreachable
 
-    click.echo(printable(str(error)), err=True)
+    for sentence in (str(error), *getattr(error, "__notes__", ())):
+        click.echo(printable(sentence), err=True)
     match error:
         case NotSetUp() | NotJson():
             return Exit.USAGE

@@ -127,13 +127,26 @@ def _approved(server: Server, asked: Question, seconds: float | None) -> Ask:
     """Ask, wait and take the approval."""
     from signoff import conversation
 
-    def stays(_: BaseException) -> bool:
+    def stays(error: BaseException) -> bool:
         if asked.is_named:
-            click.echo("The ask still waits for a decision. The same --key continues it.", err=True)
+            _add(error, ask_results.STAYS)
         return asked.is_named
 
     ended = waited_ask.decided(
-        server, asked, seconds, tell=lambda ask: click.echo(ask_results.asked(ask), err=True), stays=stays
+        server,
+        asked,
+        seconds,
+        tell=lambda ask: click.echo(ask_results.asked(ask), err=True),
+        stays=stays,
+        left=lambda error, is_cancelled: _add(error, ask_results.CANCELLED if is_cancelled else ask_results.UNSURE),
     )
     asked.values(conversation.approved(ended))  # what is wrong with them is noticed before the approval is used
     return ended if asked.body["use"] == "answer" else server.run(conversation.consume(ended, server.patience))
+
+
+def _add(error: BaseException, sentence: str) -> None:
+    """Have a sentence printed after that of the error, or now if a signal stops the command."""
+    if isinstance(error, Exception):
+        error.add_note(sentence)
+    else:
+        click.echo(sentence, err=True)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bot.cli.api_server import printable
 
 if TYPE_CHECKING:
     from signoff.records import Ask, Decision
+
+STAYS: Final = "The ask still waits for a decision. The same command with the same --key waits for it again."
+CANCELLED: Final = (
+    "The ask was cancelled, because no command would use its approval any more. With --key TEXT it stays, and the same "
+    "command waits for it again."
+)
+UNSURE: Final = (
+    "The ask could not be cancelled, so people may still decide it. No command uses their approval: with --key TEXT, "
+    "the same command would wait for it again."
+)
 
 
 def asked(ask: Ask) -> str:

@@ -25,8 +25,12 @@ def decided(
     *,
     tell: Callable[[Ask], None] = lambda _: None,
     stays: Callable[[BaseException], bool],
+    left: Callable[[BaseException, bool], None] = lambda *_: None,
 ) -> Ask:
-    """Ask, and return the ask once it is decided. `stays`: whether the ask goes on after the command stops waiting."""
+    """Ask, and return the ask once it is decided.
+
+    `stays`: whether the ask goes on after the command stops waiting. `left`: is told whether it was cancelled, if not.
+    """
     from signoff import conversation
     from signoff.errors import StillWaiting
 
@@ -37,15 +41,17 @@ def decided(
             return server.run(conversation.wait(ask, seconds))
         except (StillWaiting, KeyboardInterrupt) as error:
             if not stays(error):
-                _leave(server, asked)
+                left(error, _leave(server, asked))
             raise
 
 
-def _leave(server: Server, asked: Question) -> None:
-    """Cancel the ask. Its key finds it, also if the command was stopped before it got the id."""
+def _leave(server: Server, asked: Question) -> bool:
+    """Cancel the ask, and return whether that worked. Its key finds it, also if the command never got the id."""
     from signoff import conversation
     from signoff.errors import SignoffError
 
     with suppress(SignoffError):
         ask = server.run(conversation.create(asked.body, asked.key, _HURRY))
         server.run(conversation.cancel(ask.id, _STOPPED, _HURRY))
+        return True
+    return False

@@ -13,6 +13,7 @@ from bot import loaded_settings, setting_values
 from bot.doctor import (
     account_sign_in,
     api_keys,
+    callbacks,
     database,
     database_folder,
     database_server,
@@ -44,6 +45,7 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     workload.CHECKS,
     triggers.CHECKS,
     api_keys.CHECKS,
+    callbacks.CHECKS,
 )
 NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *database_server.CHECKS,
@@ -64,6 +66,7 @@ _SUBJECTS: Final = {
     "workload": "work",
     "triggers": "workflows",
     "api_keys": "work",
+    "callbacks": "work",
     "slack": "slack",
     "events_endpoint": "slack",
     "account_sign_in": "slack",

@@ -89,6 +89,7 @@ def as_json(view: CallbackEndpointView) -> dict[str, Value]:
         "state": view.state.value,
         "error": view.error,
         "failing_since": iso(view.failing_since),
+        "failures": view.failures,
         "created_by": view.created_by,
         "created_at": iso(view.created_at),
         "rotated_at": iso(view.rotated_at),

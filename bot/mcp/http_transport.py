@@ -14,10 +14,14 @@ from mcp.server.mcpserver import Context
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 from starlette.requests import HTTPConnection
-from starlette.types import ASGIApp
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.mcp import server
+from bot.presentation import refusals
 from engine import api_key_text
+from engine.api_key_text import KeyProblem
+from engine.domain.api_keys import ApiKeyRefused
 from signoff.transport import Server
 
 PATH: Final = "/mcp"
@@ -31,9 +35,40 @@ class BearerKeys(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return the token as an identity that does not tell the key, or None."""
         key = token.strip()
-        if not key.startswith(api_key_text.PREFIX) or not key.isascii() or not key.isprintable() or " " in key:
+        if not _is_like_a_key(key):
             return None
         return AccessToken(token=key, client_id=hashlib.sha256(key.encode()).hexdigest(), scopes=[])
+
+
+def _is_like_a_key(text: str) -> bool:
+    return text.startswith(api_key_text.PREFIX) and text.isascii() and text.isprintable() and " " not in text
+
+
+class KeyHeaders:
+    """The app with a sentence for each call whose header has no API key: the library refuses those without a reason."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        why = _problem(HTTPConnection(scope).headers.get("authorization", "")) if scope["type"] == "http" else None
+        if why is None:
+            await self._app(scope, receive, send)
+            return
+        body = {"error": "invalid_token", "error_description": refusals.sentence(ApiKeyRefused(why=why))}
+        await JSONResponse(body, 401, {"WWW-Authenticate": 'Bearer error="invalid_token"'})(scope, receive, send)
+
+
+def _problem(header: str) -> str | None:
+    """Return why a header has no API key, or None."""
+    text = api_key_text.in_header(header)
+    if isinstance(text, KeyProblem):
+        return text.value
+    if _is_like_a_key(text.strip()):
+        return None
+    parts = api_key_text.parse(text)
+    assert isinstance(parts, KeyProblem)
+    return parts.value
 
 
 def application(url: str, hosts: Sequence[str], patience: float) -> ASGIApp:
@@ -50,7 +85,7 @@ def application(url: str, hosts: Sequence[str], patience: float) -> ASGIApp:
         token_verifier=BearerKeys(),
         auth=AuthSettings(issuer_url=AnyHttpUrl(url), resource_server_url=None),
     )
-    return built.streamable_http_app(streamable_http_path=PATH, transport_security=_security(hosts))
+    return KeyHeaders(built.streamable_http_app(streamable_http_path=PATH, transport_security=_security(hosts)))
 
 
 def _security(hosts: Sequence[str]) -> TransportSecuritySettings:

@@ -25,6 +25,8 @@ from engine.domain.api_keys import (
 
 _TEXTS: Final[Mapping[str, str]] = {
     KeyProblem.MISSING: "This call has no API key. Send it in the header “Authorization: Bearer sgn_…”.",
+    KeyProblem.NO_BEARER: "The word Bearer is missing before this API key. Write the header "
+    "“Authorization: Bearer sgn_…”.",
     KeyProblem.NOT_A_KEY: f"This is no API key of Signoff: those begin with {PREFIX}. Use the whole text of a key.",
     KeyProblem.SPACE: "There is a space or a line break in this API key. Copy the key again, in one piece.",
     KeyProblem.CUT_OFF: "This API key is cut off. Copy the key again, to its last character.",

@@ -96,7 +96,8 @@ class RemoveCallback(Struct, frozen=True, kw_only=True):
 class CallbackEndpointView(Struct, frozen=True, kw_only=True):
     """An endpoint as operators see it, without its secrets. `key_name`: the name of the API key that it belongs to.
 
-    `error`: why it is off, or why the last call failed. `failing_since`: since when no call got through.
+    `error`: why it is off, or why the last call failed. `failing_since`: since when no call got through. `failures`:
+    how many calls in a row failed; of several at the same time, one counts.
     `previous_until`: until when callbacks are signed with the secret before as well.
     """
 
@@ -111,6 +112,7 @@ class CallbackEndpointView(Struct, frozen=True, kw_only=True):
     details: str | None = None
     error: str | None = None
     failing_since: datetime | None = None
+    failures: int = 0
     rotated_at: datetime | None = None
     previous_until: datetime | None = None
 

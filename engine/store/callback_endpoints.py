@@ -249,6 +249,7 @@ def _views(connection: Connection, rows: Iterable[Any]) -> list[CallbackEndpoint
             details=row.details,
             error=row.error,
             failing_since=row.failing_since,
+            failures=row.failures,
             rotated_at=row.rotated_at,
             previous_until=row.previous_until,
         )

@@ -85,12 +85,26 @@ def test_each_end_has_its_exit_code_and_prints_no_values(
 
 
 def test_a_timeout_cancels_the_ask_that_nothing_can_come_back_to(shell: Installation, asks: AskServer) -> None:
-    assert shell.run(*REFUND, "--wait", "--timeout", "1s").code == 5
+    ended = shell.run(*REFUND, "--wait", "--timeout", "1s")
+    assert ended.code == 5
     assert asks.asks["ask1"]["status"] == "cancelled"
+    late, cancelled = ended.err.splitlines()[-2:]
+    assert late == "'Refund' was not decided within 1 second."
+    assert cancelled.startswith("The ask was cancelled, because no command would use its approval")
+    assert "With --key TEXT it stays, and the same command waits for it again." in cancelled
+
+
+def test_a_timeout_says_when_the_ask_could_not_be_cancelled(shell: Installation, asks: AskServer) -> None:
+    asks.faults.append(Fault("POST /asks/ask1/cancel", status=403))
+    ended = shell.run(*REFUND, "--wait", "--timeout", "1s")
+    assert ended.code == 5
+    assert ended.err.splitlines()[-1].startswith("The ask could not be cancelled, so people may still decide it.")
 
 
 def test_with_a_key_the_ask_goes_on_and_the_next_call_gets_it(shell: Installation, asks: AskServer) -> None:
-    assert shell.run(*REFUND, "--wait", "--timeout", "1s", "--key", "deploy-7").code == 5
+    late = shell.run(*REFUND, "--wait", "--timeout", "1s", "--key", "deploy-7")
+    assert late.code == 5
+    assert late.err.splitlines()[-1].endswith("The same command with the same --key waits for it again.")
     asks.decide("ask1")
     ended = shell.run(*REFUND, "--wait", "--key", "deploy-7")
     assert (ended.code, ended.out) == (0, "order=A-1001\namount=120.5\n")

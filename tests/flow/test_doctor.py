@@ -896,6 +896,35 @@ def test_api_keys_that_need_a_look_are_reported(signoff: Commands) -> None:
     assert "send their API keys unencrypted" in said
 
 
+def test_endpoints_whose_callbacks_fail_are_reported(signoff: Commands) -> None:
+    assert "work.callbacks" not in run_doctor(signoff, code=0)
+    url = "http://127.0.0.1:9/hooks-of-s3cret-of-the-shop"
+    for name in ("Support agent", "Nightly job", "Fine"):
+        signoff.run_ok("keys", "create", name, "--callback", url)
+    state, said = single(run_doctor(signoff, code=0), "work.callbacks")
+    assert (state, said) == ("ok", "Endpoints of callbacks: 3. The last call to each arrived.")
+    ids = {row["key_name"]: row["id"] for row in signoff.json("callbacks", "list")}
+    since = "2026-11-29 08:15:00.000000"
+    execute(
+        signoff.installation.database,
+        f"UPDATE callback_endpoint SET failures = 4, failing_since = '{since}', error = 'a.example answered 500.' "
+        f"WHERE id = '{ids['Support agent']}'",
+        "UPDATE callback_endpoint SET state = 'off', error = 'b.example answered 410 Gone: it wants no callbacks any "
+        f"more.' WHERE id = '{ids['Nightly job']}'",
+    )
+    off, failing = run_doctor(signoff, code=0)["work.callbacks"]
+    assert off["said"] == (
+        f"Callbacks are switched off: Nightly job ({ids['Nightly job']}): b.example answered 410 Gone: it wants no "
+        "callbacks any more."
+    )
+    assert "signoff callbacks enable ENDPOINT" in off["todo"]
+    assert failing["said"] == (
+        f"Callbacks do not arrive: Support agent ({ids['Support agent']}): the last 4 calls failed since 2026-11-29 "
+        "08:15 UTC. a.example answered 500."
+    )
+    assert "signoff retry" in failing["todo"]
+
+
 def test_an_email_that_no_server_takes_is_reported(signoff: Commands) -> None:
     source = HELLO.replace("steps:", "may_run: [sam@example.com]\ntriggers: [{email: true}]\nsteps:")
     signoff.installation.write("mail.yaml", source)

@@ -228,9 +228,34 @@ async def test_each_client_is_known_by_its_own_key(over_http: McpServer, asks: A
     ],
 )  # fmt: skip
 def test_a_stranger_is_turned_away(over_http: McpServer, asks: AskServer, headers: dict[str, str], status: int) -> None:
+    assert _list_tools(over_http, headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        (None, "This call has no API key. Send it in the header “Authorization: Bearer sgn_…”."),
+        (KEY, "The word Bearer is missing before this API key."),
+        (f"Token {KEY}", "The word Bearer is missing before this API key."),
+        ("Bearer sgn_a b", "There is a space or a line break in this API key."),
+        ("Bearer xoxb-1", "This is no API key of Signoff: those begin with sgn_."),
+        (f"Bearer Bearer {KEY}", "This is no API key of Signoff: those begin with sgn_."),
+    ],
+)
+def test_a_header_without_a_key_is_refused_with_a_sentence(
+    over_http: McpServer, asks: AskServer, header: str | None, sentence: str
+) -> None:
+    reply = _list_tools(over_http, {} if header is None else {"authorization": header})
+    assert reply.status_code == 401
+    assert reply.headers["www-authenticate"].startswith("Bearer")
+    assert reply.json()["error"] == "invalid_token"
+    assert reply.json()["error_description"].startswith(sentence)
+    assert KEY not in reply.text
+
+
+def _list_tools(server: McpServer, headers: dict[str, str]) -> httpx2.Response:
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-    accepted = {"accept": "application/json, text/event-stream"}
-    assert httpx2.post(over_http.url, json=body, headers=accepted | headers).status_code == status
+    return httpx2.post(server.url, json=body, headers={"accept": "application/json, text/event-stream"} | headers)
 
 
 async def test_a_session_answers_only_the_key_that_began_it(over_http: McpServer, asks: AskServer) -> None:

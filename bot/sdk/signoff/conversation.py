@@ -98,7 +98,9 @@ def wait(ask: Ask, timeout: float | None) -> Talk:
     while ask.status == "pending":
         left = POLL if end is None else end - time.monotonic()
         if left <= 0:
-            raise StillWaiting(f"{ask.title!r} was not decided within {timeout:g} seconds.", ask)
+            raise StillWaiting(
+                f"{ask.title!r} was not decided within {timeout:g} second{'' if timeout == 1 else 's'}.", ask
+            )
         seconds = max(1, min(POLL, int(left)))
         began = time.monotonic()
         call = Call("GET", f"/asks/{ask.id}?wait={seconds}s", seconds=seconds + 15.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,16 @@ async def test_a_key_that_is_no_key_is_told_so(env: AapEnv) -> None:
     verdict = await blocking(Gate(env.client("sgn_wrong")).check, call())
     assert isinstance(verdict, Deny)
     assert "refused this agent's credential" in verdict.reason
+
+
+async def test_a_key_without_the_word_bearer_is_told_how_to_write_it(env: AapEnv) -> None:
+    url = f"{env.base_url}/v1/requests/{uuid.uuid4()}"
+    for header in (env.key, f"Token {env.key}"):
+        response = await env.http.get(url, headers={"Authorization": header})
+        error = response.json()["error"]
+        assert (response.status_code, error["type"]) == (401, "authentication")
+        assert error["message"].startswith("The word Bearer is missing before this API key. Write the header")
+        assert env.key not in response.text
 
 
 class _LosesAnswers(httpx.HTTPTransport):

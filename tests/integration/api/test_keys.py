@@ -49,6 +49,16 @@ async def test_each_mistake_has_its_sentence_and_the_key_is_not_repeated(
     assert wrong[30:] not in reply.text
 
 
+@pytest.mark.parametrize("write", ["{}", "Token {}", "ApiKey {}", "Basic {}", "Bearer{}", "Bearer: {}"])
+async def test_a_key_without_the_word_bearer_is_refused_with_how_to_write_it(api: ApiEnv, write: str) -> None:
+    reply = await api.call("GET", "/asks", key="", headers={"Authorization": write.format(api.key)})
+    assert (reply.status, reply.code) == (401, "api-key-refused")
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    said = "The word Bearer is missing before this API key. Write the header “Authorization: Bearer sgn_…”."
+    assert reply.body["detail"] == said
+    assert api.key not in reply.text
+
+
 async def test_a_client_with_many_wrong_keys_is_told_to_slow_down_and_right_keys_work(api: ApiEnv) -> None:
     statuses = [(await get(api, "sgn_nothing")).status for _ in range(MOST_WRONG + 1)]
     assert statuses == [401] * MOST_WRONG + [429]

@@ -24,12 +24,13 @@ async def test_wrong_keys_of_a_client_are_limited_and_right_ones_are_not(caplog:
     caplog.set_level(logging.INFO)
     clock = FakeClock()
     keys = KeyAuthentication(recognize, clock)
-    assert [await keys.principal("wrong", "192.0.2.1") for _ in range(MOST_WRONG)] == [UNKNOWN] * MOST_WRONG
-    assert await keys.principal("wrong", "192.0.2.1") == TooManyCalls(wait=SPAN)
-    assert await keys.principal("right", "192.0.2.1") == BOT
+    assert [await keys.principal("Bearer wrong", "192.0.2.1") for _ in range(MOST_WRONG)] == [UNKNOWN] * MOST_WRONG
+    assert await keys.principal("Bearer wrong", "192.0.2.1") == TooManyCalls(wait=SPAN)
+    assert await keys.principal("Bearer right", "192.0.2.1") == BOT
     assert await keys.principal("", "192.0.2.1") == ApiKeyRefused(why="missing")
-    assert await keys.principal("wrong", "192.0.2.2") == UNKNOWN
+    assert await keys.principal("sgn_wrong", "192.0.2.1") == ApiKeyRefused(why="no_bearer")
+    assert await keys.principal("Bearer wrong", "192.0.2.2") == UNKNOWN
     clock.pass_time(SPAN)
-    assert await keys.principal("wrong", "192.0.2.1") == UNKNOWN
+    assert await keys.principal("Bearer wrong", "192.0.2.1") == UNKNOWN
     assert len(caplog.records) == MOST_WRONG + 2
     assert "wrong" not in caplog.text

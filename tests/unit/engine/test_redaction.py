@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from engine import api_key_text
+from engine import api_key_text, webhooks
 from engine.id_times import ALPHABET
 from engine.redaction import MIN_LENGTH, Redactor, views
 from tests.support.examples import example_count
@@ -209,6 +209,37 @@ def test_a_key_that_is_broken_over_lines_is_masked(key: str, at: int) -> None:
     assert Redactor([]).redact(f"key:\n{key[:at]}\n  {key[at:]}\nend") == f"key:\n(API key {key[4:21]})\nend"
 
 
-@pytest.mark.parametrize("text", ["sgn_ is how keys begin", "sgn_<id>_<secret>", "c2duXw== is base64", "designation"])
+SIGNING_SECRETS = st.binary(min_size=24, max_size=64).map(webhooks.secret_of)
+
+
+@settings(max_examples=example_count(30))
+@given(
+    secret=SIGNING_SECRETS,
+    before=st.sampled_from(["", "Bearer ", "https://example.com/?secret=", "('"]),
+    after=st.sampled_from(" &'."),
+)
+@pytest.mark.parametrize("names", KEY_SPELLINGS, ids=", then ".join)
+def test_a_signing_secret_is_masked_in_every_text_without_being_known(
+    names: tuple[str, ...], secret: str, before: str, after: str
+) -> None:
+    redacted = Redactor([]).redact(before + spell(names, secret) + after)
+    assert "(signing secret)" in redacted
+    assert spell(names, secret) not in redacted
+    assert secret[-20:].rstrip("=") not in redacted
+
+
+@given(st.binary(min_size=32, max_size=32).map(webhooks.secret_of), st.integers(14, 49))
+def test_a_signing_secret_that_is_cut_off_or_broken_over_lines_is_masked(secret: str, at: int) -> None:
+    assert Redactor([]).redact(f"{secret[:at]}… is cut off") == "(signing secret)… is cut off"
+    assert Redactor([]).redact(f"is:\n{secret[:at]}\n  {secret[at:]}\nend") == "is:\n(signing secret)\nend"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sgn_ is how keys begin", "sgn_<id>_<secret>", "c2duXw== is base64", "designation"),
+        *("whsec_ is how secrets begin", "whsec_…", "whsec_<secret>", "d2hzZWNf is base64", "whsec"),
+    ],
+)
 def test_what_is_no_key_stays(text: str) -> None:
     assert Redactor([]).redact(text) == text
