@@ -32,12 +32,21 @@ from engine.workflowfile.expression_scope import (
     compile_text,
     find_silent_clash,
 )
-from engine.workflowfile.grammar import GateFile, ShowFile
+from engine.workflowfile.grammar import AutonomyFile, GateFile, ShowFile
 from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
-from engine.workflowfile.workflow import CONTEXT_KEYS, FALLBACK_AFTER, QUESTIONS, REVISE_LIMIT, Gate, ShownItem
+from engine.workflowfile.workflow import (
+    CONTEXT_KEYS,
+    FALLBACK_AFTER,
+    QUESTIONS,
+    REVIEWED_LATER,
+    REVISE_LIMIT,
+    Autonomy,
+    Gate,
+    ShownItem,
+)
 
 _PLAIN_REFERENCE = re.compile(r"\{\{-?\s*[\w.]+\s*-?\}\}")
 
@@ -97,6 +106,7 @@ def compile_gate(
         assurance=Assurance(gate.assurance or Assurance.CODE),
         confirm_with=Assurance(gate.confirm_with) if gate.confirm_with else None,
         alone=_alone(gate),
+        autonomy=_compile_autonomy(report, gate.autonomy, (*at, "autonomy"), names),
     )
     return _with_people(report, _with_answers(compiled, gate), gate, at, names, is_form=step.uses == FORM)
 
@@ -124,6 +134,24 @@ def _compile_when(report: ProblemReport, step: StepDraft, gate: GateFile, names:
     if when is not None:
         check_unambiguous(report, when, at, names)
     return when
+
+
+def _compile_autonomy(
+    report: ProblemReport, plan: AutonomyFile | None, at: Path, names: ExpressionNames
+) -> Autonomy | None:
+    if plan is None:
+        return None
+    only_when = compile_condition(report, plan.only_when, (*at, "only_when"), names)
+    if only_when is not None:
+        check_unambiguous(report, only_when, (*at, "only_when"), names)
+    return Autonomy(
+        clean=plan.clean,
+        share=plan.sample,
+        later=plan.review_after or REVIEWED_LATER,
+        only_when=only_when,
+        class_=None if plan.class_ is None else compile_text(report, plan.class_, (*at, "class"), names),
+        minor=tuple(plan.minor),
+    )
 
 
 def _alone(gate: GateFile) -> AloneReason | None:

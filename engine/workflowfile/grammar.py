@@ -25,6 +25,7 @@ from engine.workflowfile.scalars import (
     Label,
     Owner,
     People,
+    Percent,
     Person,
     ScheduleText,
     SecretRef,
@@ -132,6 +133,17 @@ class ContextFile(FilePart):
         return self
 
 
+class AutonomyFile(FilePart):
+    """`autonomy` of a gate. `only_when`: the author's cap, beyond which everything is reviewed."""
+
+    clean: Annotated[int, Key(ge=1, le=100_000)]
+    sample: Percent
+    review_after: Percent | None = None
+    only_when: Condition
+    class_: Annotated[TemplateText | None, Key(alias="class")] = None
+    minor: list[str] = []
+
+
 def _policy_tag(value: object) -> str:
     return "expression" if isinstance(value, str) and has_expression(value) else _union_tag(value)
 
@@ -186,6 +198,7 @@ class GateFile(FilePart):
     on_reject: StepId | None = None
     confirm: TemplateText | None = None
     hold: HoldDuration | None = None
+    autonomy: AutonomyFile | None = None
 
     @field_validator("edit")
     @classmethod

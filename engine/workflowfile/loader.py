@@ -19,6 +19,7 @@ from engine.workflowfile import (
     approved_params,
     approver_checks,
     ask_checks,
+    autonomy_checks,
     checks,
     decision_outputs,
     declared_types,
@@ -102,6 +103,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         can_revise=any(step.gate is not None and step.gate.revise is not None for step in steps),
         is_asked=draft.asks,
         asks_about_failures=any(step.failure_gate is not None for step in steps),
+        has_plans=any(step.gate is not None and step.gate.autonomy is not None for step in steps),
     )
 
 
@@ -286,6 +288,7 @@ class _StepCompiler:
         if gate.at == "after" and draft.id is not None:
             names = replace(names, steps={draft.id: outputs, **names.steps})
         checks.check_gate(self._report, gate, draft.gate_at, is_form=draft.uses == FORM)
+        autonomy_checks.check_autonomy(self._report, draft, gate)
         jump_checks.check_revise(self._report, draft, gate, self._drafts)
         jump_checks.check_on_reject(self._report, draft, gate, self._drafts)
         if draft.edit is not None and draft.uses != FORM:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
@@ -36,6 +37,9 @@ MIN_HOLD: Final = timedelta(seconds=10)
 MAX_HOLD: Final = timedelta(days=7)
 """Maximum of a gate's `hold`: what was approved may not be true any more."""
 
+MIN_SHARE: Final = Decimal("0.01")
+"""Minimum of a share in percent, as a fraction of 1."""
+
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 WORKFLOW_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -49,6 +53,7 @@ _EMOJI: Final = re.compile(r"[a-z0-9_+'-]{1,100}")
 _EMOJI_ALIASES: Final = {"thumbsup": "+1", "thumbsdown": "-1"}
 """Emoji that Slack sends by another name than the one that people may type."""
 _SKIN_TONE: Final = re.compile(r":skin-tone-\d$")
+_PERCENT: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,2})?) ?%")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
 
@@ -202,6 +207,17 @@ def _header(text: str) -> str:
     return name
 
 
+def _percent(raw: object) -> Decimal:
+    found = _PERCENT.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if found is None:
+        raise refuse("This must be a share in percent, like 10%.")
+    share = Decimal(found[1]) / 100
+    if not MIN_SHARE <= share < 1:
+        raise refuse("This must be from 1% to 99%.")
+    return share
+
+
+Percent = Annotated[Decimal, BeforeValidator(_percent)]
 Header = Annotated[str, AfterValidator(_header)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HoldDuration = Annotated[Duration, AfterValidator(_hold)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
@@ -107,6 +108,27 @@ ANY_ONE: Final = GatePolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Autonomy:
+    """What a gate may let through without review, once people agree: a share of what its sampling plan counts.
+
+    `clean`: so many in a row reviewed without a correction before. `share`: what is reviewed then, drawn at random.
+    `later`: the share of what goes through that people look at afterwards. `only_when`: the author's cap. `class_`:
+    what is counted by itself. `minor`: fields whose change is no correction.
+    """
+
+    clean: int
+    share: Decimal
+    later: Decimal
+    only_when: Template | None
+    class_: Template | None = None
+    minor: tuple[str, ...] = ()
+
+
+REVIEWED_LATER: Final = Decimal("0.1")
+"""The share of what goes through that people look at afterwards, unless the gate sets another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The gate of a step: when people are asked, who is asked, and what they may change."""
 
@@ -164,6 +186,8 @@ class Gate:
     """How long the run waits after an approval, which can be undone until then."""
     on_reject: str | None = None
     """The later step with which the run goes on after a rejection, or None if the run ends."""
+    autonomy: Autonomy | None = None
+    """What may go through without review, once people agree."""
 
     @property
     def people(self) -> tuple[Template, ...]:
@@ -181,7 +205,8 @@ class Gate:
     def templates(self) -> tuple[Template, ...]:
         """Every text of the gate that is evaluated."""
         about = self.context.values()
-        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about)
+        plan = (self.autonomy.only_when, self.autonomy.class_) if self.autonomy is not None else ()
+        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about, *plan)
         return tuple(template for template in (*texts, *(item.value for item in self.show)) if template is not None)
 
 
@@ -370,6 +395,8 @@ class Workflow:
     """Whether only an ask starts it, because its first step is an ask."""
     asks_about_failures: bool = False
     """Whether people are asked what to do when one of its steps has failed."""
+    has_plans: bool = False
+    """Whether one of its gates has a sampling plan."""
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""
