@@ -62,12 +62,14 @@ def _named(name: str, field: Field) -> Field:
     return field.model_copy(update={"label": f"{clip(field.label, _LABEL)} ({name})"})
 
 
-def has_to_be_filled_in(ask: Mapping[str, Value]) -> bool:
-    """Return whether the program lacks a value that people have to give."""
+def left_to_people(ask: Mapping[str, Value]) -> str:
+    """Return the names of the arguments that only people can give a value, or an empty text."""
     if not ask.get("fields"):
-        return False
-    given = _mapping(ask, "arguments")
-    return any(field.required and field.default is None for field in _left_out(fields_of(ask), given).values())
+        return ""
+    left_out = _left_out(fields_of(ask), _mapping(ask, "arguments"))
+    names = [name for name, field in left_out.items() if field.required and field.default is None]
+    # The program may call them as it likes.
+    return ", ".join(f"“{clip(name, _LABEL).replace('“', chr(39)).replace('”', chr(39))}”" for name in names)
 
 
 def fitted(gate: Gate, ask: Mapping[str, Value]) -> Gate:
@@ -113,12 +115,15 @@ def _is_claim(template: Template) -> bool:
 
 
 def _expiry(gate: Gate, ask: Mapping[str, Value]) -> tuple[timedelta | None, OnExpiry]:
-    """Return the time to decide: the shorter one. What the program shortens never lets the run go on by itself."""
+    """Return the time to decide: the shorter one.
+
+    Neither what the program shortens nor what it left to people lets the run go on by itself.
+    """
     seconds = ask.get(EXPIRES_IN)
     wanted = timedelta(seconds=float(seconds)) if isinstance(seconds, int) else None
-    if wanted is None or (gate.expires is not None and gate.expires <= wanted):
-        return gate.expires, gate.on_expiry
-    return wanted, OnExpiry.REJECT if gate.on_expiry is OnExpiry.REJECT else OnExpiry.STOP
+    is_own = wanted is None or (gate.expires is not None and gate.expires <= wanted)
+    stops = OnExpiry.REJECT if gate.on_expiry is OnExpiry.REJECT else OnExpiry.STOP
+    return (gate.expires if is_own else wanted), gate.on_expiry if is_own and not left_to_people(ask) else stops
 
 
 def _edit(gate: Gate, ask: Mapping[str, Value], declared: Mapping[str, Field]) -> dict[str, Field | None]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from engine import durations, timestamps
+from engine import durations, requests, timestamps
 from engine.audit_entries import EntryKind
 from engine.domain import Params, ReviewPoint, RunStatus, StepStatus
 from engine.domain.asks import AskStatus, AskUse
@@ -20,7 +20,7 @@ from engine.requests import Subject
 from engine.runs import asked_content, branches
 from engine.runs.held_reviews import HeldReviews
 from engine.runs.state import AskProgress, Progress, Visit
-from engine.workflowfile import Step
+from engine.workflowfile import Gate, Step
 from engine.workflowfile.step_kinds import FORM, Nature
 
 VALID_FOR: Final = timedelta(hours=1)
@@ -51,7 +51,7 @@ class Grants(HeldReviews, ABC):
     def subject(self, step: Step, visit: Visit, at: ReviewPoint) -> Subject:
         """Return what a request is about. An ask that lacks a value is filled in, like a form."""
         subject = super().subject(step, visit, at)
-        if step.kind.nature is Nature.GRANT and asked_content.has_to_be_filled_in(self.state.inputs):
+        if step.kind.nature is Nature.GRANT and asked_content.left_to_people(self.state.inputs):
             return replace(subject, uses=FORM)
         return subject
 
@@ -60,11 +60,31 @@ class Grants(HeldReviews, ABC):
         params = resolve_params(step.params, names)
         if step.kind.nature is not Nature.GRANT:
             return params
-        # What may be another rule's is never let through by one that asks no one.
-        sentence = params.value.get("refuse") or (branches.doubt_about(step, self.visits) if step.gate is None else "")
+        sentence = params.value.get("refuse") or (self._cannot_pass(step) if step.gate is None else "")
         if sentence:
             raise RefusedAsk(str(sentence))
         return Params(asked_content.arguments(self.state.inputs))
+
+    def _cannot_pass(self, step: Step) -> str:
+        """Return why an ask about which no one is asked is refused, or an empty text.
+
+        What may be another rule's is never let through, nor is a value that only a person can give.
+        """
+        left = asked_content.left_to_people(self.state.inputs)
+        if not left:
+            return branches.doubt_about(step, self.visits)
+        return f"The program left this to people, and no one is asked about it: {left}. Send a value for it."
+
+    def why_asked(self, step: Step, gate: Gate, names: dict[str, Value]) -> bool | str:
+        """Return whether a gate opens, and why. What is left to people is asked for whatever the gate's `when` says."""
+        why = branches.doubt_about(step, self.visits) or requests.wanted(gate, names)
+        if (
+            why is False
+            and step.kind.nature is Nature.GRANT
+            and (left := asked_content.left_to_people(self.state.inputs))
+        ):
+            return f"The program left this to people: {left}."
+        return why
 
     def refuse(self, visit: Visit, sentence: str) -> None:
         """End the run of an ask that its workflow refuses."""

@@ -155,7 +155,7 @@ class Transition(Grants):
         gate = step.gate
         if gate is None or gate.at is not at:
             return False
-        why = branches.doubt_about(step, self.visits) or requests.wanted(gate, names)
+        why = self.why_asked(step, gate, names)
         if why is False:
             self.events.append(Event(EntryKind.GATE_PASSED, step.id))
             return False

@@ -271,6 +271,31 @@ async def test_people_fill_in_what_the_program_lacks(env: EngineEnv) -> None:
     assert (view.status, view.arguments) == (AskStatus.APPROVED, {"region": "EU", "note": None})
 
 
+@pytest.mark.parametrize("when", ["false", '"{{ ask.arguments.amount > 100 }}"'])
+async def test_what_is_left_to_people_is_asked_for_though_the_gate_does_not_apply(env: EngineEnv, when: str) -> None:
+    await env.register(FLOW.replace("    gate:\n", f"    gate:\n      when: {when}\n"))
+    run = await ask(env, fields={"region": {"type": "text"}})
+    await env.settle()
+    request = await env.request(run)
+    assert request.model.notes == ("The program left this to people: “region”.",)
+    assert isinstance(await env.decide(run, edits={"region": "EU"}), Decided)
+    await env.settle()
+    assert (await look(env, run)).arguments == {**REFUND, "region": "EU"}
+    passed = await ask(env)
+    await env.settle()
+    assert (await look(env, passed)).decision.verdict == "not_asked"  # type: ignore[union-attr]
+
+
+async def test_what_is_left_to_people_never_goes_on_without_them(env: EngineEnv) -> None:
+    await env.register(FLOW.replace("expires: 4h", "expires: 4h\n      on_expiry: continue"))
+    run, whole = await ask(env, fields={"region": {"type": "text"}}), await ask(env)
+    await env.settle()
+    env.pass_time(hours=5)
+    await env.settle()
+    assert (await look(env, run)).status is AskStatus.EXPIRED
+    assert (await look(env, whole)).status is AskStatus.APPROVED
+
+
 async def test_a_label_of_the_program_never_hides_which_argument_it_is_of(env: EngineEnv) -> None:
     labels = {"from": "To", "to": "From", "order_id": "Order ID", "amount": "Approved by Sam Smith " * 9, "why": "To"}
     fields = {name: {"type": "text", "label": label} for name, label in labels.items()}
