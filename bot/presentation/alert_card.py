@@ -60,6 +60,7 @@ def alert_card(copy: DeliveryContent) -> Card:
         notes=(
             *(_approved_notes(run, approved) if approved else outcome_card.run_notes(run)),
             *(_decision_notes(copy.request) if ends else ()),
+            *(_late_report(copy.request) if ends else ()),
             *(() if ends or copy.request else _inputs_note(run)),
             *(_people_notes(request) if request and not approved else ()),
         ),
@@ -124,6 +125,13 @@ def _decision_notes(request: RequestView | None) -> Iterator[CardFact]:
         yield from outcome_card.reason_notes(request)
 
 
+def _late_report(request: RequestView | None) -> Iterator[CardFact]:
+    """Yield what a program reported after the run had ended."""
+    reported = asks.late_report(request)
+    if reported:
+        yield CardFact(label="Reported later", text=(*reported, "."))
+
+
 def _inputs_note(run: RunView) -> Iterator[CardFact]:
     """Yield the inputs that tell the run from others, if no request does."""
     inputs = questions.of_run(run, None)
@@ -168,6 +176,9 @@ def _outcome(copy: DeliveryContent) -> CardOutcome | None:
     if copy.topic == RunStatus.FAILED and run.status is not RunStatus.FAILED:
         return CardOutcome(line=("It was tried again",))
     if copy.topic == "approved_unknown" and request is not None and request.effect is not None:
+        reported = asks.late_report(request)
+        if reported:
+            return CardOutcome(line=reported)
         known = request.effect.status is not StepStatus.OUTCOME_UNKNOWN
         return _answered(advice.last_answer(run)) if known else None
     if copy.topic == FAILED and request is not None:

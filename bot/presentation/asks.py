@@ -147,11 +147,11 @@ def effect(request: RequestView, facts: AskFacts) -> str | None:
         return None
     if grant.consumed_at is None:
         return _UNUSED.get(grant.status, "").replace("NAME", name) or None
-    if status is StepStatus.OUTCOME_UNKNOWN:
-        return f"{name} {_unknown(grant)} The owner was asked."
-    if grant.outcome in (OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED):
+    if grant.outcome in _KNOWN:
         result = "it worked" if grant.outcome is OutcomeStatus.SUCCEEDED else "it failed"
         return f"{name} reported that {result}{_note(grant)}"
+    if status is StepStatus.OUTCOME_UNKNOWN:
+        return f"{name} {_unknown(grant)} The owner was asked."
     if status is StepStatus.SUCCEEDED:
         return "The owner found out that it worked"
     if status is StepStatus.FAILED:
@@ -159,6 +159,7 @@ def effect(request: RequestView, facts: AskFacts) -> str | None:
     return None
 
 
+_KNOWN: Final = frozenset({OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED})
 _UNUSED: Final = {
     AskStatus.EXPIRED: "NAME did not use it in time",
     AskStatus.CANCELLED: "It was withdrawn before NAME used it",
@@ -180,6 +181,19 @@ def note(text: str) -> str:
     return f": {quoted(text, _NOTE)}"
 
 
+def late_report(request: RequestView | None) -> Phrase:
+    """Return what the program said at last about an approval of which it was not known what became of it, or nothing.
+
+    It said so after the run was stopped or cancelled, so nothing followed from it.
+    """
+    grant, effect_ = (request.grant, request.effect) if request is not None else (None, None)
+    if request is None or request.model.ask is None or grant is None or effect_ is None:
+        return ()
+    is_late = effect_.ended_at is not None and grant.outcome_at is not None and grant.outcome_at > effect_.ended_at
+    words = effect(request, request.model.ask) if is_late and grant.outcome in _KNOWN else None
+    return () if words is None or grant.outcome_at is None else (f"{words}, ", grant.outcome_at)
+
+
 def open_grant(request: RequestView) -> Phrase:
     """Return what an approval waits for: that the program uses it, or says how it went. Nothing if it does not wait."""
     facts, grant = request.model.ask, request.grant
@@ -198,7 +212,7 @@ def effect_at(grant: AskGrant) -> datetime | None:
     """Return when the program said what became of the approval, or until when it could have used it."""
     if grant.consumed_at is None:
         return None
-    return grant.outcome_at if grant.outcome in (OutcomeStatus.SUCCEEDED, OutcomeStatus.FAILED) else None
+    return grant.outcome_at if grant.outcome in _KNOWN else None
 
 
 def effect_tone(request: RequestView) -> Tone | None:
@@ -206,6 +220,8 @@ def effect_tone(request: RequestView) -> Tone | None:
     grant, status = request.grant, request.effect.status if request.effect is not None else None
     if grant is None or effect_is_open(grant):
         return Tone.EXPIRED if grant is not None and grant.status is AskStatus.EXPIRED else None
+    if grant.outcome in _KNOWN:
+        return Tone.DONE if grant.outcome is OutcomeStatus.SUCCEEDED else Tone.FAILED
     if status is StepStatus.OUTCOME_UNKNOWN:
         return Tone.ATTENTION
     if status is StepStatus.FAILED and grant.outcome is not OutcomeStatus.FAILED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -40,13 +40,22 @@ _EVENTS: Final[Mapping[AskStatus, CallbackEvent]] = {
 
 def announce(tx: Tx, run: str, progress: Progress) -> None:
     """Put a callback into the outbox if there is news of an ask, and its program wants to hear it: each event once."""
-    if progress.ask is None:
-        return
+    if progress.ask is not None:
+        _tell(tx, run, lambda told: _event(progress, told))
+
+
+def announce_late_outcome(tx: Tx, run: str) -> None:
+    """Put a callback into the outbox for what a program reports after the run has ended, if it was told unknown."""
+    _tell(tx, run, lambda told: CallbackEvent.SETTLED if CallbackEvent.OUTCOME_UNKNOWN in told else None)
+
+
+def _tell(tx: Tx, run: str, choose: Callable[[frozenset[str]], CallbackEvent | None]) -> None:
+    """Put the event into the outbox that `choose` returns for the events that the program knows of."""
     endpoint = callback_endpoints.of_ask(tx.connection, run)
     if endpoint is None or endpoint.state is EndpointState.REMOVED:
         return
     told = callback_endpoints.load_told(tx.connection, run)
-    event = _event(progress, told)
+    event = choose(told)
     if event is None or event in told or (told and endpoint.protocol in ONE_EVENT):
         return
     person = people.load_people_cached(tx, [endpoint.person])[endpoint.person]
@@ -64,10 +73,11 @@ def announce(tx: Tx, run: str, progress: Progress) -> None:
 def _event(progress: Progress, told: frozenset[str]) -> CallbackEvent | None:
     """Return what is new about an ask. `told`: the events that its program knows of."""
     assert progress.ask is not None
-    if progress.status is RunStatus.NEEDS_ATTENTION and CallbackEvent.DECIDED in told:
-        return CallbackEvent.OUTCOME_UNKNOWN
     if progress.status.ended and CallbackEvent.OUTCOME_UNKNOWN in told:
         return CallbackEvent.SETTLED
+    is_unknown = progress.status is RunStatus.NEEDS_ATTENTION or progress.ask.is_unknown
+    if is_unknown and CallbackEvent.DECIDED in told:
+        return CallbackEvent.OUTCOME_UNKNOWN
     return _EVENTS.get(progress.ask.status)
 
 

@@ -35,9 +35,9 @@ class CallbackEvent(StrEnum):
     CANCELLED = "ask.cancelled"
     FAILED = "ask.failed"
     OUTCOME_UNKNOWN = "ask.outcome_unknown"
-    """The approval was used, and the owner of the workflow is asked what became of it."""
+    """The approval was used, and it is not known what became of it. The owner is asked, unless the run has ended."""
     SETTLED = "ask.settled"
-    """It was unknown what became of it, and now it is known."""
+    """After that: the owner has answered, the run has ended, or the program has reported the outcome."""
 
 
 class EndpointState(StrEnum):

@@ -159,6 +159,7 @@ class Grants(HeldReviews, ABC):
             digest=digest,
             valid_until=visit.wakes_at if visit.status is StepStatus.GRANTED else None,
             is_known=visit.status in (StepStatus.SUCCEEDED, StepStatus.FAILED) and visit.attempt > 0,
+            is_unknown=visit.status is StepStatus.OUTCOME_UNKNOWN,
             lapsed=visit.status is StepStatus.STOPPED and visit.wakes_at is not None,
         )
 

@@ -146,7 +146,8 @@ class RunState(Struct, frozen=True, kw_only=True):
 class AskProgress(Struct, frozen=True, kw_only=True):
     """How far the ask is that a run is about. `step`: the step that it came to, and `digest`, of its arguments there.
 
-    `is_known`: it is known what became of an approval that was consumed. `lapsed`: the approval was not used in time.
+    `is_known`: it is known what became of an approval that was consumed; `is_unknown`: it is not, and the time to say
+    so is over. `lapsed`: the approval was not used in time.
     """
 
     status: AskStatus
@@ -154,6 +155,7 @@ class AskProgress(Struct, frozen=True, kw_only=True):
     digest: str | None = None
     valid_until: datetime | None = None
     is_known: bool = False
+    is_unknown: bool = False
     lapsed: bool = False
 
 

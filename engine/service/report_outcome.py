@@ -6,8 +6,9 @@ from typing import Final
 
 from engine import audit, json_values, runs
 from engine.audit_entries import EntryKind
+from engine.delivery import callbacks
 from engine.delivery.recipients import Resolved
-from engine.domain import InvalidInputs, NotFound, StepStatus, Work
+from engine.domain import InvalidInputs, NotFound, RunStatus, StepStatus, Work
 from engine.domain.asks import (
     NotConsumed,
     OutcomeAlreadyKnown,
@@ -22,7 +23,7 @@ from engine.runs import RESULT, Outcome, StepFailure, StepOutput, Visit
 from engine.service import own_asks
 from engine.service.context import CommandContext
 from engine.service.own_asks import OwnAsk
-from engine.store import ask_rows, deliveries, run_rows
+from engine.store import ask_rows, deliveries, request_model, run_rows
 from engine.store.port import Tx
 
 NOTE_LENGTH: Final = 3_000
@@ -30,6 +31,9 @@ NOTE_LENGTH: Final = 3_000
 _RECORDED: Final = 4_000
 """Maximum size of a result that the audit log keeps in full, in characters."""
 _OPEN: Final = frozenset({StepStatus.STARTED, StepStatus.OUTCOME_UNKNOWN})
+_KNOWN: Final = frozenset({OutcomeStatus.SUCCEEDED.value, OutcomeStatus.FAILED.value})
+_ALERTS: Final = (RunStatus.CANCELLED.value, RunStatus.FAILED.value, "approved_unknown")
+"""The topics of the alerts that say that it is not known what became of an approval."""
 
 
 def report_outcome(
@@ -47,9 +51,12 @@ def report_outcome(
         outcome = _outcome(command, visit, note)
     except InvalidValue as error:
         return InvalidInputs(errors={"result": f"cannot be kept: {error}"})
-    if not own.run.state.status.ended and not _says_the_same(command, visit):
+    is_late = own.run.state.status.ended or visit.status not in _OPEN
+    if not is_late and not _says_the_same(command, visit):
         _move(context, tx, own, visit, outcome, resolved)
     ask_rows.save_outcome(tx, own.row.run, command.status, note)
+    if is_late:
+        _tell(tx, own.row.run, visit)
     _record(tx, own, command, note)
     return OutcomeReported(run=own.row.run, status=command.status)
 
@@ -62,9 +69,12 @@ def _check(own: OwnAsk, command: ReportOutcome) -> Visit | Refusal | OutcomeRepo
         return NotConsumed()
     if row.outcome == command.status.value:
         return OutcomeReported(run=row.run, status=command.status)
-    if visit.status not in _OPEN:
-        known = OutcomeStatus.SUCCEEDED if visit.status is StepStatus.SUCCEEDED else OutcomeStatus.FAILED
-        return OutcomeAlreadyKnown(status=known, at=row.outcome_at or visit.ended_at)
+    if row.outcome in _KNOWN:
+        return OutcomeAlreadyKnown(status=OutcomeStatus(row.outcome), at=row.outcome_at)
+    if visit.status is StepStatus.SUCCEEDED:
+        # The owner found out.
+        return OutcomeAlreadyKnown(status=OutcomeStatus.SUCCEEDED, at=visit.ended_at)
+    # What the owner did not know when they stopped the run, or cancelled it, the program can still say.
     return visit
 
 
@@ -101,6 +111,16 @@ def _move(context: CommandContext, tx: Tx, own: OwnAsk, visit: Visit, outcome: O
         deliveries.mark_alerts_outdated(tx, run.state.id)
     advancer.follow(tx, run, progress, resolved)
     tx.enqueue(Work("advance", run.state.id))
+
+
+def _tell(tx: Tx, run: str, visit: Visit) -> None:
+    """Tell the people and the program that were told that it is not known, without the run, which goes on no more."""
+    callbacks.announce_late_outcome(tx, run)
+    approval = request_model.load_approval(tx.connection, run=run, step=visit.step, visit=visit.visit)
+    if approval is not None:
+        deliveries.mark_outdated(tx, run, approval[0])
+    for topic in _ALERTS:
+        deliveries.mark_alerts_outdated(tx, run, topic)
 
 
 def _record(tx: Tx, own: OwnAsk, command: ReportOutcome, note: str | None) -> None:

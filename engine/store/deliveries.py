@@ -178,9 +178,9 @@ def mark_outdated(tx: Tx, run: str, request: str, *, closes: bool = False) -> No
         tx.enqueue(Work("deliver", delivery))
 
 
-def mark_alerts_outdated(tx: Tx, run: str, topic: RunStatus = RunStatus.NEEDS_ATTENTION) -> None:
+def mark_alerts_outdated(tx: Tx, run: str, topic: str = RunStatus.NEEDS_ATTENTION) -> None:
     """Mark every alert about a step of the run as outdated after an answer or another try, and enqueue each."""
-    of_run = {"of_run": run, "of_topic": topic.value}
+    of_run = {"of_run": run, "of_topic": str(topic)}
     if not tx.write(_RAISE_ALERTS, {**of_run, "now": tx.now}):
         return
     for delivery in _RAISED_ALERTS.scalars(tx.connection, of_run):

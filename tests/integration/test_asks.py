@@ -277,7 +277,7 @@ async def test_what_is_left_to_people_is_asked_for_though_the_gate_does_not_appl
     run = await ask(env, fields={"region": {"type": "text"}})
     await env.settle()
     request = await env.request(run)
-    assert request.model.notes == ("The program left this to people: “region”.",)
+    assert list(request.notes) == ["The program left this to people: “region”."]
     assert isinstance(await env.decide(run, edits={"region": "EU"}), Decided)
     await env.settle()
     assert (await look(env, run)).arguments == {**REFUND, "region": "EU"}
@@ -545,8 +545,15 @@ async def test_an_owner_or_the_program_says_what_became_of_an_unknown_outcome(
     assert [params.text for params, _ in env.step.calls] == (
         ["12 found"] if answer == "done" else ["12 "] if works else []
     )
+    ended = (await env.view(run)).status
     later = await report(env, run, OutcomeStatus.SUCCEEDED)
-    assert isinstance(later, OutcomeReported if answer == "late success" else OutcomeAlreadyKnown)
+    # An owner who stops the run does not know what became of it: what the program says then counts.
+    assert isinstance(later, OutcomeReported if answer in ("late success", "stop") else OutcomeAlreadyKnown)
+    await env.settle()
+    view = await look(env, run)
+    assert view.outcome is not None
+    assert view.outcome.status is (OutcomeStatus.SUCCEEDED if answer == "stop" else expected)
+    assert (await env.view(run)).status is ended
 
 
 async def cancel(env: EngineEnv, run: str) -> Any:

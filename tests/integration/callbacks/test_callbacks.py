@@ -6,10 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from engine.delivery.concurrency import ADDRESS_AT_ONCE
 from engine.domain import (
+    Cancel,
     Decided,
+    DeliveryKind,
     DeliveryState,
     Done,
     NotAllowed,
@@ -18,7 +21,19 @@ from engine.domain import (
     RetryDelivery,
     Verdict,
 )
-from engine.domain.asks import Ask, AskContent, AskUse, CancelAsk, Consume, InvalidAsk, OutcomeStatus, ReportOutcome
+from engine.domain.asks import (
+    Ask,
+    AskCancelled,
+    AskContent,
+    AskUse,
+    CancelAsk,
+    Consume,
+    InvalidAsk,
+    OutcomeAlreadyKnown,
+    OutcomeReported,
+    OutcomeStatus,
+    ReportOutcome,
+)
 from engine.domain.callbacks import (
     AddCallback,
     CallbackChanged,
@@ -126,6 +141,43 @@ async def test_an_unknown_outcome_is_told_and_its_end(env: CallbackEnv, *, said:
     assert isinstance(await env.engine.engine.resume(answer), Done)
     await env.engine.settle()
     assert env.events() == ["ask.decided", "ask.outcome_unknown", "ask.settled"]
+
+
+@pytest.mark.parametrize("end", ["cancelled", "cancelled by its owner", "stopped"])
+async def test_what_a_program_reports_after_the_run_has_ended_settles_it(env: CallbackEnv, end: str) -> None:
+    engine = env.engine.engine
+    run = await decided(env)
+    await engine.consume(Consume(ask=run, actor=env.program, origin=API))
+    if end == "cancelled":
+        assert isinstance(await engine.cancel_ask(CancelAsk(ask=run, actor=env.program, origin=API)), AskCancelled)
+    env.engine.pass_time(minutes=11)
+    await env.engine.settle()
+    if end == "stopped":
+        stop = Resume(run=run, answer=ResumeAnswer.STOP, actor=SAM, origin=TERMINAL)
+        assert isinstance(await engine.resume(stop), Done)
+    elif end != "cancelled":
+        assert isinstance(await engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    env.engine.pass_time(seconds=1)
+    await env.engine.settle()
+    before = env.events()
+    assert before[:2] == ["ask.decided", "ask.outcome_unknown"]
+    view = await env.view(run)
+    assert (view.is_final, view.outcome and view.outcome.status) == (True, OutcomeStatus.UNKNOWN)
+    done = ReportOutcome(ask=run, actor=env.program, origin=API, status=OutcomeStatus.SUCCEEDED, note="It was paid.")
+    assert isinstance(await engine.report_outcome(done), OutcomeReported)
+    env.engine.pass_time(seconds=1)
+    await env.engine.settle()
+    assert env.events() == ["ask.decided", "ask.outcome_unknown", "ask.settled"]
+    assert env.taking.calls[-1][1]["data"]["outcome"] == ("unknown" if before[2:] else "succeeded")
+    assert isinstance(await engine.report_outcome(done), OutcomeReported), "a repeat"
+    refused = await engine.report_outcome(replace(done, status=OutcomeStatus.FAILED))
+    assert isinstance(refused, OutcomeAlreadyKnown)
+    assert refused.status is OutcomeStatus.SUCCEEDED
+    cards = [copy.card for copy in env.engine.channel.posted.values() if copy.card.run == run]
+    assert {card.kind for card in cards} == {DeliveryKind.REQUEST, DeliveryKind.ALERT}
+    shown = "\n".join(map(str, cards))
+    assert "Support agent reported that it worked: “It was paid.”" in shown
+    assert "has not said whether it worked" not in shown
 
 
 async def test_what_the_program_reports_itself_is_not_told_to_it(env: CallbackEnv) -> None:
