@@ -95,6 +95,8 @@ class EntryKind(StrEnum):
     API_KEY_FIRST_USED = "api_key.first_used"
     API_KEY_REFUSED = "api_key.refused"
     CONTENT_ERASED = verify_audit.ERASED
+    OVERSIGHT_OPENED = "oversight.opened"
+    OVERSIGHT_ENDED = "oversight.ended"
     DATABASE_RESTORED = "database.restored"
 
 

@@ -245,6 +245,7 @@ def _cannot_take_over(refusal: CannotTakeOver) -> Phrase:
 
 _TAKES_NOT_OVER: Final[Mapping[str, str]] = {
     "requester": "started this, so another person has to decide it.",
+    "barred": "wrote what this is about, so another person has to decide it.",
     "editor": "changed this, so another person has to approve it.",
     "account": "has no Slack account, and people sign in with Slack to decide this.",
     "decides": "already decides this request.",

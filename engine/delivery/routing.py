@@ -109,9 +109,11 @@ def fall_back(
 
 def alert_owner(
     tx: Tx, directory: Directory, run_owner: RunOwner, *, topic: str, request: str | None = None
-) -> NewDelivery:
-    """Put an alert to the owner of the workflow into the outbox, and return it."""
+) -> NewDelivery | None:
+    """Put an alert to the owner of the workflow into the outbox, and return it, or None if that is Signoff itself."""
     owner = people.load_people_cached(tx, [run_owner.owner])[run_owner.owner]
+    if not owner.is_human:
+        return None
     copy = alert(directory, run_owner.run, owner, topic=topic, request=request)
     deliveries.insert_deliveries(tx, run_owner.workspace, [copy])
     return copy

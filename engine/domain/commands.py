@@ -23,7 +23,7 @@ DEFAULT_WORKSPACE: Final = "default"
 class Origin(Struct, frozen=True, kw_only=True):
     """The surface on which a person acted, and the ids of the place there, for the audit log."""
 
-    surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api", "run"]
+    surface: Literal["terminal", "slack", "web", "email", "schedule", "webhook", "api", "run", "signoff"]
     place: Mapping[str, str] = field(default_factory=dict)
 
 

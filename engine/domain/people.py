@@ -15,13 +15,16 @@ ACCOUNT: Final = accounts.SLACK.name
 """The kind of address that is an account. An account never passes to another person; a person has at most one."""
 API: Final = "api"
 """The kind of address of a program, whose value is the id of its API key. Its person has the name of the key."""
+SIGNOFF: Final = "signoff"
+"""The kind of address of Signoff itself, where it asks people for its own sake (`engine.domain.oversight`)."""
+_NOT_HUMAN: Final = AUTOMATIC | {API, SIGNOFF}
 
 
 class Address(Struct, frozen=True):
     """An address by which a person is reached or recognized. `kind`: `email`, `slack` or `terminal`.
 
     A trigger that starts runs has one too, of the kinds in `engine.domain.triggers.AUTOMATIC`, and so has a program,
-    of the kind `api`. Both are never reached.
+    of the kind `api`, and Signoff itself, of the kind `signoff`. They are never reached.
     """
 
     kind: str
@@ -58,8 +61,8 @@ class Person(Struct, frozen=True):
 
     @property
     def is_human(self) -> bool:
-        """Whether this is a person who can be reached, and neither a trigger nor a program with an API key."""
-        return not any(address.kind == API or address.kind in AUTOMATIC for address in self.addresses)
+        """Whether this is a person who can be reached, and neither a trigger, a program with an API key nor Signoff."""
+        return not any(address.kind in _NOT_HUMAN for address in self.addresses)
 
     @property
     def handle(self) -> str:

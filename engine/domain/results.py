@@ -340,6 +340,7 @@ class CannotTakeOver(Refusal, frozen=True, kw_only=True):
     name: str
     why: Literal[
         "requester",
+        "barred",
         "editor",
         "account",
         "decides",

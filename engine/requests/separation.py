@@ -19,10 +19,14 @@ OWNER_INSTEAD: Final = "owner, because no other approver can be asked"
 
 
 class Separation(Struct, frozen=True, kw_only=True):
-    """Who may not decide. `editor`: a person who changed the content approves no version of it."""
+    """Who may not decide. `editor`: a person who changed the content approves no version of it.
+
+    `barred`: the ids of people who never decide, also if the gate names them.
+    """
 
     requester: RequesterRule = RequesterRule.LAST
     editor: bool = False
+    barred: tuple[str, ...] = ()
 
 
 ALL_ALLOWED: Final = Separation(requester=RequesterRule.ALLOWED)
@@ -62,6 +66,7 @@ def circle(
     The owner joins if approvals are missing. `all` needs one approval of each person who is asked; a quorum and a chain
     need as many as their gate says. `owner_is_able`: whether the owner could prove who they are.
     """
+    named = [approver for approver in named if approver.person.id not in separation.barred]
     asked, left_out = _without_requester(named, separation, requester)
     policy = replace(policy, needed=max(len(asked), 1)) if policy.kind is PolicyKind.ALL else policy
     short = tally(policy, asked, ()).short
@@ -126,7 +131,9 @@ def _without_requester(
 def is_left_out(
     approvers: Sequence[Approver], separation: Separation, requester: str | None, approver: Approver
 ) -> bool:
-    """Return whether an approver of an open request is the requester, and may not decide it."""
+    """Return whether an approver of an open request is barred, or is the requester, and may not decide it."""
+    if approver.person.id in separation.barred:
+        return True
     if approver.person.id != requester or separation.requester is RequesterRule.ALLOWED:
         return False
     if separation.requester is RequesterRule.NEVER:
@@ -137,6 +144,8 @@ def is_left_out(
 
 def may_stand_in(owner: Person, separation: Separation, requester: str | None, *, others: bool) -> bool:
     """Return whether the owner may decide in the place of missing approvers. `others`: whether others are asked."""
+    if owner.id in separation.barred:
+        return False
     if owner.id != requester:
         return True
     return separation.requester is RequesterRule.ALLOWED or (separation.requester is RequesterRule.LAST and not others)

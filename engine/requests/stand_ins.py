@@ -66,6 +66,7 @@ def replaced(
             continue
         others = {row.person.id for row in asked if row is not absent}
         barred = set() if policy.kind is PolicyKind.ANY else set(others)
+        barred.update(separation.barred)
         if requester is not None and separation.requester is not RequesterRule.ALLOWED:
             barred.add(requester)
         candidates = _candidates(absent.person, absences, backups)

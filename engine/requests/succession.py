@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine.domain import Approver, CannotTakeOver, Person, RequesterRule
 from engine.requests.model import Request
 
-Obstacle = Literal["requester", "editor", "account", "decides", "excluded"]
+Obstacle = Literal["requester", "barred", "editor", "account", "decides", "excluded"]
 MISSING: Final = ""
 """The place of an approval that no one can give any more; every other place is the id of a person."""
 
@@ -22,6 +22,8 @@ def obstacle(request: Request, person: Person) -> Obstacle | None:
     """
     if person.id == request.requester and request.separation.requester is not RequesterRule.ALLOWED:
         return "requester"
+    if person.id in request.separation.barred:
+        return "barred"
     if person.id in request.editors:
         return "editor"
     if request.needs_account and person.account is None:

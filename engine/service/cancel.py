@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine import json_values
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal
+from engine.service import oversight_requests
 from engine.service.context import CommandContext
 from engine.store import run_rows
 from engine.store.port import Tx
@@ -25,4 +26,6 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
         return NotWaiting(run=command.run, status=run.state.status)
     reason = json_values.clean_text(command.reason) if command.reason else None
     run_cancellation.ask_to_end(tx, run, actor, reason=reason, surface=command.origin.surface)
+    if run.is_oversight:
+        oversight_requests.end_cancelled(context, tx, command.run, resolved)
     return Done(run=command.run)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from engine.access import Reader, may_act_for
 from engine.domain import Address, Assurance, Person
+from engine.domain.oversight import OversightPurpose
 from engine.worker.advance import Advancer
 
 
@@ -20,6 +22,7 @@ class CommandContext:
     `unavailable`: the identifications that this server cannot ask for, each with what its operator has to do.
     `missing`: the channels that a gate can name and that this server does not have, each with what to set.
     `retention`: how long after its end the contents of a run are kept; None: for ever.
+    `followers`: what follows from the answer to an oversight request, by its purpose.
     `is_trial`: one person answers for everyone, and no one is identified.
     """
 
@@ -30,6 +33,7 @@ class CommandContext:
     missing: Mapping[str, str] = field(default_factory=dict)
     auditors: frozenset[Address] = frozenset()
     retention: timedelta | None = None
+    followers: Mapping[OversightPurpose, Callable[..., Any]] = field(default_factory=dict)
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""

@@ -25,7 +25,7 @@ from engine.errors import Conflict, Tampered
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.requests import Request, Ruling, Tally, ratings
-from engine.service import assurance, attachments, eligibility, hand_on
+from engine.service import assurance, attachments, eligibility, hand_on, oversight_requests
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import audit_log, deliveries, request_model, request_rows
@@ -93,7 +93,7 @@ def decide_as(
 ) -> Decided | Refusal:
     """Decide as the person that the proof identifies, if the gate still names them."""
     command = assurance.as_proven(command, proof)
-    ruling = rule(context, tx, request, command, proof)
+    ruling = oversight_requests.barred(tx, request, proof.person) or rule(context, tx, request, command, proof)
     if isinstance(ruling, OwnRequest):
         _record_refused_requester(context, tx, request)
     if isinstance(ruling, Refusal):
@@ -117,6 +117,7 @@ def decide_as(
         hand_on.after_vote(context.advancer, tx, request, ruling)
     else:
         wake(tx, request.subject.run)
+        oversight_requests.end_decided(context, tx, request, ruling, resolved)
     return Decided(
         request=request.id,
         run=request.subject.run,

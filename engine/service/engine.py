@@ -56,6 +56,7 @@ from engine.domain import (
 )
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
 from engine.domain.asks import Ask, Asked
+from engine.domain.oversight import OversightPurpose
 from engine.file_references import FileReference
 from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
@@ -87,6 +88,7 @@ from engine.service.api_authentication import ApiAuthentication
 from engine.service.ask_commands import AskCommands
 from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
+from engine.service.oversight_followers import FOLLOWERS, Follower
 from engine.service.units import or_contested
 from engine.store import (
     attachments,
@@ -119,8 +121,11 @@ class Engine(AskCommands):
         retention: timedelta | None = None,
         files: Attachments | None = None,
         clock: Clock | None = None,
+        followers: Mapping[OversightPurpose, Follower] = FOLLOWERS,
     ) -> None:
-        context = CommandContext(advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention)
+        context = CommandContext(
+            advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention, followers
+        )
         super().__init__(store, context)
         self._telemetry = telemetry or NoTelemetry()
         self.files = files or Attachments(store, None)

@@ -11,9 +11,11 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Erase, Erased, NotAllowed, NotFound, Person, Refusal, Work
 from engine.errors import Conflict
 from engine.json_values import Value
+from engine.service import oversight_requests
 from engine.service.context import CommandContext
-from engine.store import erasure, old_runs, request_search, retention, run_rows
+from engine.store import erasure, old_runs, oversight_rows, request_search, retention, run_rows
 from engine.store.port import Tx
+from engine.worker import oversight_workflow, run_cancellation
 
 AT_ONCE: Final = 5
 """Maximum number of runs that one unit of the retention erases, so that other units do not wait for long."""
@@ -37,7 +39,7 @@ def erase(context: CommandContext, tx: Tx, command: Erase, resolved: Resolved) -
     if not reason:
         return NotAllowed(why="Please give a reason. The audit log keeps it.")
     author = Author(person=actor, by=actor.label, reason=reason, surface=command.origin.surface)
-    return Erased(run=command.run, entries=_erase_run(tx, run.workspace, command.run, author))
+    return Erased(run=command.run, entries=_erase_run(context, tx, run.workspace, command.run, author, resolved))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Author:
     surface: str | None
 
 
-def _erase_run(tx: Tx, workspace: str, run: str, author: Author) -> int:
+def _erase_run(context: CommandContext, tx: Tx, workspace: str, run: str, author: Author, resolved: Resolved) -> int:
     """Erase the contents of a run, and return the number of entries that had one."""
     # First, because the retention erases several runs in one unit.
     request_search.take_turn(tx, workspace)
@@ -60,6 +62,23 @@ def _erase_run(tx: Tx, workspace: str, run: str, author: Author) -> int:
     numbers = erasure.erase_run(tx, workspace, run)
     if numbers:
         record(tx, workspace, numbers, author, run=run)
+    # What Signoff asked about the run shows values of it.
+    about = oversight_rows.runs_about(tx.connection, run)
+    return len(numbers) + sum(_erase_oversight(context, tx, other, author, resolved) for other in about)
+
+
+def _erase_oversight(context: CommandContext, tx: Tx, run: str, author: Author, resolved: Resolved) -> int:
+    """Erase an oversight request about a run, and return the number of its entries. One that waits is withdrawn."""
+    loaded = run_rows.load_run(tx, run)
+    assert loaded is not None
+    if loaded.state.status.ended:
+        return _erase_run(context, tx, loaded.workspace, run, author, resolved)
+    if not loaded.state.cancelled:
+        by = author.person or oversight_workflow.asker(tx, loaded.workspace)
+        run_cancellation.ask_to_end(tx, loaded, by, reason=author.reason, surface=author.surface)
+        oversight_requests.end_cancelled(context, tx, run, resolved)
+    numbers = erasure.erase_run(tx, loaded.workspace, run)
+    record(tx, loaded.workspace, numbers, author, run=run)
     return len(numbers)
 
 
@@ -85,7 +104,7 @@ def record(
     )
 
 
-def keep_to_retention(context: CommandContext, tx: Tx, workspace: str) -> None:
+def keep_to_retention(context: CommandContext, tx: Tx, workspace: str, resolved: Resolved) -> None:
     """Erase the contents of the next runs that are older than the retention: a unit of `Engine.process_due`."""
     tx.take_turn(f"retention {workspace}")
     if not retention.is_due(tx, workspace):
@@ -97,7 +116,7 @@ def keep_to_retention(context: CommandContext, tx: Tx, workspace: str) -> None:
     old = old_runs.oldest(tx.connection, workspace, before, most=AT_ONCE)
     author = Author(person=None, by=BY_RETENTION, reason=f"older than {written}", surface=None)
     for run in old:
-        _erase_run(tx, workspace, run, author)
+        _erase_run(context, tx, workspace, run, author, resolved)
     has_more = len(old) == AT_ONCE
     retention.plan(tx, workspace, tx.now if has_more else tx.now + retention.EVERY)
     if has_more:

@@ -18,7 +18,7 @@ from engine.json_values import Value
 from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.requests.separation import OWNER_INSTEAD
-from engine.service import absence, eligibility, erase, hand_on
+from engine.service import absence, eligibility, erase, hand_on, oversight_requests
 from engine.service.context import CommandContext
 from engine.store import deliveries, people, request_model, request_rows, request_search, retention, run_rows
 from engine.store.port import Tx
@@ -35,7 +35,7 @@ def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Reso
         request_search.follow_log(tx, request_id.removeprefix(request_search.WORK))
         return
     if request_id.startswith(retention.WORK):
-        erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK))
+        erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK), resolved)
         return
     loaded = request_model.load_request(tx, request_id)
     if loaded is None:
@@ -57,6 +57,7 @@ def _process_request(context: CommandContext, tx: Tx, request: Request, resolved
             _remind(context, tx, _without_leavers(context, tx, request, recipients))
         case PastDue(state):
             _expire(tx, request, state)
+            oversight_requests.end(context, tx, request, state, resolved)
         case None if request.policy.counts_votes or request.changes:
             _recount(context, tx, request)
         case None:

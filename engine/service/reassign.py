@@ -22,7 +22,7 @@ from engine.domain import (
 )
 from engine.requests import Request
 from engine.requests.succession import MISSING
-from engine.service import assurance, hand_on, person_lookup
+from engine.service import assurance, hand_on, oversight_requests, person_lookup
 from engine.service.context import CommandContext
 from engine.store import browsers, request_model, request_rows, run_rows
 from engine.store.port import Tx
@@ -48,7 +48,12 @@ def reassign(context: CommandContext, tx: Tx, command: Reassign, resolved: Resol
     if isinstance(actor, Refusal):
         return actor
     is_owner = actor.id == run_rows.load_owner(tx.connection, request.subject.run).owner
-    refusal = (None if is_owner else _not_an_approver(request, actor)) or requests.check_open(request, actor, tx.now)
+    refusal = (
+        (None if is_owner else _not_an_approver(request, actor))
+        or requests.check_open(request, actor, tx.now)
+        # A person who may not decide does not choose who decides either.
+        or oversight_requests.barred(tx, request, actor)
+    )
     if refusal is not None:
         return refusal
     place = _place(request, actor, command.place, is_owner=is_owner)

@@ -12,6 +12,7 @@ from engine import webhooks
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, TriggerKind, accounts
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.errors import Conflict, InvalidValue, StepError
 from engine.fields import FieldType
 from engine.ports import StepType
@@ -36,11 +37,9 @@ def register(
     recipients = Recipients(tx, context.advancer.directory, resolved)
     actor = recipients.actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
-    if current is not None and not context.may(actor, command.actor, current.owner):
-        return NotAllowed(
-            why=f"Only the owner of {workflow.name} or an admin may replace it. "
-            "Register it under another name, or ask its owner."
-        )
+    refusal = _check_name(context, command, workflow, actor, current)
+    if refusal is not None:
+        return refusal
     if current is not None and current.source == command.source:
         return _registered(workflow, current.version, changed=False)
     owner = _find_owner(recipients, command, workflow, actor)
@@ -76,6 +75,20 @@ def register(
         ),
     )
     return _registered(workflow, registration.version, changed=True, warnings=doubtful)
+
+
+def _check_name(
+    context: CommandContext, command: Register, workflow: Workflow, actor: Person, current: NewVersion | None
+) -> NotAllowed | None:
+    """Return why the actor may not register a workflow of this name, or None if they may."""
+    if workflow.name == OVERSIGHT_WORKFLOW:
+        return NotAllowed(why=f"The name {workflow.name} is Signoff's own. Choose another name for this workflow.")
+    if current is None or context.may(actor, command.actor, current.owner):
+        return None
+    return NotAllowed(
+        why=f"Only the owner of {workflow.name} or an admin may replace it. "
+        "Register it under another name, or ask its owner."
+    )
 
 
 def _registered(workflow: Workflow, version: int, *, changed: bool, warnings: Sequence[str] = ()) -> Registered:

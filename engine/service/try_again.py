@@ -25,6 +25,9 @@ _ANOTHER: Final = NotAllowed(
 _ERASED: Final = NotAllowed(
     why="The contents of this run were erased, so it cannot be tried again. If it is still needed, start a new run."
 )
+_SIGNOFF_ASKED: Final = NotAllowed(
+    why="Signoff itself asked this, and nothing runs from it. If it has to be asked again, Signoff does that by itself."
+)
 _NO_OUTPUT: Final = NotAllowed(
     why="Every step of this run is done, and only its output is missing. Correct `output` in its workflow."
 )
@@ -48,6 +51,8 @@ def try_again(context: CommandContext, tx: Tx, command: TryAgain, resolved: Reso
     actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
     if not context.may(actor, command.actor, run.requester, run.owner):
         return _NOT_YOURS
+    if run.is_oversight:
+        return _SIGNOFF_ASKED
     refusal = _check(context, tx, run, command)
     if refusal is not None:
         return refusal

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, select
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.item_tables import ItemRow
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.tables import (
     ApproverRow,
     ContentChangeRow,
@@ -77,6 +78,7 @@ TABLES: Final = (
     _table(StepRunRow, texts="error", json="params output"),
     _table(ItemRow, texts="error", json="value params output"),
     _table(AskRow, texts="note key external_id consume_key", json="echo"),
+    _table(OversightRequestRow, json="facts", people="owner"),
     _table(StepAnswerRow, people="person"),
     _table(ModelCallRow, texts="problem"),
     REQUEST,

@@ -18,7 +18,7 @@ from sqlalchemy import exists, select
 
 from engine import json_values
 from engine.domain import PolicyKind, RequestState, RunStatus
-from engine.store import key_reconciliation
+from engine.store import key_reconciliation, oversight_reconciliation
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.tables import (
@@ -204,6 +204,7 @@ class _Around(Struct, frozen=True):
     changes: Mapping[str, Sequence[Any]]
     entries: Mapping[str, Sequence[_LoggedEntry]]
     asks: Mapping[str, Sequence[Any]]
+    oversight: Mapping[str, Sequence[Any]]
 
 
 def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Around:
@@ -216,6 +217,7 @@ def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Aro
         changes=_by(lambda row: row.request, _of_requests(connection, _change, runs)),
         entries=_by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
         asks=_by(lambda row: row.run, connection.execute(select(_ask).where(_ask.c.run.in_(runs)))),
+        oversight=_by(lambda row: row.run, oversight_reconciliation.load(connection, runs)),
     )
 
 
@@ -244,6 +246,7 @@ def _compare_run(row: Any, around: _Around) -> Iterator[str]:
     if row.ended_at is None and ends:
         yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
     yield from _compare_ask(row.id, around.asks.get(row.id, ()), entries)
+    yield from oversight_reconciliation.differences(row.id, around.oversight.get(row.id, ()), requests, entries)
     requests_by_id = {request.id: request for request in requests}
     for entry in entries:
         if entry.kind == "request.opened" and entry.request not in requests_by_id:

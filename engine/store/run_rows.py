@@ -11,14 +11,24 @@ from sqlalchemy import Boolean, bindparam, case, false, insert, literal_column, 
 
 from engine import json_values
 from engine.domain import Origin, RunStatus, StepStatus, Work
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.statuses import by_value
 from engine.json_values import Value
 from engine.retry import DIRECTORY_DOWN_WAIT
 from engine.runs import ChildRun, ItemList, LanesOrder, Progress, RunOrder, RunState, Visit
-from engine.store import ask_rows, child_rows, failure_requests, item_rows, request_model, visit_rows, workflows
+from engine.store import (
+    ask_rows,
+    child_rows,
+    failure_requests,
+    item_rows,
+    request_model,
+    visit_rows,
+    workflows,
+)
 from engine.store.columns import Utc
 from engine.store.connection import Connection
 from engine.store.item_rows import ForeachVisit
+from engine.store.oversight_rows import owner_of
 from engine.store.port import Tx
 from engine.store.statements import Statement
 from engine.store.tables import RunRow, WorkflowRow
@@ -97,7 +107,7 @@ _WAKE = Statement(
     .values(wakes=_run.c.wakes + _ONE, ready_at=bindparam("now"))
 )
 _PLACE = Statement(
-    select(_run.c.workspace, _workflow.c.owner)
+    select(_run.c.workspace, _workflow.c.owner, _workflow.c.name)
     .select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_run.c.id == bindparam("id"))
 )
@@ -168,6 +178,11 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     """Where it is, if it works on the items of a foreach."""
 
     @property
+    def is_oversight(self) -> bool:
+        """Whether Signoff itself asks in it."""
+        return self.workflow_name == OVERSIGHT_WORKFLOW
+
+    @property
     def run_owner(self) -> RunOwner:
         return RunOwner(run=self.state.id, workspace=self.workspace, owner=self.owner)
 
@@ -207,7 +222,7 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
         workflow_name=pinned.name,
         version=row.version,
         requester=row.requester,
-        owner=pinned.owner,
+        owner=owner_of(connection, run, pinned.name, pinned.owner),
         origin=read_origin(row.origin),
         rev=row.rev,
         wakes=row.wakes,
@@ -262,7 +277,7 @@ def load_owner(connection: Connection, run: str) -> RunOwner:
     """Return the owner of a run, even if nothing else of it can be read."""
     row = _PLACE.one(connection, {"id": run})
     assert row is not None
-    return RunOwner(run=run, workspace=row.workspace, owner=row.owner)
+    return RunOwner(run=run, workspace=row.workspace, owner=owner_of(connection, run, row.name, row.owner))
 
 
 def find_run_by_key(connection: Connection, workspace: str, key: str) -> str | None:

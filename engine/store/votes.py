@@ -105,7 +105,8 @@ def details(circle: Circle) -> dict[str, Value]:
 
 def separation_details(separation: Separation) -> dict[str, Value]:
     """Return the values for `details`. The rule is always written: a request without one is of an older version."""
-    return {"separation": {"requester": separation.requester, "editor": separation.editor}}
+    barred: dict[str, Value] = {"barred": list[Value](separation.barred)} if separation.barred else {}
+    return {"separation": {"requester": separation.requester, "editor": separation.editor, **barred}}
 
 
 def read_separation(details: Mapping[str, Any]) -> Separation:
@@ -116,7 +117,8 @@ def read_separation(details: Mapping[str, Any]) -> Separation:
     stored = details.get("separation")
     if stored is None:
         return ALL_ALLOWED
-    return Separation(requester=_RULES[stored["requester"]], editor=stored["editor"])
+    barred = tuple(stored.get("barred", ()))
+    return Separation(requester=_RULES[stored["requester"]], editor=stored["editor"], barred=barred)
 
 
 # -- approvals and changes ----------------------------------------------------------------------------------

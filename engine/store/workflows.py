@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import bindparam, insert, select, update
 
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.errors import Conflict
 from engine.read_models import WorkflowName, WorkflowView
 from engine.store import people, trigger_rows
@@ -31,13 +32,16 @@ _CURRENT = (
     )
     .where(_workflow.c.workspace == bindparam("workspace"))
 )
-_BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name")))
+_OF_PEOPLE: Any = _workflow.c.name != OVERSIGHT_WORKFLOW
+"""Leaves out the workflow of oversight requests, which no one may see, start, call or replace."""
+_BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name"), _OF_PEOPLE))
+_OVERSIGHT = Statement(_CURRENT.where(_workflow.c.name == OVERSIGHT_WORKFLOW))
 _VERSION = Statement(
     select(_workflow.c.id, _workflow.c.owner, _workflow.c.version).where(
-        _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name")
+        _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE
     )
 )
-_LISTED = Statement(_CURRENT.order_by(_workflow.c.name))
+_LISTED = Statement(_CURRENT.where(_OF_PEOPLE).order_by(_workflow.c.name))
 _BY_ID = Statement(
     select(_workflow.c.name, _workflow.c.owner, _version.c.hash)
     .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
@@ -50,17 +54,24 @@ _SOURCE = Statement(
 )
 _CHOICES = Statement(
     select(_workflow.c.name, _workflow.c.title, _workflow.c.owner)
-    .where(_workflow.c.workspace == bindparam("workspace"))
+    .where(_workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE)
     .order_by(_workflow.c.name)
 )
-_NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace")))
+_NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE))
 _OWNED = Statement(
     select(_workflow.c.id).where(
         _workflow.c.workspace == bindparam("workspace"), _workflow.c.owner == bindparam("person")
     )
 )
 _NAMED = Statement(
-    select(_workflow.c.id).where(_workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"))
+    select(_workflow.c.id).where(
+        _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE
+    )
+)
+_RESPONSIBLE = Statement(
+    select(_workflow.c.owner, _version.c.registered_by)
+    .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
+    .where(_workflow.c.id == bindparam("workflow"), _version.c.version == bindparam("version"))
 )
 _NEW = Statement(insert(_workflow))
 _NEW_VERSION = Statement(insert(_version))
@@ -121,6 +132,8 @@ def load_pinned_cached(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
 
 def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | None:
     """Return the current version without its source, which is cached compiled (see `load_source`)."""
+    if name == OVERSIGHT_WORKFLOW:
+        return None
     key = (workspace, name)
     current: CurrentWorkflow | None = tx.memory.get(key)
     if current is None:
@@ -128,6 +141,25 @@ def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | 
         if row is not None:
             current = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version)
             tx.memory.keep(key, current)
+    return current
+
+
+def load_oversight(connection: Connection, workspace: str) -> NewVersion | None:
+    """Return the workflow of oversight requests, which no other function here returns, or None before the first."""
+    row = _OVERSIGHT.one(connection, {"workspace": workspace})
+    return _read(row) if row is not None else None
+
+
+def load_oversight_cached(tx: Tx, workspace: str, hash: str) -> CurrentWorkflow | None:
+    """Return the workflow of oversight requests if its current version has this hash, or None."""
+    key = (workspace, OVERSIGHT_WORKFLOW)
+    current: CurrentWorkflow | None = tx.memory.get(key)
+    if current is None:
+        found = load_oversight(tx.connection, workspace)
+        if found is None or found.hash != hash:
+            return None
+        current = CurrentWorkflow(id=found.id, name=found.name, owner=found.owner, version=found.version)
+        tx.memory.keep(key, current)
     return current
 
 
@@ -157,6 +189,13 @@ def load_owned(connection: Connection, workspace: str, person: str) -> list[str]
 def load_named(connection: Connection, workspace: str, name: str) -> list[str]:
     """Return the id of the workflow with this name, if there is one."""
     return _NAMED.scalars(connection, {"workspace": workspace, "name": name})
+
+
+def load_owner_and_author(connection: Connection, workflow: str, version: int) -> tuple[str, str]:
+    """Return the persons who own a workflow and who registered this version of it."""
+    row = _RESPONSIBLE.one(connection, {"workflow": workflow, "version": version})
+    assert row is not None
+    return row.owner, row.registered_by
 
 
 def load_source(connection: Connection, workflow: str, version: int) -> bytes:

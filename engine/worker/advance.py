@@ -197,8 +197,9 @@ class Advancer:
         alert = None
         if run.owner == stopped_by or run.owner in asked:
             pass
-        elif _is_lapse(progress):
-            # Its approvers see it on the card, and the program was told. There is nothing to do.
+        elif _is_lapse(progress) or (run.is_oversight and progress.status is RunStatus.EXPIRED):
+            # Its approvers see it on the card, and the program was told. There is nothing to do. What becomes of an
+            # oversight request that no one answered is for its follower to say.
             pass
         elif progress.status in _ALERTED or (progress.error and progress.status is RunStatus.CANCELLED):
             alert = self.alert(tx, run.run_owner, topic=progress.status.value)
@@ -240,8 +241,8 @@ class Advancer:
         deliveries.insert_deliveries(tx, run.workspace, [copy])
         return True
 
-    def alert(self, tx: Tx, run_owner: RunOwner, *, topic: str, request: str | None = None) -> NewDelivery:
-        """Send an alert to the owner of the workflow."""
+    def alert(self, tx: Tx, run_owner: RunOwner, *, topic: str, request: str | None = None) -> NewDelivery | None:
+        """Send an alert to the owner of the workflow, if a person owns it."""
         return routing.alert_owner(tx, self.directory, run_owner, topic=topic, request=request)
 
     def alert_once(self, tx: Tx, run_owner: RunOwner, *, topic: str, request: str) -> None:

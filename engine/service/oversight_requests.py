@@ -1,0 +1,120 @@
+"""The end of an oversight request, which its follower gets in the same unit, and who decides about a workflow.
+
+However it ends, no effect runs from it: only its follower acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct, field
+
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.recipients import Resolved
+from engine.domain import NotAllowed, Person, Refusal, RequestState
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
+from engine.errors import Conflict
+from engine.json_values import Value
+from engine.references import Reference
+from engine.requests import Request, Ruling
+from engine.requests.oversight_request import EndedOversightRequest, of_person
+from engine.service.context import CommandContext
+from engine.store import joined_people, oversight_rows, people, workflows
+from engine.store.port import Tx
+
+_BARRED: Final = "You wrote what this is about, so other people decide about it."
+
+
+class Deciders(Struct, frozen=True, kw_only=True):
+    """The people who decide about a workflow: who is asked, who never is, and who hears if no person is left."""
+
+    approvers: tuple[Reference, ...]
+    barred: tuple[str, ...]
+    owner: str
+
+
+def owner_or_admins(context: CommandContext, tx: Tx, workflow: str, version: int) -> Deciders:
+    """Return who decides about a version of a workflow: its owner, or the admins if the owner registered it.
+
+    The person who registered it never decides about it. If no one is left, no one is asked, and the owner hears of it.
+    """
+    owner, author = workflows.load_owner_and_author(tx.connection, workflow, version)
+    if owner != author:
+        named = of_person(people.load_people_cached(tx, [owner])[owner], "the owner of the workflow")
+        if named is not None:
+            return Deciders(approvers=(named,), barred=(author,), owner=owner)
+    admins = sorted(context.admins, key=str)
+    asked = (Reference(address.kind, address.value, "an admin") for address in admins)
+    return Deciders(approvers=tuple(asked), barred=(author,), owner=owner)
+
+
+def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:
+    """Return the refusal for a person who never decides an oversight request, also if they go by another address."""
+    if person is None or not request.separation.barred:
+        return None
+    never = {human for known in request.separation.barred for human in joined_people.humans(tx.connection, known)}
+    ids = {person.id, *joined_people.humans(tx.connection, person.id)}
+    return None if never.isdisjoint(ids) else NotAllowed(why=_BARRED)
+
+
+def end_decided(context: CommandContext, tx: Tx, request: Request, ruling: Ruling, resolved: Resolved) -> None:
+    """Let the follower act on a decision, if it closed an oversight request."""
+    if request.subject.workflow == OVERSIGHT_WORKFLOW:
+        content = request.content if ruling.approved is None else ruling.approved
+        answer = _Answer(ruling.state, person=ruling.approver.person, reason=ruling.reason, content=content.value)
+        _end(context, tx, request.subject.run, answer, resolved)
+
+
+def end(context: CommandContext, tx: Tx, request: Request, state: RequestState, resolved: Resolved) -> None:
+    """Let the follower act on the end of an oversight request that no person decided."""
+    if request.subject.workflow == OVERSIGHT_WORKFLOW:
+        _end(context, tx, request.subject.run, _Answer(state, content=request.content.value), resolved)
+
+
+def end_cancelled(context: CommandContext, tx: Tx, run: str, resolved: Resolved) -> None:
+    """Let the follower act on an oversight request whose run was cancelled."""
+    _end(context, tx, run, _Answer(RequestState.CANCELLED), resolved)
+
+
+class _Answer(Struct, frozen=True):
+    """How a request ended, before its follower gets it."""
+
+    state: RequestState
+    person: Person | None = None
+    reason: str | None = None
+    content: Mapping[str, Value] = field(default_factory=dict)
+
+
+def _end(context: CommandContext, tx: Tx, run: str, answer: _Answer, resolved: Resolved) -> None:
+    """Write the end and call the follower. Raises `Conflict` if another unit has ended it: its follower was called."""
+    row = oversight_rows.find(tx.connection, run)
+    assert row is not None
+    assert row.request is not None
+    if not oversight_rows.try_end(tx, run, answer.state):
+        raise Conflict(f"oversight request {run} has ended meanwhile")
+    record = entry(
+        EntryKind.OVERSIGHT_ENDED,
+        run=run,
+        request=row.request,
+        actor=answer.person,
+        purpose=row.purpose.value,
+        state=answer.state.value,
+    )
+    tx.audit(row.workspace, record)
+    follower = context.followers.get(row.purpose)
+    if follower is None:
+        return
+    ended = EndedOversightRequest(
+        run=run,
+        request=row.request,
+        workspace=row.workspace,
+        purpose=row.purpose,
+        state=answer.state,
+        about=row.about,
+        facts=row.facts,
+        content=answer.content,
+        person=answer.person,
+        reason=answer.reason,
+    )
+    follower(context, tx, ended, resolved)

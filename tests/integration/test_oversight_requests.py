@@ -1,0 +1,342 @@
+"""Requests that Signoff itself opens: who decides them, what follows, and that no effect can. On both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import text
+
+from engine.delivery.recipients import Resolved
+from engine.domain import (
+    Address,
+    AlreadyDecided,
+    Assurance,
+    Away,
+    Cancel,
+    Decided,
+    Done,
+    Erase,
+    Erased,
+    NotAllowed,
+    NotAnApprover,
+    NotFound,
+    Reassign,
+    Refusal,
+    Register,
+    RequestState,
+    RunStatus,
+    SetAway,
+    Start,
+    TryAgain,
+    Verdict,
+)
+from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
+from engine.errors import SignoffError
+from engine.ports import DirectoryPerson
+from engine.references import Reference
+from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
+from engine.service import Engine
+from engine.service.context import CommandContext
+from engine.service.oversight_requests import owner_or_admins
+from engine.store import identities, oversight_rows, people, reconciliation
+from engine.store.port import Tx
+from engine.worker.oversight_requests import open_oversight_request
+from tests.support.databases import OpenStore
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+
+KIM = Address("email", "kim@example.com")
+ADMIN = Address("email", "admin@example.com")
+FLOW = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: act, uses: played, with: {text: hello}}
+"""
+PURPOSE = OversightPurpose.LATER_REVIEW
+
+
+@dataclass(slots=True)
+class Followed:
+    """What the follower was told. `fails`: it raises, as if it could not write."""
+
+    ended: list[EndedOversightRequest] = field(default_factory=list)
+    fails: bool = False
+
+    def follow(self, context: CommandContext, tx: Tx, ended: EndedOversightRequest, resolved: Resolved) -> None:
+        if self.fails:
+            raise SignoffError("the follower failed")
+        self.ended.append(ended)
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        yield env
+
+
+@pytest.fixture
+def followed(env: EngineEnv) -> Followed:
+    told = Followed()
+    followers = dict.fromkeys(OversightPurpose, told.follow)
+    env.engine = Engine(env.store, env.advancer, admins=frozenset({ADMIN}), clock=env.clock, followers=followers)
+    return told
+
+
+def question(**changes: Any) -> OversightRequest:
+    asked = OversightRequest(
+        workspace="default",
+        purpose=PURPOSE,
+        title="Was this refund right?",
+        approvers=(Reference("email", LEE.value, "reviewer"),),
+        content={"amount": 120, "order": "A-1007"},
+        facts={"plan": "p1"},
+        about=About(run="r1", step="act"),
+    )
+    return replace(asked, **changes)
+
+
+async def ask(env: EngineEnv, **changes: Any) -> str:
+    asked = question(**changes)
+    run = await env.engine.transact_with_directory(
+        lambda tx, resolved: open_oversight_request(env.advancer, tx, asked, resolved)
+    )
+    await env.settle()
+    return run
+
+
+async def person_id(env: EngineEnv, address: Address) -> str:
+    person = await env.store.transact(lambda tx: people.need_person(tx, "default", address, evidence="test"))
+    return person.id
+
+
+async def pass_on(env: EngineEnv, run: str, *, by: Address) -> Any:
+    request = (await env.request(run)).id
+    command = Reassign(
+        request=request, to=KIM, actor=by, origin=TERMINAL, reason="please", assurance=Assurance.TERMINAL
+    )
+    return await env.engine.reassign(command)
+
+
+async def differences(env: EngineEnv) -> list[str]:
+    return await env.store.read(lambda connection: list(reconciliation.compare(connection, "default")))
+
+
+async def test_a_person_answers_and_its_follower_gets_the_answer_once(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    request = await env.request(run)
+    assert (request.title, request.requester.label) == ("Was this refund right?", "Signoff")
+    assert [copy.address for copy in env.channel.posted.values()] == [LEE.value]
+    assert isinstance(await env.decide(run), Decided)
+    assert isinstance(await env.decide(run), AlreadyDecided)
+    await env.settle()
+    (ended,) = followed.ended
+    assert (ended.run, ended.request, ended.purpose) == (run, request.id, PURPOSE)
+    assert (ended.state, ended.person and ended.person.email) == (RequestState.APPROVED, LEE.value)
+    assert (ended.about, ended.facts, ended.content) == (
+        About(run="r1", step="act"),
+        {"plan": "p1"},
+        {"amount": 120, "order": "A-1007"},
+    )
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    assert env.step.calls == []
+    kinds = await env.kinds(run)
+    assert kinds.count("oversight.opened") == kinds.count("oversight.ended") == 1
+    assert await differences(env) == []
+
+
+@pytest.mark.parametrize(("verdict", "state"), [(Verdict.REJECT, RequestState.REJECTED)])
+async def test_a_rejection_reaches_the_follower(
+    env: EngineEnv, followed: Followed, verdict: Verdict, state: RequestState
+) -> None:
+    run = await ask(env)
+    assert isinstance(await env.decide(run, verdict, reason="wrong order"), Decided)
+    await env.settle()
+    assert [(ended.state, ended.reason) for ended in followed.ended] == [(state, "wrong order")]
+    assert (await env.view(run)).status is RunStatus.REJECTED
+    assert await differences(env) == []
+
+
+async def test_one_that_no_one_answers_expires_and_its_follower_hears_of_it(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    env.pass_time(days=14, seconds=1)
+    await env.settle()
+    assert [(ended.state, ended.person) for ended in followed.ended] == [(RequestState.EXPIRED, None)]
+    assert (await env.view(run)).status is RunStatus.EXPIRED
+    assert isinstance(await env.decide(run), Refusal)
+    assert await differences(env) == []
+
+
+async def test_one_that_is_cancelled_is_not_approved(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    assert isinstance(await env.engine.cancel(Cancel(run=run, actor=ADMIN, origin=TERMINAL)), Done)
+    await env.settle()
+    assert [ended.state for ended in followed.ended] == [RequestState.CANCELLED]
+    assert await differences(env) == []
+
+
+async def test_a_follower_that_fails_saves_no_decision(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    followed.fails = True
+    with pytest.raises(SignoffError, match="the follower failed"):
+        await env.decide(run)
+    assert (await env.request(run)).model.state is RequestState.PENDING
+    followed.fails = False
+    assert isinstance(await env.decide(run), Decided)
+    assert len(followed.ended) == 1
+
+
+async def test_a_person_who_is_not_asked_cannot_answer(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    assert isinstance(await env.decide(run, by=KIM), NotAnApprover)
+    assert followed.ended == []
+
+
+async def test_who_is_barred_never_decides_in_no_ones_place(env: EngineEnv, followed: Followed) -> None:
+    kim = await person_id(env, KIM)
+    both = (Reference("email", LEE.value, "reviewer"), Reference("email", KIM.value, "reviewer"))
+    run = await ask(env, approvers=both, barred=(kim,))
+    assert [row.person.email for row in (await env.request(run)).approvers] == [LEE.value]
+    refused = await env.decide(run, by=KIM)
+    assert isinstance(refused, NotAllowed)
+    assert "other people decide" in refused.why
+    assert isinstance(await pass_on(env, run, by=LEE), Refusal)
+    assert isinstance(await env.decide(run, by=LEE), Decided)
+    assert len(followed.ended) == 1
+
+
+async def test_if_no_one_is_left_its_owner_is_told_and_nothing_is_approved(env: EngineEnv, followed: Followed) -> None:
+    sam = await person_id(env, SAM)
+    run = await ask(env, approvers=(Reference("email", SAM.value, "owner"),), barred=(sam,), owner=sam)
+    request = await env.request(run)
+    assert (request.model.state, request.approvers) == (RequestState.PENDING, ())
+    assert await env.rows(f"SELECT topic, address FROM delivery WHERE run = '{run}' AND kind = 'alert'") == [
+        ("short", SAM.value)
+    ]
+    assert isinstance(await env.decide(run, by=SAM), Refusal)
+    assert isinstance(await pass_on(env, run, by=SAM), NotAllowed)
+    env.pass_time(minutes=15)
+    await env.settle()
+    env.pass_time(days=14)
+    await env.settle()
+    assert [ended.state for ended in followed.ended] == [RequestState.EXPIRED]
+
+
+async def test_the_owner_decides_about_a_version_unless_they_registered_it(env: EngineEnv, followed: Followed) -> None:
+    await env.engine.register(Register(source=FLOW.encode(), actor=KIM, origin=TERMINAL))
+    found = await _deciders(env, 1)
+    assert ([one.value for one in found.approvers], found.owner) == ([SAM.value], await person_id(env, SAM))
+    assert found.barred == (await person_id(env, KIM),)
+    await env.engine.register(Register(source=FLOW.encode() + b"# more", actor=SAM, origin=TERMINAL))
+    found = await _deciders(env, 2)
+    assert [one.value for one in found.approvers] == [ADMIN.value]
+    assert found.barred == (await person_id(env, SAM),)
+
+
+async def test_no_one_sees_starts_calls_or_replaces_its_workflow(env: EngineEnv, followed: Followed) -> None:
+    await ask(env)
+    assert [view.name for view in await env.engine.workflows()] == []
+    assert [view.name for view in await env.engine.workflow_names()] == []
+    assert await env.engine.startable([OVERSIGHT_WORKFLOW], ANN) == []
+    started = await env.engine.start(Start(workflow=OVERSIGHT_WORKFLOW, inputs={}, actor=ANN, origin=TERMINAL))
+    assert isinstance(started, NotFound)
+    own = f"name: {OVERSIGHT_WORKFLOW}\nsteps: [{{id: a, uses: played}}]".encode()
+    assert isinstance(await env.engine.register(Register(source=own, actor=ADMIN, origin=TERMINAL)), NotAllowed)
+
+
+async def test_it_cannot_be_tried_again(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    tried = await env.engine.try_again(TryAgain(run=run, actor=ADMIN, origin=TERMINAL))
+    assert isinstance(tried, NotAllowed)
+
+
+async def test_those_that_wait_are_found_by_purpose_and_workflow(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env, about=About(workflow="w1"))
+    await ask(env, about=About(workflow="w2"))
+    found = await env.store.read(
+        lambda connection: oversight_rows.load_open(connection, "default", purpose=PURPOSE, workflow="w1")
+    )
+    assert [row.run for row in found] == [run]
+    await env.decide(run)
+    assert [row.about.workflow for row in await _open(env)] == ["w2"]
+
+
+async def _open(env: EngineEnv) -> list[oversight_rows.OversightRow]:
+    return await env.store.read(lambda connection: oversight_rows.load_open(connection, "default", purpose=PURPOSE))
+
+
+async def _deciders(env: EngineEnv, version: int) -> Any:
+    ((workflow,),) = await env.rows("SELECT id FROM workflow WHERE name = 'flow'")
+    return await env.engine.transact(lambda tx: owner_or_admins(env.engine.context, tx, workflow, version))
+
+
+async def test_who_is_barred_does_not_stand_in_for_one_who_is_away(env: EngineEnv, followed: Followed) -> None:
+    kim = await person_id(env, KIM)
+    await person_id(env, LEE)
+    away = Away(
+        actor=LEE,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+        ends_at=env.clock.now() + timedelta(days=3),
+        delegate=KIM,
+    )
+    assert isinstance(await env.engine.set_away(away), SetAway)
+    run = await ask(env, barred=(kim,))
+    assert [row.person.email for row in (await env.request(run)).approvers] == [LEE.value]
+    assert isinstance(await env.decide(run, by=KIM), Refusal)
+
+
+async def test_who_is_barred_stays_so_if_they_turn_out_to_be_an_approver(env: EngineEnv, followed: Followed) -> None:
+    """The directory finds that the author and an approver are one human."""
+    kim = await person_id(env, KIM)
+    run = await ask(env, barred=(kim,))
+    one = DirectoryPerson("Lee", (Address("slack", "U1"), LEE, KIM), joined=True)
+    await env.store.transact(lambda tx: identities.adopt(tx, "default", one) and None)
+    assert await person_id(env, KIM) == await person_id(env, LEE)
+    refused = await env.decide(run, by=LEE)
+    assert isinstance(refused, NotAllowed)
+    assert (await env.request(run)).model.state is RequestState.PENDING
+
+
+async def test_who_can_write_the_tables_is_found_out(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    for column, value in (("purpose", "seeded"), ("about_step", "other"), ("state", "approved")):
+        ((before,),) = await env.rows(f"SELECT {column} FROM oversight_request")
+        await write(env, f"UPDATE oversight_request SET {column} = '{value}'")
+        assert any(run in difference for difference in await differences(env)), column
+        await write(env, f"UPDATE oversight_request SET {column} = {'NULL' if before is None else repr(before)}")
+        assert await differences(env) == []
+    await write(env, "DELETE FROM oversight_request")
+    assert any(run in difference for difference in await differences(env))
+
+
+@pytest.mark.parametrize("is_decided", [True, False], ids=["decided", "waiting"])
+async def test_erasing_a_run_erases_what_signoff_asked_about_it(
+    env: EngineEnv, followed: Followed, is_decided: bool
+) -> None:
+    await env.register(FLOW)
+    run = await env.start()
+    await env.settle()
+    asked = await ask(env, about=About(run=run), facts={"secret": "A-1007"})
+    if is_decided:
+        await env.decide(asked)
+        await env.settle()
+    erased = await env.engine.erase(Erase(run=run, actor=ADMIN, origin=TERMINAL, reason="asked for"))
+    assert isinstance(erased, Erased)
+    await env.settle()
+    state = RequestState.APPROVED if is_decided else RequestState.CANCELLED
+    assert (await env.request(asked)).model.state is state
+    assert [ended.state for ended in followed.ended] == [state]
+    for table in ("oversight_request", "request", "decision", "step_run", "audit"):
+        assert "A-1007" not in repr(await env.rows(f"SELECT * FROM {table}")), table
+    assert (await env.view(asked)).status.ended
+    assert await differences(env) == []
+
+
+async def write(env: EngineEnv, statement: str) -> None:
+    await env.store.transact(lambda tx: tx.connection.execute(text(statement)) and None)
