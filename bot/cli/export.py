@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +11,11 @@ import click
 from bot.cli import client
 from bot.cli.context import check_absent
 from bot.cli.output_files import open_output
-from bot.presentation import decision_records, refusals
-from engine.domain import DEFAULT_WORKSPACE, NotFound
+from bot.cli.workflow_names import check_workflow
+from bot.presentation import decision_records
+from engine.domain import DEFAULT_WORKSPACE
 from engine.read_models import DecisionFilter
-from engine.store import decision_export, workflows
+from engine.store import decision_export
 from engine.store.connection import Connection
 
 
@@ -59,19 +59,10 @@ def decisions(since: datetime, until: datetime | None, workflow: str | None, as_
         workflow=workflow,
     )
     with client.open_for_reading() as connection:
-        _check_workflow(connection, workflow)
+        check_workflow(connection, workflow)
         count = _write(connection, wanted, as_, output)
     if output is not None:
         click.echo(f"Wrote {output}: {count:,} {'decision' if count == 1 else 'decisions'}.")
-
-
-def _check_workflow(connection: Connection, name: str | None) -> None:
-    """Raise an error for a name that no workflow has: an empty export would say that no one decided anything."""
-    names = workflows.load_names(connection, DEFAULT_WORKSPACE) if name is not None else []
-    if name is not None and name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
-        unknown = NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
-        raise click.UsageError(refusals.sentence(unknown))
 
 
 def _write(connection: Connection, wanted: DecisionFilter, as_: str, output: Path | None) -> int:

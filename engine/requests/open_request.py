@@ -262,6 +262,12 @@ def _people(gate: Gate, scope: Scope, notes: list[str]) -> tuple[Policy, tuple[t
     return Policy(kind=policy.kind, needed=len(policy.chain) or policy.quorum), groups
 
 
+def asked_people(gate: Gate, scope: Scope) -> tuple[str, ...]:
+    """Return the people that the gate asks, as the file names them, or by their address where data names them."""
+    references = (reference for group in _people(gate, scope, [])[1] for reference in group)
+    return tuple(dict.fromkeys(one.value if one.is_address else one.rule for one in references))
+
+
 def _policy(gate: Gate, scope: Scope, notes: list[str]) -> GatePolicy:
     """Return the policy. If its expression cannot be evaluated, the strictest one counts."""
     if gate.policy_choice is None:

@@ -13,7 +13,8 @@ from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.rule import RULES
 from engine.workflowfile.workflow import BranchPath
 
-_DOUBT = "doubt"
+DOUBT = "doubt"
+"""The key of the output of the rules that says why a rule may not apply."""
 
 
 def choose(step: Step, names: requests.Scope) -> tuple[BranchPath | None, dict[str, Value]]:
@@ -32,7 +33,7 @@ def choose(step: Step, names: requests.Scope) -> tuple[BranchPath | None, dict[s
 def doubt_about(step: Step, visits: Mapping[str, Visit]) -> str:
     """Return why it is not known whether the rule of a step applies, or an empty text if it is."""
     chosen = visits.get(RULES) if step.rule is not None else None
-    doubt = (chosen.output or {}).get(_DOUBT) if chosen is not None else None
+    doubt = (chosen.output or {}).get(DOUBT) if chosen is not None else None
     return doubt if isinstance(doubt, str) else ""
 
 
@@ -57,5 +58,5 @@ def _output(path: BranchPath, applies: bool | str) -> dict[str, Value]:
     if path.rule is not None:
         output["rule"] = path.rule.words
     if isinstance(applies, str):
-        output[_DOUBT] = applies
+        output[DOUBT] = applies
     return output

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.cli.exit_codes import Exit
 from engine import json_values, verify_audit
 from tests.support.cli import Commands
 from tests.support.http_service import PATIENCE, HttpService
@@ -123,6 +124,33 @@ def test_a_workflow_file_cannot_play_tricks_with_the_terminal(signoff: Commands)
         finished = signoff(command, "evil.yaml")
         assert finished.code == 1
         assert not set("\x1b\u202e") & set(finished.out + finished.err)
+
+
+def test_replay_says_what_a_changed_gate_saves_and_what_it_would_have_missed(signoff: Commands) -> None:
+    assert signoff("replay", "refund.yaml").code == Exit.USAGE, "it is not registered"
+    signoff.run_ok("register", "refund.yaml")
+    assert signoff.run_ok("replay", "refund.yaml").out == (
+        "No run of this workflow has come to a gate yet, so there is nothing to replay.\n"
+    )
+    for amount, verdict in (("5", "approve"), ("700", "approve"), ("9", "reject")):
+        signoff.run_ok("run", "refund", "-i", "customer=Ann", "-i", f"amount={amount}")
+        (request,) = signoff.json("requests")
+        signoff.run_ok("decide", request["id"], verdict, *(["--reason", "no"] if verdict == "reject" else []))
+    changed = REFUND.replace("gate:\n", 'gate:\n      when: "{{ inputs.amount > 100 }}"\n')
+    signoff.installation.write("changed.yaml", changed)
+    head, *lines = signoff.run_ok("replay", "changed.yaml").out.splitlines()
+    assert head.startswith("Replayed 3 visits to gates of refund, of runs from ")
+    assert lines[:4] == [
+        "People were asked 3 times. With this file they would be asked once.",
+        "Decisions saved: 2. Decisions added: 0.",
+        "People had corrected 1 of those that would not be asked: 1 rejected.",
+        "So up to 97% of such decisions may be ones that people correct (95% sure).",
+    ]
+    assert lines[4] == f"  {request['id']}  Plan: rejected"
+    assert lines[5] == "Asked once: lee@example.com, kim@example.com."
+    signoff.installation.write("bad.yaml", REFUND.replace("uses: set", "uses: sett", 1))
+    refused = signoff("replay", "bad.yaml")
+    assert (refused.code, refused.err.split(" ")[0]) == (Exit.NO, "bad.yaml:10:11:")
 
 
 def test_register_says_how_a_workflow_of_asks_is_used(signoff: Commands) -> None:
