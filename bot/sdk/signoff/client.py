@@ -89,6 +89,12 @@ class AsyncClient:
         )  # fmt: skip
         return asked.values(await self.decided(asked, give_up_after))
 
+    def blocking(self) -> Client:
+        """Return a client for the same server and key whose methods block."""
+        client = Client()
+        client._server = self._server  # noqa: SLF001 of this module
+        return client
+
     async def get(self, ask: str) -> Ask:
         """Return an ask as it is now."""
         return await self._server.run_async(conversation.look(ask, self._server.patience))

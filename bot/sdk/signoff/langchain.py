@@ -25,9 +25,9 @@ from signoff.questions import Question, question
 class ApprovalMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
     """Asks people before the tools in `interrupt_on` run. Each approval is used once, and its outcome is reported.
 
-    List it first among the middleware, give the agent a checkpointer, and run it with `run`: an agent that was killed
-    continues with `run(agent, None, config)`, and no tool runs twice. `options` go with each ask: `risk`, `workflow`,
-    `server`, `requester`, `expires_in`.
+    List it first among the middleware, give the agent a checkpointer, and run it with `run`, or with `run_sync` in a
+    program without an event loop: an agent that was killed continues with `run(agent, None, config)`, and no tool runs
+    twice. `options` go with each ask: `risk`, `workflow`, `server`, `requester`, `expires_in`.
     """
 
     def __init__(
@@ -49,6 +49,15 @@ class ApprovalMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
             messages = (await agent.aget_state(config)).values["messages"]
             answer = await self._first_answer(result.interrupts, messages, config)
             result = await agent.ainvoke(Command(resume=answer), config, version="v2")
+        return result.value
+
+    def run_sync(self, agent: Any, value: Any, config: RunnableConfig) -> Any:
+        """Do what `run` does, in a thread without an event loop."""
+        result = agent.invoke(value, config, version="v2")
+        while result.interrupts:
+            messages = agent.get_state(config).values["messages"]
+            answer = asyncio.run(self._first_answer(result.interrupts, messages, config))
+            result = agent.invoke(Command(resume=answer), config, version="v2")
         return result.value
 
     async def _first_answer(
@@ -106,22 +115,17 @@ class ApprovalMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
         """Run a call that was approved: take the approval, run the tool, and report how that ended."""
-        call = request.tool_call
-        gate = self.interrupt_on.get(call["name"])
-        if gate is None or ("when" in gate and not gate["when"](request)):
+        if not self._is_gated(request):
             return await handler(request)
 
         async def run(approved: ToolCallRequest) -> ToolMessage | Command[Any]:
-            turns = (each for each in reversed(request.state["messages"]) if isinstance(each, AIMessage))
-            turn = next(each for each in turns if any(one["id"] == call["id"] for one in each.tool_calls))
-            asked = self._question(turn, call, request.runtime.config)
+            asked = self._asked(request)
             ask = await self._client.decided(asked)
-            if asked.values(ask) != approved.tool_call["args"]:
-                raise UnclearAnswer(f"{asked.title!r} was approved with other arguments. Nothing has run.")
+            _check(asked.values(ask), approved, asked)
             async with await self._client.take(ask, asked) as approval:
                 result = await handler(approved)
-                if isinstance(result, ToolMessage) and result.status == "error":
-                    await approval.report("failed", result.text)
+                if (failure := _failure_of(result)) is not None:
+                    await approval.report("failed", failure)
                 return result
 
         return await super().awrap_tool_call(request, run)
@@ -129,5 +133,40 @@ class ApprovalMiddleware(HumanInTheLoopMiddleware[Any, Any, Any]):
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
-        """Refuse to run a tool without an event loop, where no approval would be used."""
-        raise NotImplementedError("Run the agent with `await approvals.run(agent, value, config)`.")
+        """Do what `awrap_tool_call` does, for an agent that runs without an event loop."""
+        if not self._is_gated(request):
+            return handler(request)
+
+        def run(approved: ToolCallRequest) -> ToolMessage | Command[Any]:
+            client, asked = self._client.blocking(), self._asked(request)
+            ask = client.decided(asked)
+            _check(asked.values(ask), approved, asked)
+            with client.take(ask, asked) as approval:
+                result = handler(approved)
+                if (failure := _failure_of(result)) is not None:
+                    approval.report("failed", failure)
+                return result
+
+        return super().wrap_tool_call(request, run)
+
+    def _is_gated(self, request: ToolCallRequest) -> bool:
+        gate = self.interrupt_on.get(request.tool_call["name"])
+        return gate is not None and ("when" not in gate or gate["when"](request))
+
+    def _asked(self, request: ToolCallRequest) -> Question:
+        """Return what was asked about the call of a request."""
+        call = request.tool_call
+        turns = (each for each in reversed(request.state["messages"]) if isinstance(each, AIMessage))
+        turn = next(each for each in turns if any(one["id"] == call["id"] for one in each.tool_calls))
+        return self._question(turn, call, request.runtime.config)
+
+
+def _check(values: dict[str, Any], approved: ToolCallRequest, asked: Question) -> None:
+    """Raise `UnclearAnswer` if a tool is about to run with other values than those that were approved."""
+    if values != approved.tool_call["args"]:
+        raise UnclearAnswer(f"{asked.title!r} was approved with other arguments. Nothing has run.")
+
+
+def _failure_of(result: ToolMessage | Command[Any]) -> str | None:
+    """Return what a tool says that failed, without raising."""
+    return result.text if isinstance(result, ToolMessage) and result.status == "error" else None

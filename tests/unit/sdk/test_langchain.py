@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal, TypeAlias
 
 import pytest
@@ -16,7 +17,8 @@ from signoff.langchain import ApprovalMiddleware
 from tests.support.ask_server import AskServer
 
 Mode: TypeAlias = Literal["batched", "per_call"]
-MODES: list[Mode] = ["batched", "per_call"]
+WAYS: list[tuple[Mode, bool]] = [(mode, blocks) for mode in ("batched", "per_call") for blocks in (False, True)]
+"""The modes, each for an agent that is awaited, and for one that runs without an event loop."""
 CONFIG: Any = {"configurable": {"thread_id": "1"}}
 START = {"messages": [{"role": "user", "content": "Refund both orders."}]}
 
@@ -31,8 +33,11 @@ class ScriptedModel(GenericFakeChatModel):
 class Shop:
     """An agent with two tools, and what they did."""
 
-    def __init__(self, mode: Mode, *calls: dict[str, Any], says: str = "", interrupt_on: Any = True) -> None:
+    def __init__(
+        self, mode: Mode, *calls: dict[str, Any], says: str = "", interrupt_on: Any = True, blocks: bool = False
+    ) -> None:
         self.ran: list[object] = []
+        self.blocks = blocks
         shop = self
 
         @tool
@@ -63,7 +68,10 @@ class Shop:
         )
 
     async def run(self, value: Any = START) -> list[Any]:
-        result = await self.approvals.run(self.agent, value, CONFIG)
+        if self.blocks:
+            result = await asyncio.to_thread(self.approvals.run_sync, self.agent, value, CONFIG)
+        else:
+            result = await self.approvals.run(self.agent, value, CONFIG)
         messages: list[Any] = result["messages"]
         return messages
 
@@ -78,11 +86,11 @@ def results(messages: list[Any]) -> list[str]:
     return [message.text for message in sorted(returned, key=lambda message: message.tool_call_id)]
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_calls_run_as_approved_edited_and_rejected(asks: AskServer, mode: Mode) -> None:
+@pytest.mark.parametrize(("mode", "blocks"), WAYS)
+async def test_calls_run_as_approved_edited_and_rejected(asks: AskServer, mode: Mode, *, blocks: bool) -> None:
     look_up = {"name": "look_up", "args": {"order": "A-1"}}
     refunds = [refund_of("A-1", 5.5), refund_of("A-2", 7), refund_of("A-3", 9)]
-    shop = Shop(mode, *refunds, look_up, says="They were late.")
+    shop = Shop(mode, *refunds, look_up, says="They were late.", blocks=blocks)
 
     def decide(ask: dict[str, Any]) -> None:
         match ask["arguments"]["order"]:
@@ -119,8 +127,9 @@ async def test_calls_run_as_approved_edited_and_rejected(asks: AskServer, mode: 
     assert messages[-1].text == "Done."
 
 
-async def test_a_call_that_is_approved_runs_while_another_one_still_waits(asks: AskServer) -> None:
-    shop = Shop("per_call", refund_of("A-1", 5), refund_of("A-2", 7))
+@pytest.mark.parametrize("blocks", [False, True])
+async def test_a_call_that_is_approved_runs_while_another_one_still_waits(asks: AskServer, *, blocks: bool) -> None:
+    shop = Shop("per_call", refund_of("A-1", 5), refund_of("A-2", 7), blocks=blocks)
     first: dict[str, Any] = {}
 
     def decide(ask: dict[str, Any]) -> None:
@@ -138,17 +147,17 @@ async def test_a_call_that_is_approved_runs_while_another_one_still_waits(asks: 
     assert len(asks.asks) == 2
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_tool_that_fails_is_reported(asks: AskServer, mode: Mode) -> None:
-    shop = Shop(mode, refund_of("broken", 5))
+@pytest.mark.parametrize(("mode", "blocks"), WAYS)
+async def test_a_tool_that_fails_is_reported(asks: AskServer, mode: Mode, *, blocks: bool) -> None:
+    shop = Shop(mode, refund_of("broken", 5), blocks=blocks)
     with asks.approver(lambda ask: asks.decide(ask["id"])), pytest.raises(ValueError, match="no such order"):
         await shop.run()
     assert asks.asks["ask1"]["outcome"]["note"] == "ValueError: no such order"
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_an_agent_that_was_stopped_continues_the_same_ask(asks: AskServer, mode: Mode) -> None:
-    shop = Shop(mode, refund_of("A-1", 5))
+@pytest.mark.parametrize(("mode", "blocks"), WAYS)
+async def test_an_agent_that_was_stopped_continues_the_same_ask(asks: AskServer, mode: Mode, *, blocks: bool) -> None:
+    shop = Shop(mode, refund_of("A-1", 5), blocks=blocks)
     shop.approvals = ApprovalMiddleware({"refund": True}, interrupt_mode=mode, client=signoff.AsyncClient(patience=0.2))
     await shop.agent.ainvoke(START, CONFIG, version="v2")  # pauses; the program that waited for the answer ends here
     shop.approvals = ApprovalMiddleware({"refund": True}, interrupt_mode=mode, risk="high")
@@ -158,9 +167,9 @@ async def test_an_agent_that_was_stopped_continues_the_same_ask(asks: AskServer,
     assert len(asks.asks) == 1
 
 
-@pytest.mark.parametrize("mode", MODES)
-async def test_an_approval_that_another_process_used_runs_nothing(asks: AskServer, mode: Mode) -> None:
-    shop = Shop(mode, refund_of("A-1", 5))
+@pytest.mark.parametrize(("mode", "blocks"), WAYS)
+async def test_an_approval_that_another_process_used_runs_nothing(asks: AskServer, mode: Mode, *, blocks: bool) -> None:
+    shop = Shop(mode, refund_of("A-1", 5), blocks=blocks)
 
     def decide(ask: dict[str, Any]) -> None:
         ask["consumed_at"] = "2026-03-02T10:00:00Z"
@@ -171,25 +180,21 @@ async def test_an_approval_that_another_process_used_runs_nothing(asks: AskServe
     assert shop.ran == []
 
 
-async def test_only_what_people_may_do_is_asked_for(asks: AskServer) -> None:
-    shop = Shop("per_call", refund_of("A-1", 5), interrupt_on={"allowed_decisions": ["approve"]})
+@pytest.mark.parametrize("blocks", [False, True])
+async def test_only_what_people_may_do_is_asked_for(asks: AskServer, *, blocks: bool) -> None:
+    shop = Shop("per_call", refund_of("A-1", 5), interrupt_on={"allowed_decisions": ["approve"]}, blocks=blocks)
     with asks.approver(lambda ask: asks.decide(ask["id"], "rejected")), pytest.raises(signoff.Rejected):
         await shop.run()
     assert "editable" not in asks.asks["ask1"]["body"]
     assert shop.ran == []
 
 
-async def test_a_call_below_the_threshold_is_not_asked_about(asks: AskServer) -> None:
+@pytest.mark.parametrize("blocks", [False, True])
+async def test_a_call_below_the_threshold_is_not_asked_about(asks: AskServer, *, blocks: bool) -> None:
     gate = {
         "allowed_decisions": ["approve", "reject"],
         "when": lambda request: request.tool_call["args"]["amount"] > 100,
     }
-    shop = Shop("per_call", refund_of("A-1", 5), interrupt_on=gate)
+    shop = Shop("per_call", refund_of("A-1", 5), interrupt_on=gate, blocks=blocks)
     assert results(await shop.run()) == ["A-1 refunded"]
     assert asks.seen == []
-
-
-def test_an_agent_without_an_event_loop_runs_no_tool(asks: AskServer) -> None:
-    shop = Shop("batched", {"name": "look_up", "args": {"order": "A-1"}})
-    with pytest.raises(NotImplementedError, match="await approvals"):
-        shop.agent.invoke(START, CONFIG)
