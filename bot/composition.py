@@ -34,6 +34,7 @@ from bot.terminal.output import local_time
 from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
+from engine.delivery.recent_answers import DirectoryWithRecentAnswers
 from engine.domain import Address
 from engine.fields import FieldType
 from engine.ports import Channel, Directory, StepType
@@ -158,7 +159,7 @@ def _build_directory(adapters: Adapters) -> Directory:
     directory: Directory = TerminalDirectory() if adapters.slack is None else SlackDirectory(adapters.slack)
     if adapters.email is not None:
         directory = DirectoryWithEmail(directory)
-    return DirectoryWithRoles(directory, lambda: adapters.roles.current)
+    return DirectoryWithRecentAnswers(DirectoryWithRoles(directory, lambda: adapters.roles.current))
 
 
 def _build_channels(

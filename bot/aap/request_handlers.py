@@ -47,10 +47,12 @@ class RequestHandlers:
         key = idempotency_key(call)
         sent = submissions.read_submission(await json_bodies.read_bytes(call))
         endpoint = await self._instances.endpoint(call.principal.id)
-        asked = await self._engine.ask(_command(call, key, _content(sent, None if endpoint is None else endpoint.id)))
-        if isinstance(asked, Refusal):
-            raise refused.error(asked)
-        return await self._shown(call, asked.run, status=201 if asked.created else 200)
+        content = _content(sent, None if endpoint is None else endpoint.id)
+        result = await self._engine.ask_with_view(_command(call, key, content))
+        if isinstance(result, Refusal):
+            raise refused.error(result)
+        asked, view = result
+        return 201 if asked.created else 200, resources.request(_own(view))
 
     async def get(self, call: ApiCall, ask: str) -> Answer:
         """Answer `GET /v1/requests/{id}`. With `wait`, once there is a decision or the time is over."""
@@ -94,17 +96,22 @@ class RequestHandlers:
         """Return an ask once it is decided, or after some seconds as it is then."""
         return await AskReader(self._engine, self._waits, call, ask).until(_is_decided, seconds)
 
-    async def _shown(self, call: ApiCall, ask: str, *, status: int = 200) -> Answer:
-        return status, resources.request(await self._view(call, ask))
+    async def _shown(self, call: ApiCall, ask: str) -> Answer:
+        return 200, resources.request(await self._view(call, ask))
 
     async def _view(self, call: ApiCall, ask: str) -> AskView:
         """Return an ask that came by this protocol. Those of other keys are not found."""
         view = await self._engine.ask_view(ask, call.actor)
         if isinstance(view, Refusal):
             raise refused.error(view)
-        if view.echo is None:
-            raise ProtocolError(404, "not_found", "There is no such request of this key.")
-        return view
+        return _own(view)
+
+
+def _own(view: AskView) -> AskView:
+    """Return an ask that came by this protocol. Others are not found."""
+    if view.echo is None:
+        raise ProtocolError(404, "not_found", "There is no such request of this key.")
+    return view
 
 
 def _is_decided(view: AskView) -> bool:

@@ -26,7 +26,6 @@ from engine.domain import Address, Refusal
 from engine.domain.api_keys import ApiAction
 from engine.domain.asks import (
     Ask,
-    Asked,
     AskPage,
     CancelAsk,
     Consume,
@@ -56,7 +55,7 @@ class AskHandlers:
         acts_for = _requester(call, body.requester)
         if isinstance(acts_for, Refusal):
             return acts_for
-        asked = await self._engine.ask(
+        result = await self._engine.ask_with_view(
             Ask(
                 content=body.content,
                 actor=call.actor,
@@ -67,10 +66,11 @@ class AskHandlers:
                 acts_for=acts_for,
             )
         )
-        if not isinstance(asked, Asked):
-            return asked
+        if isinstance(result, Refusal):
+            return result
+        asked, view = result
         call.status = 201 if asked.created else 200
-        return await self._written(call, asked.run, created=asked.created)
+        return self._writer.write(view, created=asked.created)
 
     async def list(self, call: ApiCall, query: Annotated[AskListQuery, Query()]) -> AskListResource | Refusal:
         """List the asks of this key, the newest first."""
@@ -150,8 +150,8 @@ class AskHandlers:
     def _reader(self, call: ApiCall, ask: str) -> AskReader:
         return AskReader(self._engine, self._waits, call, ask)
 
-    async def _written(self, call: ApiCall, ask: str, *, created: bool = False) -> AskResource:
-        return self._writer.write(await self._reader(call, ask).present(), created=created)
+    async def _written(self, call: ApiCall, ask: str) -> AskResource:
+        return self._writer.write(await self._reader(call, ask).present())
 
 
 def _requester(call: ApiCall, email: str | None) -> Address | Refusal | None:

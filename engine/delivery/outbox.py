@@ -63,9 +63,10 @@ class _Claim(Struct, frozen=True):
 
 @dataclass(slots=True)
 class _NewestClaim:
-    """What an attempt shows, which may be newer than what was claimed."""
+    """What an attempt shows, which may be newer than what was claimed. `has_turn`: its turn was looked at already."""
 
     claimed: ClaimedDelivery
+    has_turn: bool
 
 
 class _NoSlot(Struct, frozen=True):
@@ -97,6 +98,9 @@ class Relay:
         slow = [name for name, channel in channels.items() if isinstance(channel, TakesLonger)]
         separate = [name for name in slow if isinstance(channels[name], SeparatesAddresses)]
         self._limiter = ConcurrencyLimiter(slow, separate)
+        # Looked for once: a check of a protocol costs as much as a statement of the database.
+        self._turns = {name: channel for name, channel in channels.items() if isinstance(channel, KnowsTurns)}
+        self._with_links = {name for name, channel in channels.items() if isinstance(channel, CarriesLinks)}
         self._running: set[str] = set()
         self._subjects: dict[contents.Key, asyncio.Future[contents.Subject]] = {}
 
@@ -133,9 +137,14 @@ class Relay:
         return next_id
 
     async def _show_claimed(self, claim: ClaimedDelivery | _Claim) -> None:
+        is_new = isinstance(claim, _Claim) and self._waits_for_turn(claim.delivery)
+        late = await self._late_turn(claim.delivery) if is_new else None
+        if late is not None:
+            await self._store.transact_with_retry(lambda tx: results.postpone(tx, claim.delivery, claim.link, late))
+            return
         claimed = claim if isinstance(claim, ClaimedDelivery) else await self._load(claim)
         began, route = self._telemetry.clock(), claimed.delivery
-        attempt = _NewestClaim(claimed)
+        attempt = _NewestClaim(claimed, has_turn=is_new)
         began_at = asyncio.get_running_loop().time()
         result = await self._result(attempt)
         is_slow = asyncio.get_running_loop().time() - began_at > STRAINED_SECONDS
@@ -144,6 +153,24 @@ class Relay:
         at, rest = await self._store.transact_with_retry(lambda tx: self._record(tx, claimed, result))
         self._breaker.note(claimed.delivery.workspace, claimed.delivery.channel, result, rest, at)
         self._report(claimed, result, at, began)
+
+    def _waits_for_turn(self, delivery: LeasedDelivery) -> bool:
+        """Return whether a copy was never shown or tried, and nothing has changed since it was made.
+
+        So it is certain that it is still needed, and its turn can be looked at before anything is read for it.
+        """
+        is_new = delivery.receipt is None and not delivery.unknown and delivery.wanted_version == 1
+        return is_new and delivery.kind is not DeliveryKind.REMINDER and delivery.channel in self._turns
+
+    async def _late_turn(self, delivery: LeasedDelivery) -> ChannelError | None:
+        """Return why a copy has to come back for its turn, or None if its turn is near."""
+        try:
+            await self._turns[delivery.channel].check_turn(address=delivery.address, delivery=delivery.id)
+        except ChannelError as error:
+            if not error.postponed:
+                raise
+            return error
+        return None
 
     async def _hand_over(self, delivery: LeasedDelivery) -> None:
         """Let another process go on with a copy at once, as this one stops. Else it does when the lease has lapsed."""
@@ -219,7 +246,7 @@ class Relay:
         if delivery.kind is DeliveryKind.CALLBACK:
             target = callbacks.claim(tx, delivery)
             return _Claim(delivery, target=target) if target is not None else None
-        needs_link = delivery.receipt is None and isinstance(self._channels.get(delivery.channel), CarriesLinks)
+        needs_link = delivery.receipt is None and delivery.channel in self._with_links
         return _Claim(delivery, results.create_link(tx, delivery) if needs_link else None)
 
     def _wait_for_slot(self, tx: Tx, route: Route, delivery_id: str) -> _NoSlot | None:
@@ -303,8 +330,9 @@ class Relay:
             receipt = await channel.find(address=delivery.address, delivery=delivery.id, below=claimed.below)
         if receipt is None and claimed.is_closed:
             return None
-        if receipt is None and isinstance(channel, KnowsTurns):
-            await channel.check_turn(address=delivery.address, delivery=delivery.id)
+        turns = self._turns.get(delivery.channel)
+        if receipt is None and turns is not None and not attempt.has_turn:
+            await turns.check_turn(address=delivery.address, delivery=delivery.id)
         card = await self._render_off_loop(claimed)
         if receipt is not None and isinstance(channel, RenewsCards):
             return await channel.show(

@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
 from engine.delivery import account_holders
+from engine.delivery.recent_answers import DirectoryWithRecentAnswers
 from engine.domain import DEFAULT_WORKSPACE, Address, Approver, Person
 from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
@@ -56,10 +58,10 @@ async def run_with_directory(
     Raises `ChannelError` if the directory does not answer and is `required`. Otherwise those references name no
     approver, and the request has a note about it.
     """
-    resolved: dict[Reference, Resolution] = {}
+    resolved = _Answers(directory)
     until = None if seconds is None else asyncio.get_running_loop().time() + seconds
     for _ in range(_ROUNDS):
-        answers = dict(resolved)
+        answers = resolved.copy()
         try:
             return await transact(lambda tx, known=answers: unit(tx, known))  # type: ignore[misc]
         except NeedsDirectory as needs:
@@ -77,6 +79,33 @@ async def run_with_directory(
         else:
             await _learn_many(transact, directory, resolved)
     raise SignoffError("The directory gave no answer to what it was asked.")
+
+
+class _Answers(dict[Reference, Resolution]):
+    """The answers for one unit. An answer that the directory has just given is among them once it is looked for.
+
+    It stays there then, so that the unit finds the same again.
+    """
+
+    __slots__ = ("_directory",)
+
+    def __init__(self, directory: Directory, known: Mapping[Reference, Resolution] = MappingProxyType({})) -> None:
+        super().__init__(known)
+        self._directory = directory
+
+    def copy(self) -> _Answers:
+        return _Answers(self._directory, self)
+
+    def __contains__(self, reference: object) -> bool:
+        if super().__contains__(reference):
+            return True
+        if not isinstance(self._directory, DirectoryWithRecentAnswers) or not isinstance(reference, Reference):
+            return False
+        answer = self._directory.recent(reference)
+        if answer is None:
+            return False
+        self[reference] = answer
+        return True
 
 
 async def _learn_many(transact: Any, directory: Directory, resolved: Resolved) -> None:

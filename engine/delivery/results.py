@@ -99,14 +99,14 @@ def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Recei
         is_skipped = delivery_leases.try_shown(tx, claimed.delivery, None, state=DeliveryState.SKIPPED)
         if is_skipped and claimed.is_digest:
             digests.settle(tx, claimed.delivery)
-        _drop_link(tx, claimed)
+        _drop_link(tx, claimed.delivery, claimed.link)
     elif isinstance(result, ChannelError):
         if result.postponed:
-            delivery_leases.try_postponed(tx, claimed.delivery, tx.now + (result.retry_after or timedelta(0)))
-        else:
-            _record_failure(tx, directory, claimed, result)
+            postpone(tx, claimed.delivery, claimed.link, result)
+            return tx.now
+        _record_failure(tx, directory, claimed, result)
         if not result.outcome_unknown:
-            _drop_link(tx, claimed)
+            _drop_link(tx, claimed.delivery, claimed.link)
     else:
         _record_shown(tx, directory, claimed, result)
     return tx.now
@@ -137,13 +137,19 @@ def _opens_request(delivery: LeasedDelivery) -> bool:
     return asks or leads_back or questions.asks(delivery.topic)
 
 
-def _drop_link(tx: Tx, claimed: ClaimedDelivery) -> None:
-    if claimed.link is None:
+def postpone(tx: Tx, delivery: LeasedDelivery, link: NewLink | None, why: ChannelError) -> None:
+    """Record that a copy was not tried, because its channel takes it later."""
+    delivery_leases.try_postponed(tx, delivery, tx.now + (why.retry_after or timedelta(0)))
+    _drop_link(tx, delivery, link)
+
+
+def _drop_link(tx: Tx, delivery: LeasedDelivery, link: NewLink | None) -> None:
+    if link is None:
         return
-    if _opens_request(claimed.delivery):
-        links.drop(tx, claimed.link)
+    if _opens_request(delivery):
+        links.drop(tx, link)
     else:
-        attention_links.drop(tx, claimed.link)
+        attention_links.drop(tx, link)
 
 
 def _record_shown(tx: Tx, directory: Directory, claimed: ClaimedDelivery, receipt: Receipt) -> None:

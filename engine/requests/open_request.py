@@ -33,7 +33,7 @@ from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Revision, RevisionOffer, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
-from engine.requests.separation import Separation
+from engine.requests.separation import Circle, Separation
 from engine.requests.working_hours import WorkingHours
 from engine.workflowfile import Gate, GatePolicy, Step
 from engine.workflowfile.declarations import NO_DECLARATIONS, with_source_label
@@ -120,6 +120,11 @@ class Opening(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def has_authors(self) -> bool:
+        """Whether people who worked on the content before may have to be left out of those who decide."""
+        return bool(self.edited_before) or (self.revision is not None and bool(self.revision.authors))
+
+    @property
     def references(self) -> tuple[Reference, ...]:
         """All people that the gate names."""
         return tuple(reference for group in self.groups for reference in group)
@@ -134,6 +139,15 @@ class Opening(Struct, frozen=True, kw_only=True):
         """The account ids in everything that the request shows."""
         texts = (self.title, self.reason or "", *(text for _, text in self.show), *self.content.context.values())
         return mentioned(self.content.value, (*self.declared, *self.editable), texts)
+
+
+class OpenedRequest(Struct, frozen=True):
+    """A request that was saved just now."""
+
+    id: str
+    opening: Opening
+    circle: Circle
+    deadlines: Deadlines
 
 
 def wanted(gate: Gate, scope: Scope) -> bool | str:

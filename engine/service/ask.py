@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from engine import audit, json_values, runs
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Person, RunStatus, Work
-from engine.domain.asks import Ask, Asked, AskStatus, AskWorkflowMissing, IdempotencyConflict, InvalidAsk
+from engine.domain.asks import Ask, Asked, AskStatus, AskView, AskWorkflowMissing, IdempotencyConflict, InvalidAsk
 from engine.domain.results import Refusal
 from engine.runs import RunState
 from engine.service.ask_validation import Scope, body_digest
 from engine.service.context import CommandContext
-from engine.store import ask_rows, callback_endpoints, people, run_rows, workflows
+from engine.store import ask_queries, ask_rows, callback_endpoints, opened_asks, people, run_rows, workflows
 from engine.store.ask_rows import NewAsk
 from engine.store.callback_endpoints import StoredEndpoint
 from engine.store.port import Tx
@@ -42,15 +42,15 @@ class CheckedAsk(Struct, frozen=True):
 
 def ask(
     context: CommandContext, tx: Tx, checked: CheckedAsk, resolved: Resolved, *, may_open_requests: bool = True
-) -> Asked | Refusal:
-    """Save an ask and its run: the unit of `Engine.ask`.
+) -> tuple[Asked, AskView] | Refusal:
+    """Save an ask and its run, and return it as its program sees it: the unit of `Engine.ask_with_view`.
 
     Without `may_open_requests`, the runner asks people later.
     """
     command = checked.command
     earlier = _find_earlier(tx, checked)
     if earlier is not None:
-        return earlier
+        return earlier if isinstance(earlier, Refusal) else (earlier, _read(tx, command, earlier.run))
     current = workflows.load_current_cached(tx, command.workspace, command.workflow)
     if current is None:
         return AskWorkflowMissing(workflow=command.workflow)
@@ -68,13 +68,21 @@ def ask(
     progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=None, inputs=json_values.dumps(checked.scope))
-    status = ask_rows.insert_ask(tx, _row(run, checked, endpoint), progress.ask)
+    new = _row(run, checked, endpoint)
+    status = ask_rows.insert_ask(tx, new, progress.ask)
     started = child_runs.started_entry(run, workflow, program)
     tx.audit(run.workspace, _entry(started, requester, program, checked.scope if progress.opening is None else {}))
-    context.advancer.follow(tx, run, progress, resolved)
+    opened = context.advancer.follow(tx, run, progress, resolved)
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.enqueue(Work("advance", run.state.id))
-    return Asked(run=run.state.id, created=True, status=status)
+    view = opened_asks.opened_view(new, run, checked.scope, progress, opened)
+    return Asked(run=new.run, created=True, status=status), view or _read(tx, command, new.run)
+
+
+def _read(tx: Tx, command: Ask, run: str) -> AskView:
+    view = ask_queries.ask_view(tx.connection, command.workspace, command.actor, run)
+    assert view is not None, "it was found or written just now"
+    return view
 
 
 def _requester(context: CommandContext, tx: Tx, command: Ask, resolved: Resolved) -> Person | None:

@@ -28,10 +28,15 @@ class AskCommands(Units):
 
     async def ask(self, command: Ask) -> Asked | Refusal:
         """Ask people, in one transaction. `Asked` means that it is on the disk; people are asked from there."""
+        result = await self.ask_with_view(command)
+        return result if isinstance(result, Refusal) else result[0]
+
+    async def ask_with_view(self, command: Ask) -> tuple[Asked, AskView] | Refusal:
+        """Ask people, and return the ask as the same transaction left it."""
         scope = ask_validation.check(command)
         if isinstance(scope, InvalidAsk):
             return scope
-        result: Asked | Refusal = await self.start_by(ask.ask, ask.CheckedAsk.of(command, scope))
+        result: tuple[Asked, AskView] | Refusal = await self.start_by(ask.ask, ask.CheckedAsk.of(command, scope))
         return result
 
     async def consume(self, command: Consume) -> Consumed | Refusal:

@@ -55,7 +55,7 @@ from engine.domain import (
     Undo,
 )
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
-from engine.domain.asks import Ask, Asked
+from engine.domain.asks import Ask, Asked, AskView
 from engine.domain.oversight import OversightPurpose
 from engine.file_references import FileReference
 from engine.ports import Clock
@@ -153,11 +153,11 @@ class Engine(AskCommands):
         self._telemetry.started(result, surface=command.origin.surface, began=began)
         return result
 
-    async def ask(self, command: Ask) -> Asked | Refusal:
-        """Ask people, in one transaction. `Asked` means that it is on the disk; people are asked from there."""
+    async def ask_with_view(self, command: Ask) -> tuple[Asked, AskView] | Refusal:
+        """Ask people, and return the ask as the same transaction left it."""
         began = self._telemetry.clock()
-        result = await super().ask(command)
-        started = Started(run=result.run, created=result.created) if isinstance(result, Asked) else result
+        result = await super().ask_with_view(command)
+        started = result if isinstance(result, Refusal) else Started(run=result[0].run, created=result[0].created)
         self._telemetry.started(started, surface=command.origin.surface, began=began)
         return result
 

@@ -22,7 +22,7 @@ from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName,
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
-from engine.requests import Circle, Opening, working_hours
+from engine.requests import Circle, OpenedRequest, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
 from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState, TakenItem
 from engine.store import deliveries, failure_requests, people, request_model, request_rows, run_rows, workflows
@@ -179,8 +179,8 @@ class Advancer:
 
     def follow(
         self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
-    ) -> None:
-        """Save the request, the alerts and the audit entries that follow from a progress.
+    ) -> OpenedRequest | None:
+        """Save the request, the alerts and the audit entries that follow from a progress. Return the request, if any.
 
         `stopped_by`: the person who stopped the run without finding out whether a step happened. They get no alert, and
         neither do approvers, because nothing new is known about the step.
@@ -190,8 +190,7 @@ class Advancer:
                 run.workspace,
                 entry(event.kind, run=run.state.id, step=event.step, content=event.content),
             )
-        if progress.opening is not None:
-            self._open(tx, run, progress.opening, resolved)
+        opened = self._open(tx, run, progress.opening, resolved) if progress.opening is not None else None
         callbacks.announce(tx, run.state.id, progress)
         asked = step_outcomes.asked_about_failure(tx, run, progress)
         alert = None
@@ -217,6 +216,7 @@ class Advancer:
         may_alert = stopped_by is None
         if not self._is_reviewed_together(tx, run):
             step_outcomes.follow(tx, run, progress, self.directory, informed=informed, may_alert=may_alert)
+        return opened
 
     def _is_reviewed_together(self, tx: Tx, run: LoadedRun) -> bool:
         """Return whether the run is a lane whose items were reviewed together, so that it has no requests."""
@@ -251,7 +251,7 @@ class Advancer:
         if topic not in alerted:
             self.alert(tx, run_owner, topic=topic, request=request)
 
-    def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> None:
+    def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> OpenedRequest:
         opening = repeat_question.with_question(opening, workflow := self.workflow(tx, run.workflow, run.version))
         request_id, notes = tx.new_id(), [*opening.notes, *self._missing_secrets(opening)]
         models = drafting_models.load_models(tx, workflow, opening.subject)
@@ -276,6 +276,7 @@ class Advancer:
         zones = {person.zone for person in asked}
         deadlines = opening.deadlines(tx.now, falls_back=more_ways, hours=self.hours)
         at_once, held = digests.split(copies, deadlines, now=tx.now, hours=self.hours, zones=zones)
+        deadlines = digests.held_deadlines(deadlines, at_once, held, now=tx.now, zones=zones)
         request_rows.insert_request(
             tx,
             opening,
@@ -283,21 +284,17 @@ class Advancer:
             workspace=run.workspace,
             circle=circle,
             notes=notes,
-            deadlines=digests.held_deadlines(deadlines, at_once, held, now=tx.now, zones=zones),
+            deadlines=deadlines,
             backups=in_reserve,
             models=models,
         )
         deliveries.insert_deliveries(tx, run.workspace, at_once)
         digests.hold(tx, run.workspace, held, hours=self.hours)
         tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes, models))
-        if circle.short:
-            self.alert(tx, run.run_owner, topic="short", request=request_id)
-        elif not any(copy.route for copy in copies):
-            self.alert(tx, run.run_owner, topic="unreachable", request=request_id)
-        elif is_not_posted:
-            self.alert(tx, run.run_owner, topic=routing.UNPOSTED, request=request_id)
-        elif are_away and not circle.with_owner:
-            self.alert(tx, run.run_owner, topic="absent", request=request_id)
+        topic = _alert_topic(circle, copies, is_not_posted=is_not_posted, are_away=are_away)
+        if topic is not None:
+            self.alert(tx, run.run_owner, topic=topic, request=request_id)
+        return OpenedRequest(request_id, opening, circle, deadlines)
 
     def _circle(
         self, run: LoadedRun, opening: Opening, named: Sequence[Approver], owner: Person
@@ -334,6 +331,17 @@ class Advancer:
             except StepError as error:
                 missing.append(str(error))
         return missing
+
+
+def _alert_topic(circle: Circle, copies: Sequence[NewDelivery], *, is_not_posted: bool, are_away: bool) -> str | None:
+    """Return what the owner is alerted about as a request opens, or None."""
+    if circle.short:
+        return "short"
+    if not any(copy.route for copy in copies):
+        return "unreachable"
+    if is_not_posted:
+        return routing.UNPOSTED
+    return "absent" if are_away and not circle.with_owner else None
 
 
 def _is_lapse(progress: Progress) -> bool:
