@@ -20,7 +20,7 @@ from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDu
 from engine.requests.separation import OWNER_INSTEAD
 from engine.service import absence, eligibility, erase, hand_on, oversight_requests
 from engine.service.context import CommandContext
-from engine.store import deliveries, people, request_model, request_rows, request_search, retention, run_rows
+from engine.store import deliveries, log_followers, people, request_model, request_rows, retention, run_rows
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
@@ -31,8 +31,8 @@ def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Reso
 
     The unit of `Engine.process_due`.
     """
-    if request_id.startswith(request_search.WORK):
-        request_search.follow_log(tx, request_id.removeprefix(request_search.WORK))
+    if request_id.startswith(log_followers.WORK):
+        log_followers.follow_log(tx, request_id.removeprefix(log_followers.WORK))
         return
     if request_id.startswith(retention.WORK):
         erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK), resolved)

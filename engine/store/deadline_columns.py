@@ -64,6 +64,17 @@ def read(row: Any, details: Mapping[str, Any]) -> Deadlines:
     )
 
 
+def reminds(clocks: str | None) -> bool:
+    """Return whether the gate of these clocks asked for reminders."""
+    return clocks is not None and _read_clocks(clocks).remind is not None
+
+
+def next_reminder(clocks: str | None) -> datetime | None:
+    """Return the moment of the next reminder that these clocks plan, or None if there is none."""
+    planned = () if clocks is None else _read_clocks(clocks).reminders
+    return min((reminder.at for reminder in planned), default=None)
+
+
 def fixed(deadlines: Deadlines) -> dict[str, Any]:
     """Return the columns that are written when a request is opened, and never again."""
     return {

@@ -10,15 +10,18 @@ from sqlalchemy.dialects import sqlite
 
 
 class Upsert:
-    """An insert of a row that replaces these columns of the row with the same key, if there is one."""
+    """An insert of a row that replaces these columns of the row with the same key, if there is one, or adds to them."""
 
-    def __init__(self, table: Table, *, key: Sequence[str], replaces: Sequence[str]) -> None:
-        self._table, self._key, self._replaces = table, key, replaces
+    def __init__(
+        self, table: Table, *, key: Sequence[str], replaces: Sequence[str] = (), adds: Sequence[str] = ()
+    ) -> None:
+        self._table, self._key, self._replaces, self._adds = table, key, replaces, adds
 
     def construct(self, dialect: Dialect) -> Executable:
         """Return the statement for a database. Raises `KeyError` for one that the store does not support."""
         row = _insert(dialect.name)(self._table)
         changes = {name: row.excluded[name] for name in self._replaces}
+        changes |= {name: self._table.c[name] + row.excluded[name] for name in self._adds}
         statement: Executable = row.on_conflict_do_update(index_elements=list(self._key), set_=changes)
         return statement
 

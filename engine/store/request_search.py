@@ -1,7 +1,7 @@
 """Finds requests by their words, the newest first, with a bounded number of rows read however many there are.
 
-The words are written a moment after a request was opened, by a unit that follows the audit log: its entries have no
-gap and one order, so that no request is left out. Erasing a run deletes the words of its requests.
+The words are written a moment after a request was opened (see `engine.store.log_followers`). Erasing a run deletes the
+words of its requests.
 """
 
 from __future__ import annotations
@@ -27,21 +27,17 @@ from sqlalchemy import (
 
 from engine import id_times, json_values, search_words
 from engine.audit_entries import EntryKind
-from engine.domain import Params, Work
+from engine.domain import Params
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.search_tables import SearchProgressRow, SearchWordRow
 from engine.store.statements import Statement
-from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, RequestRow, RunRow, WorkflowRow, WorkspaceRow
+from engine.store.tables import ContentChangeRow, DecisionRow, RequestRow, RunRow, WorkflowRow
 
-ENTRIES: Final = 2_000
-"""Entries of the audit log that one unit follows."""
 MOST_BEGINNINGS: Final = 20
 """A typed word stands for all words that begin with it if there are at most this many of them."""
 
-WORK: Final = "search:"
-"""What the id of the work begins with; the workspace follows."""
 _OPENED: Final = f'"{EntryKind.REQUEST_OPENED.value}"'
 _LAST: Final = "~"
 """Comes after every character of an id."""
@@ -52,28 +48,14 @@ _LEAST: Final = "\x01"
 
 _word = SearchWordRow.__table__  # type: ignore[attr-defined]
 _progress = SearchProgressRow.__table__  # type: ignore[attr-defined]
-_audit = AuditRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
-_workspace = WorkspaceRow.__table__  # type: ignore[attr-defined]
 
-_REACHED = select(_progress.c.seq).where(_progress.c.workspace == _workspace.c.id).scalar_subquery()
-_LATEST = select(func.max(_audit.c.seq)).where(_audit.c.workspace == _workspace.c.id).scalar_subquery()
-DUE = select((literal_column(f"'{WORK}'") + _workspace.c.id).label("id")).where(
-    func.coalesce(_REACHED, literal_column("0")) < _LATEST
-)
-"""Selects the workspaces whose log has entries that were not followed; `engine.store.due_work` reads it."""
 _PROGRESS = Statement(select(_progress.c.seq).where(_progress.c.workspace == bindparam("workspace")))
 _SET_PROGRESS = Statement(Upsert(_progress, key=["workspace"], replaces=["seq"]))
-_ENTRIES = Statement(
-    select(_audit.c.seq, _audit.c.leaf)
-    .where(_audit.c.workspace == bindparam("workspace"), _audit.c.seq > bindparam("after"))
-    .order_by(_audit.c.seq)
-    .limit(ENTRIES)
-)
 _TEXTS = (
     select(_request.c.id, _request.c.title, _request.c.details, _request.c.content)
     .add_columns(_run.c.requester_label, _workflow.c.title.label("workflow_title"), _workflow.c.name)
@@ -95,11 +77,6 @@ _NEXT_WORD = Statement(
 )
 
 
-def is_search(work: Work) -> bool:
-    """Return whether the work is to make requests found by their words, which no one waits for."""
-    return work.id.startswith(WORK)
-
-
 # -- writing ----------------------------------------------------------------------------------------------------
 
 
@@ -108,14 +85,16 @@ def take_turn(tx: Tx, workspace: str) -> None:
     tx.take_turn(f"search {workspace}")
 
 
-def follow_log(tx: Tx, workspace: str) -> None:
-    """Write the words of the requests that the next entries of the log say were opened."""
-    take_turn(tx, workspace)
+def reached(tx: Tx, workspace: str) -> int:
+    """Return the number of the last entry of the log whose requests can be found. Call it in its turn."""
     row = _PROGRESS.one(tx.connection, {"workspace": workspace})
-    entries = _ENTRIES.all(tx.connection, {"workspace": workspace, "after": row.seq if row is not None else 0})
-    if entries:
-        write_words(tx.connection, workspace, [*_opened(entries)])
-        _SET_PROGRESS.write(tx.connection, {"workspace": workspace, "seq": entries[-1].seq})
+    return row.seq if row is not None else 0
+
+
+def write_opened(tx: Tx, workspace: str, entries: Sequence[Any]) -> None:
+    """Write the words of the requests that these entries, the next ones of the log, say were opened."""
+    write_words(tx.connection, workspace, [*_opened(entries)])
+    _SET_PROGRESS.write(tx.connection, {"workspace": workspace, "seq": entries[-1].seq})
 
 
 def _opened(entries: Sequence[Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from bot.devtools.bench.postgres_load import open_engine
 from engine import verify_audit
 from engine.domain import DeliveryState, RunStatus
 from engine.read_models import PageQuery
-from engine.store import audit_log, request_search
+from engine.store import audit_log, log_followers
 from engine.system import SystemClock
 from tests.support.documents import Page
 
@@ -88,7 +88,9 @@ async def test_requests_of_a_filled_database_wait_for_a_decision_and_can_be_deci
         assert person is not None
         waiting = await env.engine.requests(PageQuery(open_only=True), person=person.id)
         assert len(waiting) == 30
-        assert [work for work in await env.engine.due(SystemClock().now()) if not request_search.is_search(work)] == []
+        assert [
+            work for work in await env.engine.due(SystemClock().now()) if not log_followers.is_following(work)
+        ] == []
         for view in waiting[::10]:
             assert view.model.deadlines.expires_at is not None
             assert [copy.state for copy in await env.engine.deliveries(request=view.id)] == [DeliveryState.SHOWN] * 2

@@ -11,7 +11,7 @@ import pytest
 
 from engine.domain import RunStatus, Work
 from engine.errors import StoreError, StoreFull
-from engine.store import request_search
+from engine.store import log_followers
 from engine.worker.embedded import CONCURRENT, Embedded
 from tests.support.databases import OpenStore
 from tests.support.engine_env import EngineEnv, open_engine, until
@@ -234,7 +234,7 @@ steps:
 async def due_but_search(env: EngineEnv) -> list[Work]:
     """Return the work that is due. What makes requests found by their words may come later."""
     due = await env.engine.due(env.clock.now())
-    return [work for work in due if not request_search.is_search(work)]
+    return [work for work in due if not log_followers.is_following(work)]
 
 
 @asynccontextmanager
