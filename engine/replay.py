@@ -217,11 +217,13 @@ class _GatePlan:
         people = [text for text in (*gate.people, gate.policy_choice) if text is not None]
         self.asks_same = all(text.is_literal for text in people)
         self.always_asked = requests.asked_people(gate, {}) if self.asks_same else ()
-        self.is_constant = self.asks_same and gate.when is None
+        self.is_constant = self.asks_same and gate.when is None and gate.risk is None
         self.not_replayed = self._not_replayed()
 
     def _not_replayed(self) -> str:
         """Return why this gate cannot be evaluated from what was recorded, or an empty text."""
+        if self.gate.risk is not None:
+            return "The gate tells a risk, which a replay does not know."
         names = sorted(self.roots - _REBUILT)
         return f"The gate reads {' and '.join(f'“{name}”' for name in names)}, which a replay does not know." * bool(
             names

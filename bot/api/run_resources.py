@@ -11,6 +11,7 @@ from bot.api.ask_resources import ByResource, EditResource, Json, Moment
 from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import DeliveryState, Person, RequestState, RunStatus, StepStatus
+from engine.oversight.risk import RiskLevel
 from engine.read_models import DeliveryView, RequestView, RunView, StepView, WorkflowView
 from engine.requests import Request
 
@@ -72,6 +73,23 @@ class VerdictResource(TypedDict):
     assurance: Annotated[str, Field(description="How the person proved who they are.")]
 
 
+class RiskPartResource(TypedDict):
+    """A part of a risk."""
+
+    name: str
+    text: Annotated[str, Field(description="Its value, as people see it.")]
+    counts: Annotated[str, Field(description="The condition that led to the level, or empty.")]
+    unclear: Annotated[str, Field(description="Why it could not be told, or empty.")]
+
+
+class RiskResource(TypedDict):
+    """The risk of a request, as its gate tells it."""
+
+    level: RiskLevel
+    claimed: Annotated[RiskLevel | None, Field(description="What the program says itself.")]
+    parts: list[RiskPartResource]
+
+
 class RequestResource(TypedDict):
     """A request to people, with what they see."""
 
@@ -92,6 +110,7 @@ class RequestResource(TypedDict):
     expires_at: Moment | None
     closed_at: Moment | None
     decision: VerdictResource | None
+    risk: Annotated[RiskResource | None, Field(description="null: its gate does not tell the risk.")]
     url: Annotated[str | None, Field(description="Its page for people.")]
 
 
@@ -253,8 +272,19 @@ def request(view: RequestView, *, url: str | None) -> RequestResource:
         "expires_at": iso(model.deadlines.expires_at),
         "closed_at": iso(model.closed_at),
         "decision": _verdict(view),
+        "risk": _risk(model),
         "url": url,
     }
+
+
+def _risk(model: Request) -> RiskResource | None:
+    if model.risk is None:
+        return None
+    told = model.risk.assessment
+    parts: list[RiskPartResource] = [
+        {"name": part.name, "text": part.text, "counts": part.counts, "unclear": part.unclear} for part in told.parts
+    ]
+    return {"level": told.level, "claimed": told.claimed, "parts": parts}
 
 
 def _given(model: Request) -> int:

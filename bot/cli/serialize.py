@@ -11,7 +11,7 @@ from engine.json_values import Value
 from engine.language_model import ModelCall
 from engine.person_views import AddressPeriod, PersonView
 from engine.read_models import DeliveryView, RequestView, RunView, Signature, WorkflowView
-from engine.requests import ContentChange, Edit, Question, Request
+from engine.requests import ContentChange, Edit, Question, Request, risk_value
 from engine.story_entries import StoryEntry
 
 
@@ -154,6 +154,7 @@ def request(view: RequestView) -> dict[str, Value]:
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
         **_undoing(view),
+        **({"risk": risk_value(request.risk.assessment)} if request.risk is not None else {}),
         **({"context": dict(request.content.context)} if request.content.context else {}),
         **({"models": [{"step": step, "model": model} for step, model in view.models]} if view.models else {}),
         **({"signatures": [_signature(signed) for signed in view.signatures]} if view.signatures else {}),

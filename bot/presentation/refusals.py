@@ -60,6 +60,7 @@ from engine.domain import (
     ReasonMissing,
     Refusal,
     RequestState,
+    RiskRaised,
     RunStatus,
     Verdict,
     WhosePlace,
@@ -212,6 +213,12 @@ def _own_request(refusal: OwnRequest) -> Phrase:
 def _own_edit(refusal: OwnEdit) -> Phrase:
     waiting = _waiting(refusal.approvers, all_needed=refusal.all_needed)
     return (f"You changed this, so another person has to approve it. {waiting}",)
+
+
+@phrase.register
+def _risk_raised(refusal: RiskRaised) -> Phrase:
+    why = f"With this change the risk is {refusal.level} and not {refusal.before}, so it has to be asked anew."
+    return (f"{why} Approve it without the change, or reject it and say what you would change.",)
 
 
 ALONE: Final[Mapping[AloneReason, str]] = {

@@ -18,6 +18,7 @@ from bot.presentation import (
     ratings,
     request_content,
     request_outcome,
+    risk,
     states,
     summary,
     undo,
@@ -144,6 +145,7 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     yield from _asked_before(request)
     if request.asked_again is not None:
         yield CardFact(label="Asked again", text=(*undo.written(request.asked_again), "."))
+    yield from risk.facts(request)
     yield from _context(request)
     yield from _changes(request)
     yield from question_notes.notes(request)

@@ -63,6 +63,7 @@ from engine.requests.questions import (
     MAX_OPEN,
     QUESTION_LENGTH,
 )
+from engine.requests.request_risk import RequestRisk, at_risk, passes, risk_value
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle, without_authors
 from engine.requests.stand_ins import (
     Absences,
@@ -118,6 +119,7 @@ __all__ = [
     "Reminder",
     "Replacement",
     "Request",
+    "RequestRisk",
     "Revision",
     "RevisionOffer",
     "Ruling",
@@ -132,6 +134,7 @@ __all__ = [
     "all_away",
     "apply_edits",
     "asked_people",
+    "at_risk",
     "away_until",
     "by_name",
     "check_open",
@@ -156,10 +159,12 @@ __all__ = [
     "open_failure",
     "open_places",
     "open_request",
+    "passes",
     "places_of",
     "read_text_edits",
     "replaced",
     "revision_offer",
+    "risk_value",
     "rule_for",
     "successor",
     "taken_back",

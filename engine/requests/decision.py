@@ -35,6 +35,7 @@ from engine.domain import (
     Refusal,
     RequesterRule,
     RequestState,
+    RiskRaised,
     Verdict,
     accounts,
 )
@@ -109,7 +110,8 @@ def decide(
     if isinstance(applied, Refusal):
         return applied
     edits, approved = applied
-    refusal = (_check_own_edits(request, approver) if not edits else None) or needs_code
+    own = _check_own_edits(request, approver) if not edits else _check_risk(request, approved)
+    refusal = own or needs_code
     if refusal is not None:
         return refusal
     return _approval(request, approver, edits, approved, reason or None, now)
@@ -200,6 +202,14 @@ def _check_own_edits(request: Request, approver: Approver) -> Refusal | None:
     tally = request.tally
     names = tuple(row.person.label for row in tally.waiting)
     return OwnEdit(approvers=names, all_needed=tally.is_all_needed)
+
+
+def _check_risk(request: Request, approved: Params) -> Refusal | None:
+    """Check that the edits leave the risk at the level for which people were asked."""
+    if request.risk is None:
+        return None
+    level, before = request.risk.after(approved).level, request.risk.level
+    return RiskRaised(level=level, before=before) if level.rank > before.rank else None
 
 
 def check_open(request: Request, person: Person, now: datetime) -> Refusal | None:

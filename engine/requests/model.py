@@ -33,6 +33,7 @@ from engine.identifiers import end_in_words
 from engine.json_values import Path, Value
 from engine.requests.deadlines import Deadlines
 from engine.requests.policy import ANY_ONE, Policy, Tally, Vote, tally
+from engine.requests.request_risk import RequestRisk
 from engine.requests.separation import Separation
 from engine.workflowfile.schema_errors import describe_error
 from engine.workflowfile.step_kinds import FORM, StepKind
@@ -229,6 +230,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """How long the run waits after the approval, which can be undone until then."""
     ask: AskFacts | None = None
     """What it tells about the program that asks, if one does."""
+    risk: RequestRisk | None = None
+    """Its risk, if the gate tells it."""
     undone: Undoing | None = None
     """Who took the approval back, if the state is `undone`."""
     ratings: tuple[Rating, ...] = ()

@@ -33,6 +33,7 @@ from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Revision, RevisionOffer, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
+from engine.requests.request_risk import RequestRisk
 from engine.requests.separation import Circle, Separation
 from engine.requests.working_hours import WorkingHours
 from engine.workflowfile import Gate, GatePolicy, Step
@@ -102,6 +103,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     """The call about whose failure it asks."""
     ask: AskFacts | None = None
     """What it tells about the program that asks, if one does."""
+    risk: RequestRisk | None = None
+    """Its risk, if the gate tells it."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.

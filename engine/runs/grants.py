@@ -75,9 +75,13 @@ class Grants(HeldReviews, ABC):
             return branches.doubt_about(step, self.visits)
         return f"The program left this to people, and no one is asked about it: {left}. Send a value for it."
 
-    def why_asked(self, step: Step, gate: Gate, names: dict[str, Value]) -> bool | str:
-        """Return whether a gate opens, and why. What is left to people is asked for whatever the gate's `when` says."""
+    def why_asked(self, step: Step, gate: Gate, names: dict[str, Value], *, passes: bool) -> bool | str:
+        """Return whether a gate opens, and why. What is left to people is asked for whatever the gate's `when` says.
+
+        `passes`: whether its risk is one at which no one is asked.
+        """
         why = branches.doubt_about(step, self.visits) or requests.wanted(gate, names)
+        why = False if why is True and passes else why
         if (
             why is False
             and step.kind.nature is Nature.GRANT

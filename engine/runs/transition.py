@@ -155,9 +155,11 @@ class Transition(Grants):
         gate = step.gate
         if gate is None or gate.at is not at:
             return False
-        why = self.why_asked(step, gate, names)
+        passed = requests.passes(gate, content, names)
+        why = self.why_asked(step, gate, names, passes=passed is not None)
         if why is False:
-            self.events.append(Event(EntryKind.GATE_PASSED, step.id))
+            told = {"risk": requests.risk_value(passed)} if passed is not None else {}
+            self.events.append(Event(EntryKind.GATE_PASSED, step.id, told))
             return False
         self.open_gate(gate, step, visit, content, names, why)
         return True
@@ -172,6 +174,7 @@ class Transition(Grants):
             self.wait(RunStatus.RUNNING, self.now)
             return
         facts = None
+        gate, risk = requests.at_risk(gate, content, names)
         if step.kind.nature is _GRANT:
             gate = asked_content.fitted(gate, self.state.inputs)
             facts = asked_content.facts(gate, step, self.state.inputs)
@@ -179,7 +182,7 @@ class Transition(Grants):
             gate=gate, step=step, subject=self.subject(step, visit, gate.at), content=content, scope=names, why=why
         )
         offer = requests.revision_offer(gate, step, self.state.revisions)
-        self.opening = replace(opening, revision=offer, ask=facts)
+        self.opening = replace(opening, revision=offer, ask=facts, risk=risk)
         status = StepStatus.IN_REVIEW if gate.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
         self.put(replace(visit, status=status))
         self.wait(RunStatus.WAITING, None)

@@ -131,7 +131,8 @@ def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow)
     """Return a sentence for each gate that wants an identification which this server cannot ask for."""
     found: dict[str, None] = {}
     for step in workflow.steps:
-        for proof in _wanted_proofs(step.gate) if step.gate is not None else ():
+        own = step.gate.variants if step.gate is not None else ()
+        for proof in (proof for gate in own for proof in _wanted_proofs(gate)):
             if proof in unavailable:
                 found[f"The gate of {step.place} {_WANTS[proof]}. {unavailable[proof]}"] = None
     return list(found)

@@ -36,6 +36,7 @@ from engine.store import (
     people,
     questions,
     ratings,
+    request_risk,
     revisions,
     undos,
     votes,
@@ -252,6 +253,7 @@ def read_request(
         edited_before=failure_requests.read_editors(details),
         hold=undos.read_hold(details),
         ask=ask_facts.read(details),
+        risk=request_risk.read(details),
     )
 
 

@@ -20,6 +20,7 @@ from engine.store import (
     failure_requests,
     questions,
     ratings,
+    request_risk,
     revisions,
     undos,
     votes,
@@ -246,7 +247,7 @@ def _details(opening: Opening, notes: Sequence[str]) -> dict[str, Value]:
     details |= asked_ways.details(opening.ways)
     details |= votes.separation_details(opening.separation) | questions.rule_details(opening.questions)
     more = revisions.details(opening.revision) | failure_requests.details(opening) | undos.details(opening)
-    more |= ask_facts.details(opening)
+    more |= ask_facts.details(opening) | request_risk.details(opening)
     return details | more
 
 

@@ -393,6 +393,8 @@ def _opened_entry(
         content["left_out"] = [{"person": left_out.person.id, "name": left_out.person.label, "rule": left_out.rule}]
     if models:
         content["models"] = [list[Value](pair) for pair in models]
+    if opening.risk is not None:
+        content["risk"] = requests.risk_value(opening.risk.assessment)
     if opening.reason:
         content["reason"] = opening.reason
     if notes:

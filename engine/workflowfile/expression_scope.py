@@ -30,6 +30,8 @@ INDEX: Final = "index"
 ITEM_ROOTS: Final = (ITEM, INDEX)
 """Names in the steps that a foreach repeats: the item, and its number, from 1."""
 TRIGGER: Final = "trigger"
+CONTENT: Final = "content"
+"""The name of what people approve, with their edits."""
 RESPONSE: Final = "response"
 """The name of an answer, in the parameters that a step evaluates itself."""
 RESPONSE_KEYS: Final = ("status", "headers", "body", "links")
@@ -102,6 +104,9 @@ class ExpressionNames:
     """Whether the workflow is started by asks, so that its expressions may read `ask`, and no inputs."""
     has_rules: bool = False
     """Whether the place belongs to a rule, which can read only `ask` and `run`."""
+
+    has_content: bool = False
+    """Whether the place may read `content`: what people approve, with their edits."""
 
     is_over_response: bool = False
     """Whether the step itself evaluates the place, over `response` alone."""
@@ -248,6 +253,8 @@ def _check_reference(
     root, *rest = reference
     if names.is_over_response:
         _check_response(report, at, reference)
+    elif root == CONTENT and names.has_content:
+        return
     elif root == TRIGGER or names.trigger is not None:
         _check_trigger(report, at, reference, names.trigger)
     elif names.asks and ask_names.check_reference(

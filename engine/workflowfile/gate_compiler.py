@@ -21,7 +21,7 @@ from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path
-from engine.workflowfile import approver_checks
+from engine.workflowfile import approver_checks, risk_compiler
 from engine.workflowfile.clock_compiler import compile_clocks
 from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft
@@ -108,7 +108,13 @@ def compile_gate(
         alone=_alone(gate),
         autonomy=_compile_autonomy(report, gate.autonomy, (*at, "autonomy"), names),
     )
-    return _with_people(report, _with_answers(compiled, gate), gate, at, names, is_form=step.uses == FORM)
+
+    def with_people(compiled: Gate, file: GateFile, at: Path) -> Gate:
+        return _with_people(report, compiled, file, at, names, is_form=step.uses == FORM)
+
+    compiled = with_people(_with_answers(compiled, gate), gate, at)
+    declared = risk_compiler.Sources(content=declarations, values=sources)
+    return risk_compiler.with_risk(report, step, compiled, gate, names, declared, with_people)
 
 
 def _with_answers(compiled: Gate, gate: GateFile) -> Gate:

@@ -164,7 +164,7 @@ ChannelName = Annotated[
 
 
 class GateFile(FilePart):
-    """A gate. `edit` stays raw: `draft` reads each of its fields by itself."""
+    """A gate. `edit` and `risk` stay raw: `draft` and `risk_compiler` read each of their parts by itself."""
 
     at: Literal["before", "after"] = "before"
     when: Condition | None = None
@@ -199,6 +199,7 @@ class GateFile(FilePart):
     confirm: TemplateText | None = None
     hold: HoldDuration | None = None
     autonomy: AutonomyFile | None = None
+    risk: Any = None
 
     @field_validator("edit")
     @classmethod

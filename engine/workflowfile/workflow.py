@@ -32,6 +32,7 @@ from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
+from engine.oversight.risk import RiskLevel, RiskRow
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
@@ -129,6 +130,20 @@ REVIEWED_LATER: Final = Decimal("0.1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateRisk:
+    """How a gate tells the level of risk, and what it asks then.
+
+    `gates`: the gate of each level, or None where none opens. `counts_claim`: whether the risk that a program names
+    itself can raise the level.
+    """
+
+    parts: Mapping[str, Template]
+    rows: tuple[RiskRow, ...]
+    gates: Mapping[RiskLevel, Gate | None]
+    counts_claim: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The gate of a step: when people are asked, who is asked, and what they may change."""
 
@@ -188,6 +203,14 @@ class Gate:
     """The later step with which the run goes on after a rejection, or None if the run ends."""
     autonomy: Autonomy | None = None
     """What may go through without review, once people agree."""
+    risk: GateRisk | None = None
+    """How the level of risk is told, if it chooses what the gate asks."""
+
+    @property
+    def variants(self) -> tuple[Gate, ...]:
+        """The gate as it is at each level of risk, and as it is without one."""
+        by_level = self.risk.gates.values() if self.risk is not None else ()
+        return (*{id(gate): gate for gate in (self, *by_level) if gate is not None}.values(),)
 
     @property
     def people(self) -> tuple[Template, ...]:
@@ -206,8 +229,10 @@ class Gate:
         """Every text of the gate that is evaluated."""
         about = self.context.values()
         plan = (self.autonomy.only_when, self.autonomy.class_) if self.autonomy is not None else ()
-        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about, *plan)
-        return tuple(template for template in (*texts, *(item.value for item in self.show)) if template is not None)
+        parts = self.risk.parts.values() if self.risk is not None else ()
+        texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about)
+        more = (*plan, *parts, *(item.value for item in self.show))
+        return tuple(template for template in (*texts, *more) if template is not None)
 
 
 def label_of(step: str, title: str) -> str:
@@ -280,8 +305,9 @@ class Step:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        """Its own gate, and the one that opens when it has failed, as far as it has them."""
-        return tuple(gate for gate in (self.gate, self.failure_gate) if gate is not None)
+        """Its own gate at each level of risk, and the one that opens when it has failed, as far as it has them."""
+        own = self.gate.variants if self.gate is not None else ()
+        return (*own, *((self.failure_gate,) if self.failure_gate is not None else ()))
 
     @property
     def templates(self) -> tuple[Template, ...]:

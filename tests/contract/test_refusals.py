@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,19 +99,42 @@ async def test_every_surface_says_the_same(tmp_path: Path, why: str) -> None:
         assert refusals.sentence(refusal, dates.in_zone(None)) in " ".join(page.text.split())
 
 
-async def in_slack(env: WebEnv, request: RequestView, digest: str) -> Refusal:
+RISK: Final = """      risk:
+        impact: "{{ content.text | length }}"
+        levels: {high: {if: {impact: over 70}, confirm_with: code}}"""
+
+
+async def test_an_edit_that_raises_the_risk_is_refused_alike(tmp_path: Path) -> None:
+    async with open_web(tmp_path / "signoff.db", directory=AccountDirectory(uada=ADA)) as env:
+        request = await env.request_approval(RISK)
+        browser, opened = await env.open_link()
+        edits = {"text": "x" * 80}
+        refusal = await in_slack(env, request, request.model.digest, edits)
+        assert refusals.sentence(refusal).startswith("With this change the risk is high and not low,")
+        assert await in_a_terminal(env, request, request.model.digest, edits) == refusals.sentence(refusal)
+        name = next(name for name, _ in opened.page.form.fields if name.startswith("f-"))
+        page = (await browser.send(opened.page.form, typed={name: edits["text"]})).page
+        assert refusals.sentence(refusal) in " ".join(page.text.split())
+
+
+async def in_slack(env: WebEnv, request: RequestView, digest: str, edits: Mapping[str, str] | None = None) -> Refusal:
     home = env.engine_env
     service = SlackService(home.engine, home.advancer.kinds, home.advancer.directory, home.clock)
     ref = Ref(request=request.id, content_version=request.model.content_version, digest=digest)
-    refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE)
+    refusal = await service.decide(Actor(team="T1", user="uada"), ref, Verdict.APPROVE, edits=dict(edits or {}))
     assert isinstance(refusal, Refusal)
     return refusal
 
 
-async def in_a_terminal(env: WebEnv, request: RequestView, digest: str) -> str:
+async def in_a_terminal(env: WebEnv, request: RequestView, digest: str, edits: Mapping[str, str] | None = None) -> str:
     home = env.engine_env
     commands = OperatorCommands(home.engine, home.identity, home.advancer.kinds, operator=ADA, login="ada")
-    arguments: dict[str, Any] = {"request": request.id, "verdict": "approve", "edits": {}, "digest": digest}
+    arguments: dict[str, Any] = {
+        "request": request.id,
+        "verdict": "approve",
+        "edits": dict(edits or {}),
+        "digest": digest,
+    }
     reply = await commands.carry_out("decide", arguments)
     assert reply.refused is not None
     return reply.refused

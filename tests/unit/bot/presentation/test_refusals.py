@@ -57,6 +57,7 @@ from engine.domain import (
     Refusal,
     RequestState,
     ResumeAnswer,
+    RiskRaised,
     RunStatus,
     SignedInAsOther,
     SignInExpired,
@@ -166,6 +167,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (OwnRequest(approvers=("Lee", "Kim")), "You started this, so another person decides. Lee or Kim can decide."),
     (OwnRequest(approvers=()), "You started this, so another person decides. No approver is left."),
     (OwnEdit(approvers=("Lee",)), "You changed this, so another person has to approve it. Waiting for Lee."),
+    (
+        RiskRaised(level="high", before="low"),
+        "With this change the risk is high and not low, so it has to be asked anew. "
+        "Approve it without the change, or reject it and say what you would change.",
+    ),
     (OwnEdit(approvers=()), "You changed this, so another person has to approve it. No approver is left."),
     (
         DecideAlone(why=AloneReason.IRREVERSIBLE),
