@@ -30,7 +30,7 @@ NPM_STAMP := $(NPM)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser test-frameworks check format bench soak soak-upgrade faults pictures demo clean constraints
+.PHONY: help setup test test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -124,6 +124,9 @@ soak: $(STAMP) ## kill, stop and starve servers for SOAK_MINUTES, then check the
 
 soak-upgrade: $(STAMP) ## replace processes of the commit SOAK_FROM by these under load, on PostgreSQL, then check the data
 	$(RUN) -m tests.soak --upgrade-from "$(SOAK_FROM)" --minutes "$(SOAK_MINUTES)" --seed "$(SOAK_SEED)"
+
+simulation: $(STAMP) ## play 10,000 agents with known error rates, and check what is stated about them
+	$(RUN) -m tests.support.simulated_agents
 
 faults: $(STAMP) ## plant one bug after the other in a copy, and check that the tests notice each
 	$(RUN) -m tests.faults.plant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import lgamma, log, log1p, pi
 from typing import Final
 
 from msgspec import Struct
@@ -51,6 +52,41 @@ def bad_rate_bound(bad: int, reviewed: int, detection: tuple[int, int] | None, *
     noticed = upper_bound(bad, reviewed, level=side)
     detected = lower_bound(*detection, level=side)
     return Bound(noticed / detected if noticed < detected else 1.0, is_detection_known=True)
+
+
+def upper_bound_at_any_time(bad: int, reviewed: int, *, level: float = LEVEL) -> float:
+    """Return the largest rate that is not ruled out, however often and whenever people look at the counts.
+
+    `upper_bound` is for one look at a number of cases that was fixed before. A look at the best moment, such as after a
+    hundred good ones in a row, would be wrong far more often than it says. This bound holds at all moments together: it
+    compares the likelihood of the counts with its mean over all rates, weighted by Jeffreys, which is a martingale.
+    """
+    _check(bad, reviewed, level)
+    if bad == reviewed:
+        return 1.0
+    limit = _log_beta(bad + 0.5, reviewed - bad + 0.5) - log(pi) + log(1 - level)
+    low, high = bad / reviewed, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        likelihood = (bad * log(middle) if bad else 0.0) + (reviewed - bad) * log1p(-middle)
+        low, high = (middle, high) if likelihood > limit else (low, middle)
+    return high
+
+
+def bad_rate_bound_at_any_time(
+    bad: int, reviewed: int, detection: tuple[int, int] | None, *, level: float = LEVEL
+) -> Bound:
+    """Return the bound of the bad rate that holds however often people look: for evidence at a chosen moment."""
+    if detection is None or detection[1] == 0:
+        return Bound(upper_bound_at_any_time(bad, reviewed, level=level), is_detection_known=False)
+    hits, shown = detection
+    side = _side(level)
+    noticed = upper_bound_at_any_time(bad, reviewed, level=side)
+    detected = 1 - upper_bound_at_any_time(shown - hits, shown, level=side)
+    return Bound(noticed / detected if noticed < detected else 1.0, is_detection_known=True)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 
 def _side(level: float) -> float:
