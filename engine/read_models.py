@@ -28,6 +28,7 @@ from engine.domain import (
     StepStatus,
 )
 from engine.domain.ask_facts import AskGrant
+from engine.domain.oversight import OversightFacts
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
@@ -124,6 +125,8 @@ class RequestView:
     """Whether it was approved, and the run waits, so that the approval can be undone."""
     people: Mapping[str, Person] = field(default_factory=dict)
     """The people whose account ids are in the content or the texts, by account id."""
+    oversight: OversightFacts | None = None
+    """What it is for, if Signoff itself asks. None for a seeded request that waits."""
 
     @property
     def id(self) -> str:

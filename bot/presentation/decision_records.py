@@ -65,6 +65,7 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "at": view.at.value,
         "title": view.title,
         "requested_by": _person(view.requester),
+        "oversight": None if view.oversight is None else view.oversight.purpose.value,
         **_times(view),
         "verdict": _verdict(request),
         "button": view.decision.verdict,
@@ -200,7 +201,7 @@ def csv_row(facts: Mapping[str, Value]) -> list[str]:
 
 _COLUMNS: Final = (
     *("decision", "request", "run", "workflow", "workflow_version", "workflow_hash", "step", "step_title", "visit"),
-    *("at", "title", "requested_by_id", "requested_by_name", "asked_at", "first_shown_at", "decided_at"),
+    *("at", "title", "requested_by_id", "requested_by_name", "oversight", "asked_at", "first_shown_at", "decided_at"),
     *(
         "seconds_to_decide",
         "verdict",

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Final
 
 from bot.presentation import asks as asks_words
+from bot.presentation import oversight
 from bot.presentation.characters import line
 from engine.domain import Approver, Card, Person, RequestState
 from engine.domain.people import API
@@ -54,6 +55,8 @@ def asks(request: RequestView) -> str:
     """Return who asks, as a sentence. What to do about a failure is asked by no person, so it says who started it."""
     if request.model.ask is not None:
         return asks_words.lead(request.model.ask)
+    if request.oversight is not None:
+        return oversight.lead(request.oversight)
     starts = request.requester.automation
     does = "started this run" if request.model.subject.is_failure else "asks"
     return f"{line(request.requester.label)} {does}." if starts is None else f"Started by its {starts}."
@@ -63,7 +66,7 @@ def reads_reason(request: RequestView) -> str:
     """Return who reads the reason of a decision, as a sentence."""
     if request.model.ask is not None:
         return f"{asks_words.program(request.model.ask.agent)} will read it."
-    if request.requester.automation is not None:
+    if request.requester.automation is not None or request.oversight is not None:
         return "It is kept with the decision."
     return f"{line(request.requester.label)} will read it."
 

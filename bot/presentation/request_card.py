@@ -11,6 +11,7 @@ from bot.presentation import (
     escalation,
     expiry,
     labels,
+    oversight,
     people,
     progress,
     question_notes,
@@ -138,6 +139,8 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     if request.reason and (_is_apart(request) or not pending):
         label = "What went wrong" if request.model.subject.is_failure else "Why it was asked"
         yield asks.reason(request.model.ask, CardFact(label=label, text=(visible(request.reason),)))
+    if request.oversight is not None:
+        yield from oversight.notes(request.oversight)
     if left := _items_left_out(request):
         count = f"{left:,} more item" if left == 1 else f"{left:,} more items"
         text = f"Your decision is about {count}, too. The page of this request shows all of them."
@@ -212,6 +215,20 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     yield from ratings.facts(request)
     if passed_on := people.passed_on(request):
         yield CardFact(label="Passed on", text=("; ".join(passed_on),))
+    if request.oversight is not None:
+        yield from oversight.facts(request.oversight)
+    else:
+        yield from _step_facts(request)
+    yield CardFact(label="Started", text=(f"{people.starter(request.requester, begins=True)}, ", request.started_at))
+    if request.left_out is not None:
+        yield CardFact(label="Not asked", text=(f"{line(request.left_out)}, who started this",))
+    yield CardFact(label="Run", text=(request.run,))
+    yield CardFact(label="Request", text=(request.id,))
+    yield CardFact(label="Fingerprint of the content", text=(request.model.digest,))
+
+
+def _step_facts(request: RequestView) -> Iterator[CardFact]:
+    """Yield what approving runs, who drafted it, and which workflow asks."""
     subject = request.model.subject
     step = line(labels.in_words(request.step_label or subject.step))
     if subject.is_failure:
@@ -229,12 +246,6 @@ def _details(request: RequestView) -> Iterator[CardFact]:
     yield from escalation.facts(request)
     version = f", version {request.workflow_version}" if request.workflow_version else ""
     yield CardFact(label="Workflow", text=(f"{line(request.workflow_title)}{version}",))
-    yield CardFact(label="Started", text=(f"{people.starter(request.requester, begins=True)}, ", request.started_at))
-    if request.left_out is not None:
-        yield CardFact(label="Not asked", text=(f"{line(request.left_out)}, who started this",))
-    yield CardFact(label="Run", text=(request.run,))
-    yield CardFact(label="Request", text=(request.id,))
-    yield CardFact(label="Fingerprint of the content", text=(request.model.digest,))
 
 
 def _actions(request: RequestView, reader: Person | None) -> tuple[CardAction, ...]:

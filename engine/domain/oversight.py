@@ -40,3 +40,11 @@ class About(Struct, frozen=True, kw_only=True):
     workflow: str | None = None
     version: int | None = None
     step: str | None = None
+
+
+class OversightFacts(Struct, frozen=True, kw_only=True):
+    """What a card tells of an oversight request. `workflow`: the title of the workflow that it is about."""
+
+    purpose: OversightPurpose
+    about: About
+    workflow: str | None = None

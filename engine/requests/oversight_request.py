@@ -9,7 +9,18 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from engine.domain import OnExpiry, Params, Person, ReasonRequired, RequesterRule, RequestState
+from engine.domain import (
+    EVERY_WAY,
+    AloneReason,
+    Assurance,
+    OnExpiry,
+    Params,
+    Person,
+    ReasonRequired,
+    RequesterRule,
+    RequestState,
+    Ways,
+)
 from engine.domain.oversight import About, OversightPurpose
 from engine.json_values import Value
 from engine.references import Reference
@@ -47,7 +58,12 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
     approve_label: str = "Approve"
     reject_label: str = "Reject"
     reason_required: ReasonRequired = ReasonRequired.NEVER
-    expires_after: timedelta = EXPIRES_AFTER
+    assurance: Assurance = Assurance.CODE
+    confirm: str | None = None
+    confirm_with: Assurance | None = None
+    alone: AloneReason | None = None
+    ways: Ways = EVERY_WAY
+    expires_after: timedelta | None = EXPIRES_AFTER
     facts: Mapping[str, Value] = field(default_factory=dict)
     owner: str | None = None
     looks_like: str | None = None
@@ -70,6 +86,11 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
             approve_label=self.approve_label,
             reject_label=self.reject_label,
             reason_required=self.reason_required,
+            assurance=self.assurance,
+            confirm=self.confirm,
+            confirm_with=self.confirm_with,
+            alone=self.alone,
+            ways=self.ways,
             expires_after=self.expires_after,
             on_expiry=OnExpiry.STOP,
             separation=Separation(requester=RequesterRule.NEVER, barred=self.barred),

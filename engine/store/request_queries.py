@@ -20,6 +20,7 @@ from engine.store import (
     ask_facts,
     decision_views,
     failure_requests,
+    oversight_views,
     people,
     questions,
     ratings,
@@ -267,7 +268,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         views = [replace(view, effect=effects.get(view.id)) for view in views]
         grants = ask_facts.load_grants(connection, [view.run for view in views if view.model.ask is not None])
         views = [replace(view, grant=grants.get(view.run)) for view in views] if grants else views
-    return _by_name(connection, views)
+    return _by_name(connection, oversight_views.requests(connection, views))
 
 
 def _read_approvers(

@@ -13,7 +13,7 @@ from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepView
-from engine.store import child_rows, item_queries, model_calls, people, step_answers, workflows
+from engine.store import child_rows, item_queries, model_calls, oversight_views, people, step_answers, workflows
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
@@ -53,16 +53,18 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
         return None
     persons = people.load_people(connection, [row.requester, row.owner])
     view = _run_view(row, persons)
-    if not steps:
-        return view
-    source = workflows.load_source(connection, row.workflow, row.version)
-    return _with_steps(connection, view, _step_labels(source), _value_labels(source))
+    if steps:
+        source = workflows.load_source(connection, row.workflow, row.version)
+        view = _with_steps(connection, view, _step_labels(source), _value_labels(source))
+    return oversight_views.runs(connection, [view])[0]
 
 
 def load_source(connection: Connection, run: str) -> bytes | None:
     """Return the source of the workflow's version that a run started with, or None if there is no such run."""
     row = _RUN.one(connection, {"id": run})
-    return None if row is None else workflows.load_source(connection, row.workflow, row.version)
+    if row is None:
+        return None
+    return workflows.load_source(connection, *oversight_views.shown_version(connection, run, row))
 
 
 def runs_by_ids(connection: Connection, ids: Collection[str]) -> list[RunView]:
@@ -111,7 +113,7 @@ def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[R
 
 def _run_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunView]:
     persons = people.load_people(connection, {person for row in rows for person in (row.requester, row.owner)})
-    return [_run_view(row, persons) for row in rows]
+    return oversight_views.runs(connection, [_run_view(row, persons) for row in rows])
 
 
 def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:

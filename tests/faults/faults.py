@@ -30,6 +30,7 @@ _INBOX = "tests/integration/web/test_inbox_parts.py tests/integration/web/test_i
 _WRITERS = "tests/integration/test_many_writers.py"
 _ASKS = "tests/integration/test_asks.py"
 _UNDO = "tests/integration/test_undo.py"
+_OVERSIGHT = "tests/integration/test_oversight_requests.py"
 _WAYS = "tests/integration/test_ways.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
@@ -1526,5 +1527,58 @@ FAULTS: Final = (
         "            self.park(replace(visit, wakes_at=None), NOT_TOLD)\n",
         "            self.complete(self.current()[0], visit, {})\n",
         _ASKS,
+    ),
+    # -- what Signoff itself asks --
+    Fault(
+        "an effect runs from what Signoff itself asks",
+        "engine/worker/oversight_workflow.py",
+        "    uses: set\n    with:\n      asked: true\n",
+        "    uses: played\n    with:\n      text: asked\n",
+        "tests/integration/test_oversight_effects.py",
+    ),
+    Fault(
+        "a seeded request is a run of the workflow that it imitates",
+        "engine/worker/oversight_requests.py",
+        "    workflow = advancer.workflow(tx, current.id, current.version)\n",
+        "    if asked.looks_like:\n"
+        "        from engine.store import workflows\n"
+        "        current = workflows.load_current_cached(tx, asked.workspace, 'pay') or current\n"
+        "    workflow = advancer.workflow(tx, current.id, current.version)\n",
+        "tests/integration/test_oversight_effects.py",
+    ),
+    Fault(
+        "the author of a version decides about it under another address",
+        "engine/service/oversight_requests.py",
+        "    ids = {person.id, *joined_people.humans(tx.connection, person.id)}\n",
+        "    ids = {person.id}\n",
+        _OVERSIGHT,
+    ),
+    Fault(
+        "the author of a version stands in for a person who is away",
+        "engine/requests/stand_ins.py",
+        "        barred.update(separation.barred)\n",
+        "",
+        _OVERSIGHT,
+    ),
+    Fault(
+        "an owner decides about the version that they registered",
+        "engine/service/oversight_requests.py",
+        "    if owner != author:\n",
+        "    if True:\n",
+        _OVERSIGHT,
+    ),
+    Fault(
+        "nothing follows from a request of Signoff that expired",
+        "engine/service/process_due.py",
+        "            oversight_requests.end(context, tx, request, state, resolved)\n",
+        "",
+        _OVERSIGHT,
+    ),
+    Fault(
+        "a seeded request says that it is one while it waits",
+        "engine/store/oversight_views.py",
+        "    if row.looks_like is None or row.state is not None:\n",
+        "    if True:\n",
+        _OVERSIGHT,
     ),
 )

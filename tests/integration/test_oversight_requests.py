@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_card
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
+from bot.presentation import decision_records, request_card
 from engine.delivery.recipients import Resolved
 from engine.domain import (
     Address,
@@ -39,6 +41,7 @@ from engine.domain import (
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.errors import SignoffError
 from engine.ports import DirectoryPerson
+from engine.read_models import DecisionFilter, RequestView
 from engine.references import Reference
 from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
 from engine.service import Engine
@@ -340,3 +343,91 @@ async def test_erasing_a_run_erases_what_signoff_asked_about_it(
 
 async def write(env: EngineEnv, statement: str) -> None:
     await env.store.transact(lambda tx: tx.connection.execute(text(statement)) and None)
+
+
+GATED = """
+name: pay
+title: Payments
+owner: sam@example.com
+steps:
+  - id: act
+    uses: played
+    with: {text: hello}
+    gate: {title: Pay the refund?, approvers: [lee@example.com], edit: [text], approve_label: Pay it}
+"""
+
+
+async def imitate(env: EngineEnv) -> tuple[RequestView, str]:
+    """Ask a real request, and one that looks like it. Return the view of the real one, and the run of the other."""
+    await env.register(GATED)
+    real = await env.request(await env.start("pay"))
+    await env.settle()
+    seeded = await ask(
+        env,
+        purpose=OversightPurpose.SEEDED,
+        title=real.title,
+        content=dict(real.model.content.value),
+        approve_label=real.approve_label,
+        editable=real.model.editable,
+        expires_after=None,
+        technical=real.technical,
+        looks_like=real.id,
+        about=About(request=real.id),
+    )
+    return real, seeded
+
+
+def told(request: RequestView) -> set[str]:
+    """Return all that the card of a request says to Lee, without what differs between any two requests.
+
+    No one can ask about a seeded request: there is no one who could answer.
+    """
+    card = request_card.request_card(request, request.approvers[0].person)
+    shown = replace_card(card, request="", run="", digest=None, may_ask=False)
+    return {repr(getattr(shown, name)) for name in shown.__dataclass_fields__ if name != "details"} | {
+        f"{fact.label}: {fact.text}"
+        for fact in card.details
+        if fact.label not in ("Run", "Request", "Fingerprint of the content", "Started")
+    }
+
+
+async def test_a_seeded_request_looks_like_the_one_that_it_imitates_until_it_ends(
+    env: EngineEnv, followed: Followed
+) -> None:
+    real, run = await imitate(env)
+    seeded = await env.request(run)
+    assert told(seeded) == told(real)
+    view = await env.view(run)
+    page = (view.workflow_title, view.requester.label, [step.label for step in view.steps])
+    assert page == ("Payments", "ann@example.com", ["Act"])
+    compiled = await env.engine.workflow_of(run)
+    assert compiled is not None
+    assert compiled.name == "pay"
+    assert isinstance(await env.decide(run, Verdict.REJECT), Decided)
+    ended = await env.request(run)
+    assert (ended.requester.label, ended.workflow) == ("Signoff", OVERSIGHT_WORKFLOW)
+    assert "Signoff made this request up." in repr(request_card.request_card(ended).notes)
+
+
+async def test_a_later_review_says_what_it_is_and_what_the_answer_does_not_do(
+    env: EngineEnv, followed: Followed
+) -> None:
+    run = await ask(env, approve_label="Looks right", reject_label="Something is wrong")
+    card = request_card.request_card(await env.request(run))
+    assert card.lead[0] == ("Signoff asks: this went through without a review.",)
+    assert [action.label for action in card.actions] == ["Looks right", "Something is wrong"]
+    assert card.notes[0].text == ("It has already run. Your answer does not undo it.",)
+    assert {(fact.label, *fact.text) for fact in card.details} >= {
+        ("Asked for", "Later review"),
+        ("About run", "r1"),
+        ("About step", "act"),
+    }
+    assert not {"If approved", "Step", "Workflow"} & {fact.label for fact in card.details}
+
+
+async def test_exports_mark_what_signoff_itself_asked(env: EngineEnv, followed: Followed) -> None:
+    run = await ask(env)
+    await env.decide(run)
+    wanted = DecisionFilter(since=env.clock.now() - timedelta(days=1))
+    (exported,) = await env.engine.exported(wanted)
+    assert decision_records.record(exported)["oversight"] == "later_review"

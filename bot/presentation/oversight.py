@@ -1,0 +1,53 @@
+"""The words of oversight requests, in which Signoff itself asks: what each is for, and what it is about. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from bot.presentation.characters import line
+from engine.domain import CardFact
+from engine.domain.oversight import OversightFacts, OversightPurpose
+
+_LEADS: Final[Mapping[OversightPurpose, str]] = {
+    OversightPurpose.LATER_REVIEW: "Signoff asks: this went through without a review.",
+    OversightPurpose.CHANGE_STAGE: "Signoff asks, because this changes how much people review.",
+    OversightPurpose.SEEDED: "Signoff made this up, to see whether people notice.",
+    OversightPurpose.CHANGE_GATE: "Signoff asks, because it recommends another gate.",
+    OversightPurpose.NEW_VERSION: "Signoff asks, because a new version needs an approval.",
+}
+_FOR: Final[Mapping[OversightPurpose, str]] = {
+    OversightPurpose.LATER_REVIEW: "Later review",
+    OversightPurpose.CHANGE_STAGE: "Change of how much is reviewed",
+    OversightPurpose.SEEDED: "Test of attention",
+    OversightPurpose.CHANGE_GATE: "Recommended change of a gate",
+    OversightPurpose.NEW_VERSION: "New version of a workflow",
+}
+"""What a request is for, in a few words."""
+_NOTHING_RUNS: Final[Mapping[OversightPurpose, str]] = {
+    OversightPurpose.LATER_REVIEW: "It has already run. Your answer does not undo it.",
+    OversightPurpose.SEEDED: "Signoff made this request up. Nothing runs from it, whatever was decided.",
+}
+
+
+def lead(facts: OversightFacts) -> str:
+    """Return that Signoff asks, and why, as a sentence."""
+    return _LEADS[facts.purpose]
+
+
+def notes(facts: OversightFacts) -> Iterator[CardFact]:
+    """Yield what the answer does not do, where people could think that it does."""
+    if facts.purpose in _NOTHING_RUNS:
+        yield CardFact(label="Good to know", text=(_NOTHING_RUNS[facts.purpose],))
+
+
+def facts(facts: OversightFacts) -> Iterator[CardFact]:
+    """Yield what the request is for, and what it is about."""
+    yield CardFact(label="Asked for", text=(_FOR[facts.purpose],))
+    about = facts.about
+    if facts.workflow is not None:
+        version = f", version {about.version}" if about.version is not None else ""
+        yield CardFact(label="About workflow", text=(f"{line(facts.workflow)}{version}",))
+    for label, value in (("About step", about.step), ("About run", about.run), ("About request", about.request)):
+        if value is not None:
+            yield CardFact(label=label, text=(line(value),))
