@@ -545,6 +545,19 @@ def test_an_ask_that_cannot_be_tried_is_refused_with_a_sentence(
     assert sentence in result.err
 
 
+def test_the_examples_of_the_rules_hold_and_notice_a_weaker_rule(terminal: Terminal) -> None:
+    source = terminal.local("approvals.yaml")
+    file = Path("approvals.yaml")
+    file.write_text(source, encoding="utf-8")
+    assert terminal.signoff("check", "approvals.yaml", "--examples").out.startswith("No problems.")
+    weaker = source.replace("amount > 100", "amount > 1000")
+    assert weaker != source
+    file.write_text(weaker, encoding="utf-8")
+    checked = terminal.signoff("check", "approvals.yaml", "--examples")
+    assert checked.code == Exit.NO
+    assert "Example “A large refund asks finance, who may correct the amount”: It asked no one" in checked.output
+
+
 def test_a_workflow_of_people_takes_no_ask(terminal: Terminal) -> None:
     Path("refund.yaml").write_text(terminal.local("refund.yaml"), encoding="utf-8")
     Path("call.json").write_text(json.dumps(TOOL_CALL), encoding="utf-8")
