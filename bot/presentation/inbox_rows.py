@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation import expiry, people, progress, refusals, request_content, request_outcome, states, undo
+from bot.presentation import asks, expiry, people, progress, refusals, request_content, request_outcome, states, undo
 from bot.presentation.characters import line
 from engine import requests
 from engine.domain import CardField, Person, Phrase, RequestState, Tone
+from engine.domain.ask_facts import TITLE
 from engine.fields import FieldType
 from engine.read_models import RequestView
 from engine.requests.decision import why_alone
@@ -19,6 +20,7 @@ LONGEST: Final = 60
 """Longest value that stands in a row, in characters."""
 LONGEST_REASON: Final = 160
 """Longest reason that stands in a row, in characters."""
+_FIRST: Final = (FieldType.MONEY.value, FieldType.NUMBER.value, FieldType.INTEGER.value)
 _OPAQUE: Final = frozenset({FieldType.JSON.value, FieldType.LONG_TEXT.value})
 """Types whose values are rarely read in one line. They stand in a row only if there is no other value."""
 
@@ -80,17 +82,24 @@ def row(request: RequestView, reader: Person, *, names_waiting: bool = False) ->
 
 
 def stakes(request: RequestView) -> tuple[tuple[str, str], ...]:
-    """Return the first values that the question does not say, each with its label; money comes first."""
+    """Return the first values that the question does not say, each with its label; money comes first.
+
+    Programs rarely declare the types of their arguments, so of these a number comes next.
+    """
     values = _unsaid(request)
     short = [field for field in values if field.type not in _OPAQUE and len(field.text) <= LONGEST]
-    chosen = sorted(short, key=lambda field: field.type != FieldType.MONEY.value) or values[:1]
-    return tuple((field.label, _one_line(field)) for field in chosen[:MOST_STAKES])
+    first = _FIRST if request.model.ask is not None else _FIRST[:1]
+    chosen = sorted(short, key=lambda field: first.index(field.type) if field.type in first else len(first))
+    return tuple((field.label, _one_line(field)) for field in (chosen or values[:1])[:MOST_STAKES])
 
 
 def _unsaid(request: RequestView) -> list[CardField]:
-    """Return the values that the question does not say."""
+    """Return the values that the question does not say. What a program says in its title says none of them."""
+    values = request_content.values(request)
+    if asks.is_claim(request.model.ask, TITLE):
+        return list(values)
     title = line(request.title)
-    return [field for field in request_content.values(request) if line(field.text).strip() not in title]
+    return [field for field in values if line(field.text).strip() not in title]
 
 
 def _more(request: RequestView) -> str:
@@ -106,7 +115,10 @@ def _one_line(field: CardField) -> str:
 def _asked(request: RequestView, reader: Person) -> Phrase:
     if request.requester.id == reader.id:
         return "You started this ", request.started_at, "."
-    opened_at = request.model.deadlines.opened_at
+    opened_at, facts = request.model.deadlines.opened_at, request.model.ask
+    if facts is not None:
+        principal = f"for {line(facts.acts_for)} " if facts.acts_for else ""
+        return f"{asks.program(facts.agent)} asked {principal}", opened_at, "."
     if request.requester.automation is not None:
         return f"Started by {people.starter(request.requester)} ", opened_at, "."
     return f"{line(request.requester.label)} asked ", opened_at, "."

@@ -19,6 +19,7 @@ from engine.read_models import RequestView, RunView, StepView
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.step_kinds import FORM
+from engine.workflowfile.workflow import BranchPath
 
 Kind: TypeAlias = Literal["start", "condition", "gate", "step", "end"]
 
@@ -176,15 +177,26 @@ class _Drawing:
         self.graph.ends = self.graph.ends if condition is None else [(condition, "yes")]
         choice = self.graph.add(_choice(step, visit))
         ends = [] if condition is None else [(condition, "no")]
-        for path in step.paths:
+        paths = _shown_paths(step, visit)
+        for path in paths:
             self.graph.ends, first = [(choice, _path_label(path.name))], len(self.graph.elements)
-            if path is not step.paths[0]:
+            if path is not paths[0]:
                 self.graph.order.add((first - 1, first))
             self.add(path.steps)
             ends += self.graph.ends
         if step.paths[-1].when is not None:
             ends.append((choice, _path_label(OTHERWISE)))
         self.graph.ends = ends
+
+
+def _shown_paths(step: Step, visit: StepView | None) -> Sequence[BranchPath]:
+    """Return the paths to draw: of rules, of which there may be many, only the one that applies, once that is known."""
+    taken = [path for path in step.paths if path.name == _taken(visit)]
+    return taken if taken and any(path.rule for path in step.paths) else step.paths
+
+
+def _taken(visit: StepView | None) -> str:
+    return str((visit.output or {}).get("path", "")) if visit is not None else ""
 
 
 def _path_label(name: str) -> str:
@@ -198,8 +210,10 @@ def _choice(step: Step, visit: StepView | None) -> Element:
     label = characters.line(step.label)
     if visit is None or visit.status is not StepStatus.SUCCEEDED:
         return replace(_box(label, visit), kind="condition")
-    path = labels.in_words(str((visit.output or {}).get("path", "")))
-    return Element(kind="condition", label=label, status=path, tone=Tone.DONE)
+    taken = _taken(visit)
+    rules = [path.name for path in step.paths if path.rule is not None]
+    words = f"{labels.in_words(taken)} of {len(rules)}" if taken in rules else labels.in_words(taken)
+    return Element(kind="condition", label=label, status=words, tone=Tone.DONE)
 
 
 def _add_step(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from bot.presentation import batch_results, dates, inbox_rows, inbox_texts
 from bot.presentation.inbox_rows import LONGEST, LONGEST_REASON, MOST_STAKES
@@ -23,6 +24,8 @@ from engine.domain import (
     StepStatus,
     Verdict,
 )
+from engine.domain.ask_facts import AskFacts
+from engine.domain.asks import AskUse
 from engine.inbox import InboxFilter, InboxPage, InboxPart
 from engine.json_values import Value
 from engine.read_models import DecisionView, RequestView, StepEffect
@@ -84,6 +87,25 @@ def test_the_beginning_of_a_long_text_stands_in_for_values() -> None:
     assert text.startswith("Dear Kim,")
     assert text.endswith("…")
     assert len(text) == LONGEST
+
+
+def test_an_ask_shows_its_amount_first_whatever_its_program_says_in_the_title() -> None:
+    arguments: dict[str, tuple[object, Value]] = {
+        "order": ("text", "A-1"),
+        "amount": ("number", "250"),
+        "to": ("text", "Kim"),
+        "note": ("text", "Hi"),
+    }
+    title = "Refund 2 EUR of 250 for order A-1"
+    facts = AskFacts(agent="Support agent", use=AskUse.ONCE, claims=("title",))
+    row = inbox_rows.row(samples.request(arguments, title=title, ask=facts), LEE)
+    assert row.stakes == (("Amount", "250"), ("Order", "A-1"), ("To", "Kim"))
+    assert row.more == "1 more value"
+    assert words(row.asked) == "Support agent (API key) asked T."
+    by_workflow = samples.request(arguments, title=title, ask=replace(facts, claims=()))
+    assert inbox_rows.stakes(by_workflow) == (("To", "Kim"), ("Note", "Hi"))
+    for_kim = samples.request(arguments, ask=replace(facts, acts_for="kim@example.com"))
+    assert words(inbox_rows.row(for_kim, LEE).asked) == "Support agent (API key) asked for kim@example.com T."
 
 
 @settings(max_examples=example_count(60))

@@ -128,6 +128,38 @@ def test_only_the_latest_visit_of_a_step_counts() -> None:
     assert drawn(workflow("b"), *visits, requests=requests)[1:3] == ["Approval: waiting", "S0: not reached"]
 
 
+def rules(count: int) -> Workflow:
+    lines = ["name: approvals", "owner: sam@example.com", "rules:"]
+    lines += [f"  - {{tool: tool{number}, gate: {{approvers: [lee@example.com]}}}}" for number in range(count)]
+    return workflowfile.load("\n".join([*lines, ""]).encode(), kinds=registry.builtin())
+
+
+@given(st.integers(1, 90), st.data())
+def test_of_rules_only_the_one_that_applies_is_drawn_so_that_many_fit_on_a_phone(
+    count: int, data: st.DataObject
+) -> None:
+    number = data.draw(st.integers(1, count))
+    flow, chosen = rules(count), visit("rules", StepStatus.SUCCEEDED, output={"path": f"rule_{number}"})
+    asked = request(f"rule_{number}", RequestState.PENDING)
+    waiting = visit(f"rule_{number}", StepStatus.IN_REVIEW)
+    assert drawn(flow, chosen, waiting, requests=(asked,)) == [
+        "Start: started",
+        f"Rules: Rule {number} of {count}",
+        "Approval: waiting",
+        f"tool{number - 1}: not reached",
+        "End: not reached",
+    ]
+    assert workflow_diagram.diagram(flow, samples.run(steps=(chosen, waiting)), ()).width <= PHONE
+
+
+def test_an_ask_that_no_rule_matches_and_one_that_has_not_come_to_the_rules() -> None:
+    none = visit("rules", StepStatus.SUCCEEDED, output={"path": "no_rule"})
+    refused = visit("no_rule", StepStatus.STOPPED)
+    assert drawn(rules(2), none, refused, status=RunStatus.REJECTED)[1:-1] == ["Rules: No rule", "No rule: not run"]
+    assert drawn(rules(2))[1] == "Rules: not reached"
+    assert len(drawn(rules(2))) == 8
+
+
 # -- where they stand ---------------------------------------------------------------------------------------
 
 
