@@ -33,6 +33,7 @@ from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.language_model import ModelCall
+from engine.oversight.attention import Figures
 from engine.requests import Edit, Question, Request, Revision, Undoing, merged_edits, questions
 from engine.workflowfile.expected_output import ExpectedOutput
 
@@ -127,6 +128,8 @@ class RequestView:
     """The people whose account ids are in the content or the texts, by account id."""
     oversight: OversightFacts | None = None
     """What it is for, if Signoff itself asks. None for a seeded request that waits."""
+    hurried: Mapping[str, Figures] = field(default_factory=dict)
+    """The figures of the approvers whose card of this waiting request says one thing more, by person."""
 
     @property
     def id(self) -> str:

@@ -45,7 +45,7 @@ from engine.references import parse
 from engine.requests import Question
 from engine.requests.questions import is_shared_answer
 from engine.requests.ratings import HIGHEST
-from engine.store import delivery_queries, item_queries, people, request_queries, run_queries
+from engine.store import attention, delivery_queries, item_queries, people, request_queries, run_queries
 from engine.system import SystemClock
 
 
@@ -137,7 +137,8 @@ def _show(connection: Any, request_id: str, *, details: bool, items: bool, as_js
         click.echo(render_json(whole))
         return
     out = create_console()
-    card = request_card.request_card(view, next_steps.operator(view))
+    reader = next_steps.operator(view)
+    card = request_card.request_card(view, reader)
     out.print(render_card(card, local_time, details=details))
     for part in item_lines.render_items(item_queries.iter_reviewed(connection, view.model.subject) if items else ()):
         out.print(part)
@@ -145,6 +146,8 @@ def _show(connection: Any, request_id: str, *, details: bool, items: bool, as_js
         rows = [_delivery_row(delivery) for delivery in deliveries]
         out.print(render_table(("copy for", "channel", "state", "when", "error"), rows))
     print_commands(out, next_commands.decide(card, details=not details))
+    if reader is not None and client.is_server_running() and attention.is_unseen(connection, request_id, reader.id):
+        client.carry_out("view", {"request": request_id})
 
 
 def _delivery_row(view: DeliveryView) -> tuple[str, ...]:

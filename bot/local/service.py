@@ -93,6 +93,7 @@ class OperatorCommands:
         self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]] = {
             "register": self._register,
             "start": self._start,
+            "view": self._view,
             "decide": self._decide,
             "question": self._question,
             "answer": self._answer,
@@ -204,6 +205,14 @@ class OperatorCommands:
     async def _erase_person(self, arguments: dict[str, Any]) -> CommandReply:
         result = await erase_commands.erase_person(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else erase_commands.reply(result)
+
+    async def _view(self, arguments: dict[str, Any]) -> CommandReply:
+        """Remember that the operator has looked at a request."""
+        request = read_text(arguments, "request")
+        person = await self._engine.person(self._actor)
+        if person is not None:
+            await self._engine.save_view(request, person.id, self._origin.surface)
+        return CommandReply(facts={"request": request})
 
     async def _decide(self, arguments: dict[str, Any]) -> CommandReply:
         request_id, texts = read_text(arguments, "request"), read_texts(arguments, "edits")

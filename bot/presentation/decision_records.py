@@ -71,6 +71,7 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "button": view.decision.verdict,
         "undone": _undone(view),
         "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
+        **_attention(decision.record),
         "assurance": view.decision.assurance,
         "reason": view.decision.reason,
         **_rating(view),
@@ -104,6 +105,11 @@ def _printed(facts: Mapping[str, Value]) -> dict[str, Value]:
     """Return the person who decided as they were named then."""
     person = facts.get("person")
     return {"id": person["id"], "name": person["name"]} if isinstance(person, dict) else {}
+
+
+def _attention(facts: Mapping[str, Value]) -> dict[str, Value]:
+    """Return how long the person had it before them. If their first view is not known, they looked at most so long."""
+    return {name: facts.get(name) for name in ("attention_seconds", "attention_known")}
 
 
 def _times(view: RequestView) -> dict[str, Value]:
@@ -209,6 +215,8 @@ _COLUMNS: Final = (
         *("undone_by_id", "undone_by_name", "undone_at"),
         "decided_by_id",
         "decided_by_name",
+        "attention_seconds",
+        "attention_known",
         "assurance",
         "reason",
         "rating",

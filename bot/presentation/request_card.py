@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.presentation import (
     asks,
+    attention,
     escalation,
     expiry,
     labels,
@@ -70,7 +71,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         tone=states.REQUEST_TONES[model.state],
         lead=tuple(_lead(request, reader, shared=shared)) if pending else (),
         values=values,
-        notes=tuple(_notes(request, reader)),
+        notes=(*attention.notes(request, reader if actions and not shared else None), *_notes(request, reader)),
         outcome=None if pending else request_outcome.card_outcome(request, reader),
         approvers=tuple(people.approvers(request)),
         names_waiting=pending and not shared and progress.names_waiting(request, reader),

@@ -13,6 +13,7 @@ from engine import fields, file_references, json_values
 from engine.domain import CardFact, CardField, Params, RequestState, accounts
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
+from engine.oversight.attention import ShownValue
 from engine.read_models import RequestView
 from engine.workflowfile.step_kinds import FOREACH
 
@@ -111,6 +112,16 @@ def labelled(request: RequestView) -> tuple[CardField, ...]:
         # A program names its arguments, and their fields.
         return tuple(replace(shown, label=asks.argument(shown.label)) for shown in fields)
     return tuple(fields)
+
+
+def risky_values(request: RequestView) -> Iterator[ShownValue]:
+    """Yield each value that people read, with its label, its type and the name at the end of its path."""
+    labels_of = {field.path: field.label for field in labelled(request) if not _is_technical(request, field)}
+    content = request.model.content.shown()
+    for path, field, shown in _content(request):
+        if shown.path in labels_of and path:
+            value = json_values.look(content, path)
+            yield ShownValue(label=labels_of[shown.path], name=str(path[-1]), type=field.type, value=value)
 
 
 def _is_technical(request: RequestView, field: CardField) -> bool:

@@ -130,6 +130,7 @@ class ActionHandlers:
         """Return the modal. If this person cannot decide now, return the reason, and update the clicked message."""
         request = await self._context.service.may_decide(click.by, ref)
         if not isinstance(request, Refusal):
+            await self._context.service.save_view(click.by, ref.request)
             large = json_values.is_larger(request.model.content.value, LARGE)
             return await off_loop(lambda: make(request, click.opening(ref)), large=large)
         self._after(click, self._update_copy(click, ref))
@@ -158,6 +159,7 @@ class ActionHandlers:
             return request_modals.sentence(refusals.phrase(card))
         if card is None:
             return request_modals.sentence(_GONE)
+        await self._context.service.save_view(click.by, ref.request)
         current = message_view.ref_of(card, delivery=ref.delivery)
         metadata = click.opening(current or ref)
         return await off_loop(lambda: details_modal.details(card, metadata=metadata), large=is_large(card))

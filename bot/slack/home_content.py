@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-from bot.presentation import absences, dates, inbox_texts, progress, question_notes
+from bot.presentation import absences, attention, dates, inbox_texts, progress, question_notes
 from bot.presentation.characters import line
 from bot.slack import home_view
 from bot.slack.home_view import HomeContent
@@ -53,6 +53,7 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
         asked=[*question_notes.open_to(asked, person.id)],
         runs=await _runs(service, by, shown) if has_runs else RunList(),
         away=await _away(service, person),
+        figures=attention.own(await service.engine.figures(person.id)) if shown.part in attention.PARTS else "",
         notice=await _receipt(service, by, shown.receipt) if shown.receipt is not None else "",
     )
 

@@ -48,6 +48,8 @@ class HomeContent:
     runs: RunList = field(default_factory=RunList)
     away: Phrase = ()
     notice: Sentence = ""
+    figures: str = ""
+    """How long the person looked at what they decided last, for them alone."""
     is_unsure: bool = False
     """Whether Slack did not say who the person is, so that the tab may lack what they can see."""
 
@@ -86,6 +88,8 @@ def _top(content: HomeContent, command: str) -> Iterator[Block]:
     if content.reader is not None:
         explained = inbox_texts.explanation(content.shown.part, content.reader)
         yield text_objects.context([text_objects.plain(explained)], block="explained")
+        if content.figures:
+            yield text_objects.context([text_objects.plain(content.figures)], block="figures")
         yield text_objects.actions([*_parts(content)], block="parts")
         yield text_objects.actions([*_tools(content)], block="tools")
     if content.wanted:

@@ -250,6 +250,12 @@ class SlackService:
 
     # -- looking --
 
+    async def save_view(self, by: Actor, request: str) -> None:
+        """Remember that a person first had all of a request before them, if they may decide it."""
+        person = await self.person(by)
+        if person is not None:
+            await self.engine.save_view(request, person.id, SLACK.name)
+
     async def person(self, by: Actor) -> Person | None:
         """Return the person with this account, or None."""
         return await self.engine.person(by.address)

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import answers, characters, dates, inbox_rows, inbox_texts, question_notes
+from bot.presentation import answers, attention, characters, dates, inbox_rows, inbox_texts, question_notes
 from bot.presentation.inbox_rows import InboxRow
 from bot.web import absence_form, inbox_state, inbox_view
 from bot.web.absence_form import AbsenceForm
@@ -78,6 +78,7 @@ class InboxPages:
         asking, open_questions = await self._attention(runs), [self._open_question(*one) for one in asked]
         receipt = await self._receipt(state.receipt, reader)
         browsers = await self._context.service.identity.browsers(browser.person.id)
+        figures = await engine.figures(browser.person.id) if state.part in attention.PARTS else None
         away = absence or await absence_form.shown(engine, browser, self._context.clock.now())
 
         def build_page() -> Response:
@@ -98,6 +99,7 @@ class InboxPages:
                 open_questions=open_questions,
                 notice_text=notice,
                 receipt=receipt,
+                figures=attention.own(figures) if figures is not None else "",
                 browsers=len(browsers),
                 can_sign_in=self._context.provider is not None and browser.signed_in_until is None,
                 absence=away,

@@ -333,6 +333,7 @@ class ReviewHandlers:
 
         `is_note`: the notice says what is missing, and not what was done.
         """
+        await self._context.service.save_view(visit)
         has_voted = visit.request.model.tally.vote_of(visit.person.id) is not None
         next_one = await self._context.service.next_for(visit) if has_voted else None
 

@@ -91,6 +91,11 @@ class ReviewService:
             browser=browser,
         )
 
+    async def save_view(self, visit: ReviewVisit) -> None:
+        """Remember that a known person saw the page. A link alone may be opened by a mail scanner."""
+        if visit.remembered and visit.decides:
+            await self.engine.save_view(visit.request.id, visit.person.id, "web")
+
     async def reads(self, request: str, browser: str | None) -> bool:
         """Return whether the person of a remembered browser may see a request, though they take no part in it."""
         remembered = await self.identity.browser(browser) if browser else None

@@ -25,9 +25,10 @@ from engine.errors import Conflict, Tampered
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.requests import Request, Ruling, Tally, ratings
-from engine.service import assurance, attachments, eligibility, hand_on, oversight_requests
+from engine.service import assurance, attachments, attention, eligibility, hand_on, oversight_requests
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
+from engine.service.eligibility import Eligibility
 from engine.store import audit_log, deliveries, request_model, request_rows
 from engine.store import ratings as rating_rows
 from engine.store.port import Tx
@@ -105,11 +106,11 @@ def decide_as(
     if checked.excluded is not None:
         eligibility.exclude(context.advancer, tx, request, ruling.approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)
-    record = _record(request, command, ruling, labels, proof)
-    record |= _signature(tx, request, command, ruling, labels)
-    if checked.unchecked:
-        record["unchecked"] = list[Value](checked.unchecked)
+    look = attention.measure(tx, request, command, ruling)
+    record = _record(request, command, ruling, labels, proof) | _signature(tx, request, command, ruling, labels)
+    record |= attention.facts(look) | _unchecked(checked)
     decision = _save(tx, request, command, ruling, record)
+    attention.save(tx, request, ruling, look, decision)
     closes = ruling.state is not RequestState.PENDING
     deliveries.mark_outdated(tx, request.subject.run, request.id, closes=closes)
     tx.audit(request.workspace, _decision_entry(request, command, ruling, decision, record))
@@ -128,6 +129,10 @@ def decide_as(
         step=request.subject.step,
         visit=request.subject.visit,
     )
+
+
+def _unchecked(checked: Eligibility) -> dict[str, Value]:
+    return {"unchecked": list[Value](checked.unchecked)} if checked.unchecked else {}
 
 
 def _new_files(request: Request, ruling: Ruling) -> dict[str, FileReference]:

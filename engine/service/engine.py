@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -57,6 +58,7 @@ from engine.domain import (
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
 from engine.domain.asks import Ask, Asked, AskView
 from engine.domain.oversight import OversightPurpose
+from engine.errors import StoreError
 from engine.file_references import FileReference
 from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
@@ -92,6 +94,7 @@ from engine.service.oversight_followers import FOLLOWERS, Follower
 from engine.service.units import or_contested
 from engine.store import (
     attachments,
+    attention,
     last_views,
     trigger_rows,
 )
@@ -100,6 +103,7 @@ from engine.system import SystemClock
 from engine.telemetry import NoTelemetry, Telemetry
 from engine.worker.advance import Advancer
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -271,6 +275,17 @@ class Engine(AskCommands):
     async def save_last_view(self, address: Address, shown: str, *, workspace: str = DEFAULT_WORKSPACE) -> None:
         """Remember what a person looks at on a surface that is kept up to date for them."""
         await self.store.transact(lambda tx: last_views.save(tx, workspace, address, shown))
+
+    async def save_view(self, request: str, person: str, surface: str) -> None:
+        """Remember when a person first had a waiting request before them that they may decide.
+
+        A view that is not saved changes nothing for the person: then it is not known how long they looked.
+        """
+        try:
+            if await self.store.read(lambda connection: attention.is_unseen(connection, request, person)):
+                await self.store.transact(lambda tx: attention.save_view(tx, request, person, surface))
+        except StoreError as error:
+            log.info("the view of %s was not saved: %s", request, error)
 
     async def export_decisions(self, command: ExportDecisions) -> DecisionExport | Refusal:
         """Note in the audit log that a person exports decisions, and return which of them they may read."""

@@ -25,6 +25,7 @@ from engine.domain.api_keys import ApiKeyView
 from engine.errors import DefinitionError
 from engine.inbox import InboxPage, InboxQuery
 from engine.off_loop import off_loop
+from engine.oversight.attention import Figures, SharedFigures, shared_figures
 from engine.read_models import (
     DecisionFilter,
     DeliveryView,
@@ -40,6 +41,7 @@ from engine.service.context import CommandContext
 from engine.store import (
     absences,
     api_keys,
+    attention,
     audit_log,
     decision_export,
     delivery_queries,
@@ -99,6 +101,17 @@ class Queries:
     async def last_view(self, address: Address, *, workspace: str = DEFAULT_WORKSPACE) -> str | None:
         """Return what a person last looked at on a surface, as the surface wrote it, or None."""
         return await self.store.read(lambda connection: last_views.load(connection, workspace, address))
+
+    async def figures(self, person: str) -> Figures:
+        """Return how long a person looked at what they decided last, and what they changed, for them alone."""
+        return await self.store.read(lambda connection: attention.figures_of(connection, person))
+
+    async def shared_figures(
+        self, workflow: str, reader: str, *, workspace: str = DEFAULT_WORKSPACE
+    ) -> SharedFigures | None:
+        """Return the figures of all who decide about a workflow, or None if they are too few besides the reader."""
+        looks = await self.store.read(lambda connection: attention.looks_of_workflow(connection, workspace, workflow))
+        return shared_figures(looks, without=reader)
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))

@@ -10,7 +10,10 @@ from sqlalchemy.dialects import sqlite
 
 
 class Upsert:
-    """An insert of a row that replaces these columns of the row with the same key, if there is one, or adds to them."""
+    """An insert of a row that replaces these columns of the row with the same key, if there is one, or adds to them.
+
+    With no columns to replace or to add to, the row that is there stays as it is.
+    """
 
     def __init__(
         self, table: Table, *, key: Sequence[str], replaces: Sequence[str] = (), adds: Sequence[str] = ()
@@ -20,6 +23,9 @@ class Upsert:
     def construct(self, dialect: Dialect) -> Executable:
         """Return the statement for a database. Raises `KeyError` for one that the store does not support."""
         row = _insert(dialect.name)(self._table)
+        if not self._replaces and not self._adds:
+            kept: Executable = row.on_conflict_do_nothing(index_elements=list(self._key))
+            return kept
         changes = {name: row.excluded[name] for name in self._replaces}
         changes |= {name: self._table.c[name] + row.excluded[name] for name in self._adds}
         statement: Executable = row.on_conflict_do_update(index_elements=list(self._key), set_=changes)

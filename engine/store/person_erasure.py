@@ -17,6 +17,7 @@ from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.person_mentions import Mentions, is_sure
 from engine.store import api_keys, attachments, erasure, person_texts, request_search
+from engine.store.attention_tables import AttentionRow, RequestViewRow
 from engine.store.connection import Connection
 from engine.store.people_tables import (
     AbsenceRow,
@@ -54,9 +55,10 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _IDENTIFYING: Final[tuple[Any, ...]] = (
     *(AddressRow, AddressPeriodRow, BrowserRow, LinkRow, AttentionLinkRow, ChallengeRow, SignInRow),
+    *(AttentionRow, RequestViewRow),
 )
 OF_PERSON: Final = tuple(row.__table__ for row in _IDENTIFYING)
-"""The tables whose rows identify a person, and nothing else refers to."""
+"""The tables whose rows identify a person or tell how they work, and nothing else refers to."""
 
 
 @dataclass(frozen=True)

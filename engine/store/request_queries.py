@@ -18,6 +18,7 @@ from engine.read_models import PageQuery, RequestView, RunView, StepEffect
 from engine.requests import Request, Vote, by_name, is_account, mentioned
 from engine.store import (
     ask_facts,
+    attention,
     decision_views,
     failure_requests,
     oversight_views,
@@ -164,7 +165,7 @@ _around = lru_cache(64)(_RelatedStatements)
 
 def request_view(connection: Connection, request: str) -> RequestView | None:
     views = _request_views(connection, _REQUEST.all(connection, {"id": request}))
-    return views[0] if views else None
+    return attention.with_hurried(connection, views[0]) if views else None
 
 
 def request_views(
@@ -227,7 +228,8 @@ def request_in_run(connection: Connection, request: str) -> tuple[RequestView, R
         return None
     run, together = run_queries.run_view(connection, row.run), requests_of_run(connection, row.run)
     assert run is not None
-    return next(view for view in together if view.id == request), run, together
+    view = next(view for view in together if view.id == request)
+    return attention.with_hurried(connection, view), run, together
 
 
 def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RequestView]:
