@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
 from bot.cli import client
 from bot.cli.context import check_absent
+from bot.cli.days import DAY
 from bot.cli.output_files import open_output
 from bot.cli.workflow_names import check_workflow
 from bot.presentation import decision_records
@@ -19,27 +19,14 @@ from engine.store import decision_export
 from engine.store.connection import Connection
 
 
-class _Day(click.DateTime):
-    """A day, with a sentence about what is none that shows one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
-            return self.fail("Write the day like 2026-11-01.", param, ctx)
-
-
-_DAY: Final = _Day(formats=["%Y-%m-%d"])
-
-
 @click.group()
 def export() -> None:
     """Export who decided what, what was changed, and what became of it."""
 
 
 @export.command()
-@click.option("--since", type=_DAY, required=True, metavar="DATE", help="The first day, in UTC, like 2026-11-01.")
-@click.option("--until", type=_DAY, metavar="DATE", help="The last day, in UTC. Default: today.")
+@click.option("--since", type=DAY, required=True, metavar="DATE", help="The first day, in UTC, like 2026-11-01.")
+@click.option("--until", type=DAY, metavar="DATE", help="The last day, in UTC. Default: today.")
 @click.option("--workflow", metavar="NAME", help="Only decisions about this workflow.")
 @click.option("--format", "as_", type=click.Choice(["jsonl", "csv"]), required=True, help="JSON Lines or CSV.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write. Default: standard output.")

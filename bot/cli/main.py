@@ -42,6 +42,7 @@ for _command in (
     LazyCommand("try", "try_:try_", "Try the workflow in FILE, and decide its requests yourself."),
     LazyCommand("register", "workflows:register", "Register the workflow in FILE, or a new version of it."),
     LazyCommand("replay", "replay:replay", "Replay recorded requests with the gates of the workflow in FILE."),
+    LazyCommand("evaluate", "evaluate:evaluate", "Say what people made of the drafts of WORKFLOW."),
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),

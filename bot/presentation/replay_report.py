@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from bot.presentation.correction_words import CORRECTED
 from bot.presentation.dates import iso
 from engine.identifiers import in_words
 from engine.json_values import Value
@@ -17,12 +18,6 @@ _LISTED: Final = 10
 """Number of missed requests, and of reasons, in the sentences; the JSON has more."""
 _REASONS: Final = 100
 """Number of reasons in the JSON: they may have values in them."""
-_CORRECTED: Final = {
-    Correction.REJECTED: "rejected",
-    Correction.EDITED: "approved with changes",
-    Correction.CHANGES_REQUESTED: "sent back for changes",
-    Correction.UNDONE: "approved, then undone",
-}
 LIMITS: Final = (
     "A replay says what these gates would have done about what happened. "
     "It does not say what people and programs would have done otherwise."
@@ -54,7 +49,7 @@ def _missed(report: ReplayReport) -> Iterator[str]:
     if not missed:
         yield "People had corrected none of those that would not be asked."
     else:
-        kinds = ", ".join(f"{count:,} {_CORRECTED[kind]}" for kind, count in report.missed.most_common())
+        kinds = ", ".join(f"{count:,} {CORRECTED[kind]}" for kind, count in report.missed.most_common())
         yield f"People had corrected {missed:,} of those that would not be asked: {kinds}."
     yield f"So up to {percent(missed_bound(report))} of such decisions may be ones that people correct (95% sure)."
     yield from (_line(found) for found in report.listed[:_LISTED])
@@ -97,7 +92,7 @@ def facts(report: ReplayReport) -> dict[str, Value]:
 
 
 def _line(missed: MissedCorrection) -> str:
-    return f"  {missed.request}  {in_words(missed.step)}: {_CORRECTED[missed.correction]}"
+    return f"  {missed.request}  {in_words(missed.step)}: {CORRECTED[missed.correction]}"
 
 
 def _unknown(unknown: Counter[str]) -> Iterator[str]:
