@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import ClassVar, Generic, Literal, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 from msgspec import Struct
@@ -307,6 +308,14 @@ class Directory(Protocol):
 
     def place(self, name: str) -> Route | None:
         """Return the route to a place that many people read, such as a channel, or None if there is none. Pure."""
+
+
+@runtime_checkable
+class KnowsLimits(Protocol):
+    """A directory that knows up to which amounts people may approve."""
+
+    def limits(self) -> Mapping[str, Mapping[str, Decimal] | None]:
+        """Return the largest amounts by currency that the members of a role may approve, by role. None: any. Pure."""
 
 
 @runtime_checkable

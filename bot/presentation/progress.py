@@ -8,6 +8,7 @@ from typing import Final
 from bot.presentation import people
 from bot.presentation.characters import line
 from engine.domain import Approver, CardFact, Person, Phrase
+from engine.oversight import limits
 from engine.read_models import RequestView
 from engine.requests import Tally, Vote
 
@@ -25,6 +26,9 @@ def sentences(request: RequestView, reader: Person | None = None, *, names_waiti
     if reader is not None and reader.id in request.model.editors:
         yield ("You changed this, so another person has to approve it.",)
         yield from _waiting(request.model.tally, reader)
+    elif reader is not None and reader.id in request.model.limited and request.model.amount is not None:
+        yield (f"You may approve up to {limits.write(request.model.amount.limits[reader.id])}, so others approve it.",)
+        yield from _waiting(request.model.tally, reader)
     elif request.model.policy.counts_votes:
         yield from _progress(request, reader, names_waiting=names_waiting)
 
@@ -32,7 +36,7 @@ def sentences(request: RequestView, reader: Person | None = None, *, names_waiti
 def names_waiting(request: RequestView, reader: Person | None) -> bool:
     """Return whether `sentences` say who the request waits for."""
     tally = request.model.tally
-    if reader is not None and reader.id in request.model.editors:
+    if reader is not None and reader.id in {*request.model.editors, *request.model.limited}:
         return bool(tally.waiting)
     return request.model.policy.counts_votes and (bool(tally.waiting) or tally.short > 0)
 
@@ -83,6 +87,8 @@ def is_asked(request: RequestView, reader: Person) -> bool:
         return False
     if place.excluded is not None:
         return True
+    if reader.id in model.limited:
+        return False
     # With one decision and no changes it is the turn of all.
     return not (model.policy.counts_votes or model.changes) or model.tally.is_asked(reader.id)
 
@@ -92,7 +98,7 @@ def may_only_reject(request: RequestView, reader: Person) -> bool:
     model, place = request.model, _place(request, reader)
     if place is None or place.handed_to is not None or is_asked(request, reader):
         return False
-    return model.tally.vote_of(reader.id) is not None or reader.id in model.editors
+    return model.tally.vote_of(reader.id) is not None or reader.id in {*model.editors, *model.limited}
 
 
 def count(request: RequestView) -> Iterator[str]:
@@ -162,7 +168,7 @@ def needed(request: RequestView, reader: Person | None = None) -> str:
         named = [_joined(group, reader, "or") if group else "a person who is missing" for group in groups]
         return f"First {', then '.join(named)}."
     # Those who changed the content may not approve it.
-    people_left = {row.person.id for row in model.eligible} - model.editors
+    people_left = {row.person.id for row in model.eligible} - model.editors - model.limited
     return of_all(tally.needed, len(people_left | {vote.person.id for vote in tally.votes}))
 
 

@@ -54,6 +54,7 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     NotYourTurn,
+    OverLimit,
     OwnEdit,
     OwnRequest,
     Phrase,
@@ -213,6 +214,18 @@ def _own_request(refusal: OwnRequest) -> Phrase:
 def _own_edit(refusal: OwnEdit) -> Phrase:
     waiting = _waiting(refusal.approvers, all_needed=refusal.all_needed)
     return (f"You changed this, so another person has to approve it. {waiting}",)
+
+
+@phrase.register
+def _over_limit(refusal: OverLimit) -> Phrase:
+    if refusal.amount is None:
+        why = f"Signoff could not tell the amount, so it counts as above your limit of {refusal.limit}."
+    else:
+        what = "with your change it would be" if refusal.is_edited else "this is"
+        why = f"You may approve up to {refusal.limit}, and {what} {refusal.amount}."
+    if refusal.approvers:
+        return (f"{why} {people.asked(_names(refusal.approvers), closed=False)}",)
+    return (f"{why} No one who is asked may approve it. Reject it, or ask the owner of the workflow to hand it on.",)
 
 
 @phrase.register

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Final
 
 from msgspec import structs
@@ -62,6 +63,10 @@ class DirectoryWithRoles:
     def place(self, name: str) -> Route | None:
         """Return the answer of the other directory."""
         return self._directory.place(name)
+
+    def limits(self) -> Mapping[str, Mapping[str, Decimal] | None]:
+        """Return the largest amounts that the members of each role may approve."""
+        return self._roles().limits
 
     def forget(self, account: Address) -> None:
         """Have the other directory drop its answers about an account."""

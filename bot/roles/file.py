@@ -2,6 +2,8 @@
 
 roles:
   finance: [lee@example.com, "group:finance", U012AB3CD]
+limits:
+  finance: 5000 EUR
 people:
   - {name: Lee Kim, addresses: [lee@example.com, lee.kim@example.org], timezone: Europe/Berlin}
 """
@@ -9,6 +11,7 @@ people:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Final
 
 from bot.presentation import characters
@@ -17,6 +20,7 @@ from engine import references, timestamps
 from engine.domain import Address, accounts
 from engine.domain.people import ACCOUNT
 from engine.json_values import Path, Value
+from engine.oversight.risk import read_money
 from engine.references import ROLE, Reference
 from engine.workflowfile import yaml_tree
 from engine.workflowfile.phrases import cite, list_names, suggest
@@ -26,7 +30,8 @@ from engine.workflowfile.yaml_tree import FileKind
 MAX_NAME: Final = 80
 """Maximum length of a person's name, in characters."""
 _KIND: Final = FileKind("list of roles and people", "The file is empty. It needs `roles`, `people` or both.")
-_FILE_KEYS: Final = ("roles", "people")
+_FILE_KEYS: Final = ("roles", "people", "limits")
+_UNLIMITED: Final = "unlimited"
 _PERSON_KEYS: Final = ("name", "addresses", "timezone")
 _MEMBER: Final = f"an email address, {accounts.ONE}, `group:handle` or `role:name`"
 
@@ -49,8 +54,10 @@ class _Reader:
         people = tuple(self._people()) if "people" in content else ()
         for role in named:
             self._check_roles_of(role, named)
+        limits = dict(self._limits(named)) if "limits" in content else {}
         self._report.raise_problems()
-        return Roles({role: tuple(dict.fromkeys(_flatten(role, named))) for role in named}, people, file)
+        members = {role: tuple(dict.fromkeys(_flatten(role, named))) for role in named}
+        return Roles(members, people, limits, file)
 
     # -- roles --
 
@@ -88,6 +95,40 @@ class _Reader:
             elif role in _reached(member.value, named):
                 through = "" if member.value == role else f" through `{ROLE}:{cite(member.value)}`"
                 self._report.add(path, f"The role `{cite(role)}` names itself{through}. Remove this member.")
+
+    # -- limits --
+
+    def _limits(self, named: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Decimal] | None]]:
+        first: dict[str, str] = {}
+        for name in self._mapping(("limits",), like="finance: 5000 EUR"):
+            at: Path = ("limits", name)
+            role = name.lower()
+            if role not in named:
+                self._report.add(
+                    at, f"There is no role `{cite(name)}` in this file.", suggest(role, [*named]), at="key"
+                )
+            elif role in first:
+                self._report.add(at, f"This is the same role as `{cite(first[role])}`; keep one.", at="key")
+            else:
+                first[role] = name
+                yield role, self._limit(at)
+
+    def _limit(self, at: Path) -> dict[str, Decimal] | None:
+        """Return the largest amount by currency, or None if there is no limit."""
+        value = self._report.value(at)
+        if value == _UNLIMITED:
+            return None
+        largest: dict[str, Decimal] = {}
+        for text in value if isinstance(value, list) else [value]:
+            money = read_money(text)
+            if money is None or money[0] < 0 or money[1] in largest:
+                hint = "Write 5000 EUR, [5000 EUR, 6000 USD] with each currency once, or unlimited."
+                self._report.add(at, f"`{cite(text)}` is no limit.", hint)
+            else:
+                largest[money[1]] = money[0]
+        if value == []:
+            self._report.add(at, "This role has no limit here.", "Write 5000 EUR or unlimited, or delete the line.")
+        return largest
 
     # -- people --
 
@@ -153,11 +194,13 @@ class _Reader:
 
     # -- values --
 
-    def _mapping(self, at: Path, keys: tuple[str, ...] | None = None) -> dict[str, Value]:
+    def _mapping(
+        self, at: Path, keys: tuple[str, ...] | None = None, *, like: str = "finance: [lee@example.com]"
+    ) -> dict[str, Value]:
         """Return the mapping at a path, without its unknown keys, which are reported."""
         value = self._report.value(at)
         if not isinstance(value, dict):
-            what = f" with {list_names(keys, 'and')}" if keys else ", like `finance: [lee@example.com]`"
+            what = f" with {list_names(keys, 'and')}" if keys else f", like `{like}`"
             self._report.add(at, f"This must be a mapping{what}.")
             return {}
         known = value if keys is None else {key: item for key, item in value.items() if key in keys}

@@ -1,9 +1,10 @@
-"""The content of a roles file: roles with their members, and people with their addresses. Pure."""
+"""The content of a roles file: roles with their members and limits, and people with their addresses. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from engine.domain import Address
 from engine.domain.people import ACCOUNT
@@ -36,6 +37,8 @@ class Roles:
 
     members: Mapping[str, tuple[Reference, ...]] = field(default_factory=dict)
     people: tuple[PersonEntry, ...] = ()
+    limits: Mapping[str, Mapping[str, Decimal] | None] = field(default_factory=dict)
+    """The largest amounts by currency that the members of a role may approve, by role; None if they may approve any."""
     file: str = ""
     """The path of the file, or an empty text if the settings name none."""
     _entries: dict[Address, PersonEntry] = field(init=False, repr=False, compare=False, default_factory=dict)

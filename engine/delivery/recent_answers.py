@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final
 
 from engine.domain import Address, Origin, Person
-from engine.ports import Directory, KeepsAnswers, Resolution, Route
+from engine.ports import Directory, KeepsAnswers, KnowsLimits, Resolution, Route
 from engine.references import Reference
 
 FRESH_SECONDS: Final = 1.0
@@ -65,6 +66,10 @@ class DirectoryWithRecentAnswers:
     def place(self, name: str) -> Route | None:
         """Return the answer of the other directory."""
         return self._directory.place(name)
+
+    def limits(self) -> Mapping[str, Mapping[str, Decimal] | None]:
+        """Return the limits of the other directory."""
+        return self._directory.limits() if isinstance(self._directory, KnowsLimits) else {}
 
     def forget(self, account: Address) -> None:
         """Drop every kept answer, which may be about this account, and have the other directory drop its own."""

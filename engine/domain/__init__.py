@@ -26,6 +26,7 @@ from engine.domain.access import (
     TooManyCodes,
     WrongCode,
 )
+from engine.domain.authority_refusals import OverLimit, RiskRaised
 from engine.domain.cards import CallbackCall, Card, CardAction, CardFact, CardField, CardOutcome, Phrase, Receipt, Tone
 from engine.domain.commands import (
     DEFAULT_WORKSPACE,
@@ -119,7 +120,6 @@ from engine.domain.results import (
     Reassigned,
     Refusal,
     Registered,
-    RiskRaised,
     SetAway,
     SetBack,
     SignedOut,
@@ -256,6 +256,7 @@ __all__ = [
     "OnError",
     "OnExpiry",
     "Origin",
+    "OverLimit",
     "Overlap",
     "OwnEdit",
     "OwnRequest",

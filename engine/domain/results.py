@@ -286,13 +286,6 @@ class OwnEdit(Refusal, frozen=True, kw_only=True):
     all_needed: bool = False
 
 
-class RiskRaised(Refusal, frozen=True, kw_only=True):
-    """An edit raises the level of risk, for which the gate may ask other people. `before`: the level as it opened."""
-
-    level: str
-    before: str
-
-
 class HandedOn(Refusal, frozen=True, kw_only=True):
     """Another person decides in the place of this one. `to`: their name."""
 

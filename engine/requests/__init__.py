@@ -63,6 +63,7 @@ from engine.requests.questions import (
     MAX_OPEN,
     QUESTION_LENGTH,
 )
+from engine.requests.request_amount import RequestAmount
 from engine.requests.request_risk import RequestRisk, at_risk, passes, risk_value
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle, without_authors
 from engine.requests.stand_ins import (
@@ -119,6 +120,7 @@ __all__ = [
     "Reminder",
     "Replacement",
     "Request",
+    "RequestAmount",
     "RequestRisk",
     "Revision",
     "RevisionOffer",

@@ -26,6 +26,7 @@ from engine.domain import (
     HandedOn,
     NotAnApprover,
     NotYourTurn,
+    OverLimit,
     OwnEdit,
     OwnRequest,
     Params,
@@ -39,6 +40,8 @@ from engine.domain import (
     Verdict,
     accounts,
 )
+from engine.oversight import limits
+from engine.oversight.risk import CannotTell
 from engine.requests.edits import apply_edits
 from engine.requests.identification import check_identification
 from engine.requests.model import REASON_LENGTH, Edit, Request, clip
@@ -111,7 +114,7 @@ def decide(
         return applied
     edits, approved = applied
     own = _check_own_edits(request, approver) if not edits else _check_risk(request, approved)
-    refusal = own or needs_code
+    refusal = own or _check_limit(request, approver, approved) or needs_code
     if refusal is not None:
         return refusal
     return _approval(request, approver, edits, approved, reason or None, now)
@@ -142,6 +145,9 @@ def _approval(
         approved_digest=request.subject.digest(approved) if edits else request.digest,
         reason=reason,
     )
+    if edits:
+        # Who may approve depends on the amount, which an edit may change.
+        request = replace(request, content=approved)
     if not request.policy.counts_votes and not (edits and request.separation.editor):
         return ruling
     earlier = () if edits else request.votes
@@ -202,6 +208,23 @@ def _check_own_edits(request: Request, approver: Approver) -> Refusal | None:
     tally = request.tally
     names = tuple(row.person.label for row in tally.waiting)
     return OwnEdit(approvers=names, all_needed=tally.is_all_needed)
+
+
+def _check_limit(request: Request, approver: Approver, approved: Params) -> Refusal | None:
+    """Check that the amount is within the limit of the person who approves it, with their edits."""
+    if request.amount is None:
+        return None
+    after = replace(request, content=approved)
+    if approver.person.id not in after.limited:
+        return None
+    amount = request.amount.of(approved)
+    return OverLimit(
+        limit=limits.write(request.amount.limits[approver.person.id]),
+        amount=None if isinstance(amount, CannotTell) else limits.show(amount),
+        unclear=str(amount) if isinstance(amount, CannotTell) else None,
+        is_edited=approved.value != request.content.value,
+        approvers=tuple(row.person.label for row in request.eligible if row.person.id not in after.limited),
+    )
 
 
 def _check_risk(request: Request, approved: Params) -> Refusal | None:
@@ -277,7 +300,8 @@ def together_refusal(request: Request, person: Person, now: datetime) -> Refusal
         return no_approver(request, Address("email", ""), person)
     why = why_alone(request)
     alone = DecideAlone(why=why) if why is not None else None
-    return check_open(request, person, now) or check_person(request, approver) or alone
+    limit = _check_limit(request, approver, request.content)
+    return check_open(request, person, now) or check_person(request, approver) or alone or limit
 
 
 def _check_revise(request: Request, command: Decide) -> Refusal | None:

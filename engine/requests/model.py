@@ -33,6 +33,7 @@ from engine.identifiers import end_in_words
 from engine.json_values import Path, Value
 from engine.requests.deadlines import Deadlines
 from engine.requests.policy import ANY_ONE, Policy, Tally, Vote, tally
+from engine.requests.request_amount import RequestAmount
 from engine.requests.request_risk import RequestRisk
 from engine.requests.separation import Separation
 from engine.workflowfile.schema_errors import describe_error
@@ -232,6 +233,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """What it tells about the program that asks, if one does."""
     risk: RequestRisk | None = None
     """Its risk, if the gate tells it."""
+    amount: RequestAmount | None = None
+    """The amount that the limits of approvers are compared with."""
     undone: Undoing | None = None
     """Who took the approval back, if the state is `undone`."""
     ratings: tuple[Rating, ...] = ()
@@ -273,13 +276,20 @@ class Request(Struct, frozen=True, kw_only=True):
         return frozenset([*(change.person.id for change in self.changes), *asked, *self.edited_before])
 
     @property
+    def limited(self) -> frozenset[str]:
+        """The ids of the approvers who may not approve the present content: the amount is above their limit."""
+        if self.amount is None:
+            return frozenset()
+        return self.amount.limited(self.content, [row.person.id for row in self.approvers])
+
+    @property
     def tally(self) -> Tally:
         """How far the approvals of the current content have come."""
         return self.tally_of(self.votes)
 
     def tally_of(self, votes: tuple[Vote, ...], *, editors: frozenset[str] = frozenset()) -> Tally:
         """Return how far these votes have come. `editors`: people who change the content with this decision."""
-        editors |= self.editors
+        editors |= self.editors | self.limited
         return tally(self.policy, [row for row in self.approvers if row.person.id not in editors], votes)
 
 

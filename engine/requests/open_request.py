@@ -33,6 +33,7 @@ from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Revision, RevisionOffer, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
+from engine.requests.request_amount import RequestAmount, amount_of
 from engine.requests.request_risk import RequestRisk
 from engine.requests.separation import Circle, Separation
 from engine.requests.working_hours import WorkingHours
@@ -105,6 +106,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     """What it tells about the program that asks, if one does."""
     risk: RequestRisk | None = None
     """Its risk, if the gate tells it."""
+    amount: RequestAmount | None = None
+    """The amount that the limits of approvers are compared with."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -224,6 +227,7 @@ def open_request(
         questions=gate.questions,
         feedback=gate.feedback,
         hold=gate.hold,
+        amount=amount_of(gate.amount, scope),
         alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
 

@@ -42,7 +42,7 @@ class RequestRisk(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if not self.sources:
             return self.assessment
         scope = content_scope(content)
-        edited = {name: evaluate(_compiled(source), scope) for name, source in self.sources.items()}
+        edited = {name: evaluate(compiled(source), scope) for name, source in self.sources.items()}
         return assess(self.rows, {**self.values, **edited}, self.assessment.claimed)
 
 
@@ -103,5 +103,6 @@ def _claimed(scope: Mapping[str, Value]) -> RiskLevel | None:
 
 
 @lru_cache(1024)
-def _compiled(source: str) -> Template:
+def compiled(source: str) -> Template:
+    """Return an expression that a request keeps. Cached: a workflow has few, and every request has them."""
     return compile_template(source)

@@ -9,6 +9,7 @@ from msgspec import structs
 from engine import json_values, requests, timestamps
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import amount_limits
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     Assurance,
@@ -54,15 +55,14 @@ def decide(context: CommandContext, tx: Tx, command: Decide, resolved: Resolved)
 def load(
     context: CommandContext, tx: Tx, request_id: str, resolved: Resolved
 ) -> tuple[Request, tuple[str, str]] | None:
-    """Return the request and the labels of its buttons, after its people were updated from the directory."""
+    """Return the request and the labels of its buttons, after its people and limits were updated."""
     loaded = request_model.load_request(tx, request_id)
-    if (
-        loaded is None
-        or not resolved
-        or not Recipients(tx, context.advancer.directory, resolved).learn(loaded[0].workspace)
-    ):
-        return loaded
-    return request_model.load_request(tx, request_id)
+    if loaded is None:
+        return None
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    if resolved and recipients.learn(loaded[0].workspace):
+        loaded = request_model.load_request(tx, request_id) or loaded
+    return amount_limits.refreshed(recipients, context.advancer.directory, loaded[0]), loaded[1]
 
 
 def rule(context: CommandContext, tx: Tx, request: Request, command: Decide, proof: Proof) -> Ruling | Refusal:

@@ -35,7 +35,8 @@ def after_vote(advancer: Advancer, tx: Tx, request: Request, ruling: Ruling) -> 
                 _alert(advancer, tx, request, vote.person, topic=VOIDED)
     tally = ruling.tally
     assert tally is not None
-    later = replace(request, rev=request.rev + 1, votes=tally.votes)
+    content = ruling.approved if ruling.is_new_version else request.content
+    later = replace(request, rev=request.rev + 1, votes=tally.votes, content=content)
     if ruling.is_new_version and request.separation.editor:
         # The change is not loaded again; what matters of it is whose it is.
         change = votes.change_of(request, ruling, tx.now)

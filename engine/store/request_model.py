@@ -253,7 +253,8 @@ def read_request(
         edited_before=failure_requests.read_editors(details),
         hold=undos.read_hold(details),
         ask=ask_facts.read(details),
-        risk=request_risk.read(details),
+        risk=request_risk.read_risk(details),
+        amount=request_risk.read_amount(details),
     )
 
 

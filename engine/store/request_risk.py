@@ -1,4 +1,4 @@
-"""The risk of a request in its `details`. Only requests of gates with `risk` have it."""
+"""The risk and the amount of a request in its `details`. Only requests of gates that name them have them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,28 @@ from msgspec import convert, to_builtins
 
 from engine import json_values
 from engine.json_values import Value
-from engine.requests import Opening, RequestRisk
+from engine.requests import Opening, RequestAmount, RequestRisk
 
 RISK: Final = "risk"
-"""The key in `details`."""
+AMOUNT: Final = "amount"
+"""The keys in `details`."""
 
 
 def details(opening: Opening) -> dict[str, Value]:
     """Return the values for `details`."""
-    return {} if opening.risk is None else {RISK: _value(opening.risk)}
+    parts = {RISK: opening.risk, AMOUNT: opening.amount}
+    return {name: _value(part) for name, part in parts.items() if part is not None}
 
 
-def read(details: Mapping[str, Any]) -> RequestRisk | None:
-    """Return what `details` wrote."""
+def read_risk(details: Mapping[str, Any]) -> RequestRisk | None:
+    """Return the risk that `details` wrote."""
     return convert(details[RISK], RequestRisk) if RISK in details else None
 
 
-def _value(risk: RequestRisk) -> Value:
-    return json_values.clean(to_builtins(risk, builtin_types=(Decimal,)))
+def read_amount(details: Mapping[str, Any]) -> RequestAmount | None:
+    """Return the amount that `details` wrote."""
+    return convert(details[AMOUNT], RequestAmount) if AMOUNT in details else None
+
+
+def _value(part: RequestRisk | RequestAmount) -> Value:
+    return json_values.clean(to_builtins(part, builtin_types=(Decimal,)))

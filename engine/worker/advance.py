@@ -16,9 +16,10 @@ from msgspec.structs import replace
 from engine import requests, runs, workflowfile
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery import absentees, account_holders, backups, callbacks, digests, routing
+from engine.delivery import absentees, account_holders, amount_limits, backups, callbacks, digests, routing
+from engine.delivery.amount_limits import Split
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Approver, DeliveryKind, Person, RunStatus, SecretName, Work
+from engine.domain import DeliveryKind, Person, RunStatus, SecretName, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
@@ -175,7 +176,9 @@ class Advancer:
         if progress.opening is not None:
             opening = progress.opening
             named = (*opening.references, *opening.backups)
-            Recipients(tx, self.directory, resolved).foresee(run, named, opening.accounts)
+            recipients = Recipients(tx, self.directory, resolved)
+            recipients.foresee(run, named, opening.accounts)
+            amount_limits.foresee(recipients, self.directory, opening)
 
     def follow(
         self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved, *, stopped_by: str | None = None
@@ -261,10 +264,13 @@ class Advancer:
         named, missing, are_away = absentees.replace_absent(tx, recipients, run, opening, named)
         notes += missing
         owner = people.load_people_cached(tx, [run.owner])[run.owner]
-        named, missing, circle = self._circle(run, opening, named, owner)
+        limits = amount_limits.split(recipients, self.directory, opening, named, owner)
+        missing, circle = self._circle(run, opening, limits, owner)
         notes += missing
         in_reserve, missing = backups.backups_of(recipients, run, opening, circle)
-        notes += missing
+        reserve = amount_limits.split(recipients, self.directory, opening, in_reserve, owner)
+        opening = amount_limits.with_limits(opening, {**limits.limits, **reserve.limits})
+        notes += [*missing, *reserve.notes]
         asked = [approver.person for approver in circle.first_asked]
         ways, ids = opening.ways, {"run": run.state.id, "request": request_id}
         shared = routing.shared_copies(self.directory, ways, **ids, owner=owner)
@@ -285,7 +291,7 @@ class Advancer:
             circle=circle,
             notes=notes,
             deadlines=deadlines,
-            backups=in_reserve,
+            backups=reserve.all,
             models=models,
         )
         deliveries.insert_deliveries(tx, run.workspace, at_once)
@@ -296,14 +302,12 @@ class Advancer:
             self.alert(tx, run.run_owner, topic=topic, request=request_id)
         return OpenedRequest(request_id, opening, circle, deadlines)
 
-    def _circle(
-        self, run: LoadedRun, opening: Opening, named: Sequence[Approver], owner: Person
-    ) -> tuple[list[Approver], list[str], Circle]:
-        """Return the people who can prove who they are, notes about the others, and who is asked of them."""
+    def _circle(self, run: LoadedRun, opening: Opening, limits: Split, owner: Person) -> tuple[list[str], Circle]:
+        """Return notes about the people who cannot decide, and who is asked of the others."""
         needs_account = opening.needs_account
         authors = opening.revision.authors if opening.revision is not None else ()
         own = (authors, opening.edited_before) if opening.separation.editor else ((), ())
-        others, own_wording = requests.without_authors(named, *own)
+        others, own_wording = requests.without_authors(limits.able, *own)
         able, notes = account_holders.with_accounts(self.directory, others, needs_account=needs_account)
         circle = requests.circle(
             able,
@@ -312,12 +316,13 @@ class Advancer:
             requester=run.requester,
             owner=owner,
             owner_is_able=owner.id not in {*own[0], *own[1]}
+            and amount_limits.may_approve(limits, opening, owner)
             and account_holders.may_decide(self.directory, owner, needs_account=needs_account),
         )
-        notes = [*own_wording, *notes]
+        notes = [*limits.notes, *own_wording, *notes]
         if circle.with_owner:
             notes = [*notes, _OWNER_JOINS if able else _OWNER_DECIDES]
-        return able, notes, circle
+        return notes, amount_limits.with_shown(circle, limits)
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
         """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""

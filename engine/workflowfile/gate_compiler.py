@@ -22,6 +22,7 @@ from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path
 from engine.workflowfile import approver_checks, risk_compiler
+from engine.workflowfile.amount_compiler import with_amount
 from engine.workflowfile.clock_compiler import compile_clocks
 from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft
@@ -113,8 +114,8 @@ def compile_gate(
         return _with_people(report, compiled, file, at, names, is_form=step.uses == FORM)
 
     compiled = with_people(_with_answers(compiled, gate), gate, at)
-    declared = risk_compiler.Sources(content=declarations, values=sources)
-    return risk_compiler.with_risk(report, step, compiled, gate, names, declared, with_people)
+    compiled = risk_compiler.with_risk(report, step, compiled, gate, names, (declarations, sources), with_people)
+    return with_amount(report, gate, at, names, compiled)
 
 
 def _with_answers(compiled: Gate, gate: GateFile) -> Gate:

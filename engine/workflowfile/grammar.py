@@ -200,6 +200,7 @@ class GateFile(FilePart):
     hold: HoldDuration | None = None
     autonomy: AutonomyFile | None = None
     risk: Any = None
+    amount: TemplateText | None = None
 
     @field_validator("edit")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from engine.domain import Assurance
@@ -44,12 +44,8 @@ _LEVEL_HINTS: Final = {**_NOT_HERE, "when": "Write `if`, like {impact: over 500}
 _RISK_EXAMPLES: Final = {"levels": "Write {high: {if: {impact: over 500}, policy: all}}."}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """The declarations of what the parts can read: the reviewed content, and the values of inputs and steps."""
-
-    content: Declarations
-    values: DeclarationSources
+Sources: TypeAlias = tuple[Declarations, DeclarationSources]
+"""The declarations of what the parts can read: of the reviewed content, and of the values of inputs and steps."""
 
 
 def with_risk(
@@ -127,8 +123,8 @@ def _declared(template: Template | None, sources: Sources) -> Field | None:
         return None
     (path,) = template.references
     if path[0] == "content":
-        return sources.content.at(path[1:]).field if template.nodes == 1 else None
-    return sources.values.of_template(template).field
+        return sources[0].at(path[1:]).field if template.nodes == 1 else None
+    return sources[1].of_template(template).field
 
 
 def _rows(levels: Mapping[RiskLevel, LevelFile], impact: Field | None) -> Iterator[RiskRow]:

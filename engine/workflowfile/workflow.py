@@ -203,6 +203,8 @@ class Gate:
     """The later step with which the run goes on after a rejection, or None if the run ends."""
     autonomy: Autonomy | None = None
     """What may go through without review, once people agree."""
+    amount: Template | None = None
+    """The amount that the limits of approvers are compared with, if the gate has one."""
     risk: GateRisk | None = None
     """How the level of risk is told, if it chooses what the gate asks."""
 
@@ -231,7 +233,7 @@ class Gate:
         plan = (self.autonomy.only_when, self.autonomy.class_) if self.autonomy is not None else ()
         parts = self.risk.parts.values() if self.risk is not None else ()
         texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about)
-        more = (*plan, *parts, *(item.value for item in self.show))
+        more = (self.amount, *plan, *parts, *(item.value for item in self.show))
         return tuple(template for template in (*texts, *more) if template is not None)
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from bot.local.service import OperatorCommands
 from bot.presentation import dates, refusals
+from bot.roles import file
+from bot.roles.directory import DirectoryWithRoles
 from bot.slack.ids import Ref
 from bot.slack.payloads import Actor
 from bot.slack.service import SlackService
@@ -115,6 +117,26 @@ async def test_an_edit_that_raises_the_risk_is_refused_alike(tmp_path: Path) -> 
         name = next(name for name, _ in opened.page.form.fields if name.startswith("f-"))
         page = (await browser.send(opened.page.form, typed={name: edits["text"]})).page
         assert refusals.sentence(refusal) in " ".join(page.text.split())
+
+
+LIMITS: Final = f"""
+roles: {{support: [{ADA}]}}
+limits: {{support: 5 EUR}}
+"""
+
+
+async def test_an_amount_above_the_limit_is_refused_alike(tmp_path: Path) -> None:
+    roles = file.read(LIMITS.encode())
+    directory = DirectoryWithRoles(AccountDirectory(uada=ADA), lambda: roles)
+    async with open_web(tmp_path / "signoff.db", directory=directory) as env:
+        request = await env.request_approval("      amount: 8.00 EUR")
+        browser, opened = await env.open_link()
+        refusal = await in_slack(env, request, request.model.digest)
+        sentence = "You may approve up to 5.00 EUR, and this is 8.00 EUR. ben@example.com can decide."
+        assert refusals.sentence(refusal) == sentence
+        assert await in_a_terminal(env, request, request.model.digest) == sentence
+        page = (await browser.send(opened.page.form)).page
+        assert sentence in " ".join(page.text.split())
 
 
 async def in_slack(env: WebEnv, request: RequestView, digest: str, edits: Mapping[str, str] | None = None) -> Refusal:

@@ -49,6 +49,7 @@ from engine.domain import (
     NotFound,
     NotWaiting,
     NotYourTurn,
+    OverLimit,
     OwnEdit,
     OwnRequest,
     Person,
@@ -167,6 +168,19 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (OwnRequest(approvers=("Lee", "Kim")), "You started this, so another person decides. Lee or Kim can decide."),
     (OwnRequest(approvers=()), "You started this, so another person decides. No approver is left."),
     (OwnEdit(approvers=("Lee",)), "You changed this, so another person has to approve it. Waiting for Lee."),
+    (
+        OverLimit(limit="5 EUR", amount="8 EUR", approvers=("Lee", "Kim")),
+        "You may approve up to 5 EUR, and this is 8 EUR. Lee or Kim can decide.",
+    ),
+    (
+        OverLimit(limit="5 EUR", amount="8 EUR", is_edited=True, approvers=()),
+        "You may approve up to 5 EUR, and with your change it would be 8 EUR. No one who is asked may approve it. "
+        "Reject it, or ask the owner of the workflow to hand it on.",
+    ),
+    (
+        OverLimit(limit="5 EUR", amount=None, unclear="it is missing", approvers=("Lee",)),
+        "Signoff could not tell the amount, so it counts as above your limit of 5 EUR. Lee can decide.",
+    ),
     (
         RiskRaised(level="high", before="low"),
         "With this change the risk is high and not low, so it has to be asked anew. "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,7 @@ def test_a_file_has_roles_and_people() -> None:
     ("text", "sentence"),
     [
         ("", "roles.yaml:1:1: The file is empty. It needs `roles`, `people` or both."),
-        ("- a", "roles.yaml:1:1: This must be a mapping with `roles` and `people`."),
+        ("- a", "roles.yaml:1:1: This must be a mapping with `roles`, `people` and `limits`."),
         ("roles: {a: [b@c.de]}\n---\n", "roles.yaml:2:1: A file holds one list of roles and people; put what follows"),
         ("roles:", "roles.yaml:1:7: roles: This must be a mapping, like `finance: [lee@example.com]`."),
         ("role: {}", "roles.yaml:1:1: role: There is no key `role`. Did you mean `roles`?"),
@@ -105,3 +106,39 @@ def test_many_roles_that_name_each_other_are_read_in_time() -> None:
 def test_any_bytes_are_read_or_refused(source: bytes) -> None:
     with contextlib.suppress(DefinitionError):
         file.read(source)
+
+
+def limits(text: str) -> str:
+    return f"roles: {{support: [a@b.co], board: ['role:support']}}\nlimits: {text}"
+
+
+def test_a_role_has_a_limit_by_currency_or_none() -> None:
+    roles = file.read(limits("{Support: 5000 EUR, board: unlimited}").encode())
+    assert roles.limits == {"support": {"EUR": Decimal(5000)}, "board": None}
+    roles = file.read(limits("{support: [5000.50 EUR, 6000 USD]}").encode())
+    assert roles.limits == {"support": {"EUR": Decimal("5000.50"), "USD": Decimal(6000)}}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("5", "roles.yaml:2:9: limits: This must be a mapping, like `finance: 5000 EUR`."),
+        ("{suport: 5 EUR}", "There is no role `suport` in this file. Did you mean `support`?"),
+        ("{support: 5 EUR, SUPPORT: 6 EUR}", "This is the same role as `support`; keep one."),
+        (
+            "{support: 5}",
+            "`5` is no limit. Write 5000 EUR, [5000 EUR, 6000 USD] with each currency once, or unlimited.",
+        ),
+        ("{support: -5 EUR}", "`-5 EUR` is no limit."),
+        ("{support: NaN EUR}", "`NaN EUR` is no limit."),
+        ("{support: 1e5 EUR}", "`1e5 EUR` is no limit."),
+        ("{support: 5 XYQ}", "`5 XYQ` is no limit."),
+        ("{support: [5 EUR, 6 EUR]}", "`6 EUR` is no limit."),
+        ("{support: []}", "This role has no limit here."),
+        ('{support: "5 EUR\\u202e"}', "is no limit."),
+    ],
+)
+def test_each_wrong_limit_has_a_sentence(text: str, sentence: str) -> None:
+    (problem,) = problems(limits(text))
+    assert sentence in problem
+    assert "\u202e" not in problem

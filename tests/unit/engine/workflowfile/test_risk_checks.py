@@ -166,3 +166,20 @@ def test_a_gate_that_is_irreversible_says_so_of_its_risk() -> None:
 def test_content_is_known_only_there() -> None:
     (problem,) = problems_of(FILE % 'title: "{{ content.amount }}"')
     assert problem.message == "There is no `content`."
+
+
+def test_the_impact_of_a_risk_is_the_amount_if_it_is_money() -> None:
+    gate = load_workflow(FILE % TABLE).steps[0].gate
+    assert gate is not None
+    assert gate.amount is not None
+    assert gate.amount.source == "{{ content.amount }}"
+    other = load_workflow(FILE % f'amount: "{{{{ inputs.count }}}} EUR"\n      {TABLE}').steps[0].gate
+    assert other is not None
+    assert {variant.amount.source for variant in other.variants if variant.amount} == {"{{ inputs.count }} EUR"}
+
+
+def test_an_amount_is_money() -> None:
+    (problem,) = problems_of(FILE % "amount: 5000")
+    assert problem.message == "This must be text, not the number 5000."
+    (problem,) = problems_of(FILE % "amount: five EUR")
+    assert problem.message == "This is no amount with a currency."

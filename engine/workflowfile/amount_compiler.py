@@ -1,0 +1,41 @@
+"""Compiler of `amount` of a gate, with which the limits of approvers are compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.expressions import Template
+from engine.json_values import Path
+from engine.oversight.risk import IMPACT, currency_of, read_money
+from engine.workflowfile.content_scope import compile_over_content
+from engine.workflowfile.expression_scope import ExpressionNames
+from engine.workflowfile.grammar import GateFile
+from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.workflow import Gate
+
+
+def with_amount(report: ProblemReport, file: GateFile, at: Path, names: ExpressionNames, gate: Gate) -> Gate:
+    """Return the gate with its amount: the one that it names, or else the impact of its risk, if that is money."""
+    amount = _compile(report, file.amount, (*at, "amount"), names) if file.amount is not None else _impact(gate)
+    if amount is None:
+        return gate
+    risk = gate.risk
+    if risk is not None:
+        levels = {level: other and replace(other, amount=amount) for level, other in risk.gates.items()}
+        risk = replace(risk, gates=levels)
+    return replace(gate, amount=amount, risk=risk)
+
+
+def _compile(report: ProblemReport, source: str, at: Path, names: ExpressionNames) -> Template | None:
+    template = compile_over_content(report, source, at, names)
+    if template is not None and template.is_literal and read_money(source) is None:
+        hint = 'Write an expression that gives money, or "{{ content.amount }} EUR".'
+        report.add(at, "This is no amount with a currency.", hint)
+    return template
+
+
+def _impact(gate: Gate) -> Template | None:
+    if gate.risk is None:
+        return None
+    is_money = any(currency_of(bound) for row in gate.risk.rows for bound in row.bounds)
+    return gate.risk.parts.get(IMPACT) if is_money else None
