@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from bot import request_scope
-from bot.request_scope import RequestScope
+from bot.request_scope import EnteredScope, RequestScope
 from bot.settings import Settings
 from engine.domain import Decided, Refusal, Started
 from engine.errors import SignoffError
@@ -32,10 +32,16 @@ class Monitor:
         self._listeners = [listener for listener in (metrics, tracing) if listener is not None]
         self.clock = time.monotonic if self._listeners else _zero
 
-    @contextmanager
-    def request(self, endpoint: str, *, id_: str | None = None, parent: str | None = None) -> Iterator[RequestScope]:
+    def request(
+        self, endpoint: str, *, id_: str | None = None, parent: str | None = None
+    ) -> AbstractContextManager[RequestScope]:
         """Have the body work for a request, and record its answer."""
-        with request_scope.entered(endpoint, id_=id_) as scope:
+        entered = request_scope.entered(endpoint, id_=id_)
+        return self._recorded(entered, parent) if self._listeners else entered
+
+    @contextmanager
+    def _recorded(self, entered: EnteredScope, parent: str | None) -> Iterator[RequestScope]:
+        with entered as scope:
             scope.parent = parent
             if self.tracing is not None:
                 self.tracing.enter(scope)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
@@ -54,15 +52,25 @@ def current() -> RequestScope | None:
     return _CURRENT.get()
 
 
-@contextmanager
-def entered(endpoint: str, *, id_: str | None = None) -> Iterator[RequestScope]:
+class EnteredScope:
+    """Has the body, and the tasks that it starts, work for a request. Thousands of requests may wait in a body."""
+
+    __slots__ = ("_scope", "_token")
+
+    def __init__(self, scope: RequestScope) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> RequestScope:
+        self._token = _CURRENT.set(self._scope)
+        return self._scope
+
+    def __exit__(self, *_: object) -> None:
+        _CURRENT.reset(self._token)
+
+
+def entered(endpoint: str, *, id_: str | None = None) -> EnteredScope:
     """Have the body, and the tasks that it starts, work for a new request. `id_`: what the client calls it."""
-    scope = RequestScope(id_ if id_ is not None and _SANE.fullmatch(id_) else new_id(), endpoint)
-    token = _CURRENT.set(scope)
-    try:
-        yield scope
-    finally:
-        _CURRENT.reset(token)
+    return EnteredScope(RequestScope(id_ if id_ is not None and _SANE.fullmatch(id_) else new_id(), endpoint))
 
 
 def new_id() -> str:

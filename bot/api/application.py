@@ -65,8 +65,8 @@ class Api:
             operation, names = found
             await self._access.admit(call)
             call.check_idempotency_key()
-            arguments = await operation.arguments(call, names)
-            return self._response(call, await operation.handler(call=call, **arguments))
+            # Thousands may wait in a handler, so its arguments are not kept here.
+            return self._response(call, await operation.handler(call=call, **await operation.arguments(call, names)))
         except ClientDisconnect:
             return Response()
         except ApiProblem as problem:

@@ -87,11 +87,13 @@ class AskHandlers:
         longer pending. It comes after that time in any case, with the present state and the status 200.
         """
         view = await self._engine.ask_view(ask, call.actor)
-        if isinstance(view, Refusal) or not query.seconds or has_answer(view, query.after):
+        seconds, after = query.seconds, query.after
+        if isinstance(view, Refusal) or not seconds or has_answer(view, after):
             return view if isinstance(view, Refusal) else self._writer.write(view)
         reader = self._reader(call, view.id)
-        del view
-        return self._writer.write(await reader.until(partial(has_answer, after=query.after), query.seconds))
+        # Thousands may wait here.
+        del view, query
+        return self._writer.write(await reader.until(partial(has_answer, after=after), seconds))
 
     async def events(self, call: ApiCall, ask: str) -> AskStream | Refusal:
         """Follow an ask: server-sent events.

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 
 from bot.http_server import API, WATCH
 from bot.web.connections import Connections, Use
+from bot.web.light_connection import LightEvent, LightFlow, Pipeline
 
 TRUST: Final = "signoff.trust"
 """The ASGI extension with which an endpoint says that the client has signed its request."""
@@ -70,6 +71,7 @@ class LimitedProtocol(HttpToolsProtocol):
         kept_for: tuple[str, ...],
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.pipeline: Any = Pipeline()
         self._context, self._limits, self._kept_for = connections, connections.limits, kept_for
         self._site: ASGIApp = self.app
         self.host, self.is_signed, self.used_at = "", False, connections.now()
@@ -85,6 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow: Any = LightFlow(transport)
         self.host = self.client[0] if self.client else ""
         if not self._context.admit(self):
             transport.write(_answer(503))
@@ -173,6 +176,8 @@ class LimitedProtocol(HttpToolsProtocol):
         is_refused = self._is_kept and not self.is_signed and not path.endswith(self._kept_for)
         self.app = service_unavailable if is_refused else self._site
         super().on_headers_complete()
+        # The task that would wait for it has not begun yet.
+        self.cycle.message_event = LightEvent()  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from engine.domain import Work
@@ -39,8 +38,8 @@ class PunctualStore:
         """Run `unit` in a transaction, or withdraw it. Raises `StoreBusy`, `StoreUnsure` and what the store raises."""
         attempt = _Withdrawable(unit)
         try:
-            async with self._in_time():
-                return await self._store.transact(attempt.run)
+            self._check_room()
+            return await self._in_time(self._store.transact(attempt.run))
         except StoreBusy:
             if attempt.withdraw():
                 raise
@@ -54,29 +53,30 @@ class PunctualStore:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run `query`. Raises `StoreBusy` and what the store raises."""
-        async with self._in_time():
-            return await self._store.read(query)
+        self._check_room()
+        return await self._in_time(self._store.read(query))
 
     def on_commit(self, listener: Callable[[Sequence[Work]], None]) -> None:
         """Do as the store."""
         self._store.on_commit(listener)
 
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """Leave the body when its time is over. Raises `StoreBusy`."""
-        if self._waiting >= self._most:
-            raise StoreBusy("Too many wait for the database.")
-        self._waiting += 1
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        """Return what the store returns, if it comes in time. Raises `StoreBusy`."""
         limit = asyncio.timeout(self._patience)
+        self._waiting += 1
         try:
             async with limit:
-                yield
+                return await work
         except TimeoutError:
             if not limit.expired():
                 raise
             raise StoreBusy("The database did not answer in time.") from None
         finally:
             self._waiting -= 1
+
+    def _check_room(self) -> None:
+        if self._waiting >= self._most:
+            raise StoreBusy("Too many wait for the database.")
 
 
 class _Withdrawable(Generic[T]):

@@ -164,8 +164,11 @@ async def _measure_decisions(env: ApiEnv, size: ApiBenchSize) -> tuple[list[floa
     Both count from the scheduled time of the decision, so they include the decision itself.
     """
     loop = asyncio.get_running_loop()
-    clients = [await LoadClient.connect("127.0.0.1", env.port) for _ in range(size.decisions)]
-    asks = [await env.create(client, number) for number, client in enumerate(clients)]
+    clients, asks = list[LoadClient](), list[BenchAsk]()
+    for number in range(size.decisions):
+        # The server closes connections that say nothing, and those that wait have to be of a program with a key.
+        clients.append(await LoadClient.connect("127.0.0.1", env.port))
+        asks.append(await env.create(clients[-1], number))
     answers = [client.send(env.wait(ask)) for client, ask in zip(clients, asks, strict=True)]
     await asyncio.sleep(_SETTLE_SECONDS)
     start, due = loop.time() + 0.5, dict[str, float]()

@@ -48,7 +48,10 @@ class LoadClient(asyncio.Protocol):
         """Send a request, and return its answer when it comes. Raises `BenchFailed` there if the connection ends."""
         assert self._transport is not None
         self._waiting = self._loop.create_future()
-        self._transport.write(request)
+        if self._transport.is_closing():
+            self.connection_lost(None)
+        else:
+            self._transport.write(request)
         return self._waiting
 
     def close(self) -> None:
