@@ -9,6 +9,7 @@
 | `database_server` | a database on PostgreSQL: version, schema, rights, clock, connections, TLS, key, queue |
 | `workload` | workflows and their secrets, failing copies, runs and requests that wait for attention |
 | `triggers`, `api_keys`, `callbacks` | what starts runs by itself; the keys of programs; their callbacks |
+| `oversight` | what Signoff itself asks, and no person can decide |
 | `slack`, `slack_call`, `block_validation`, `samples` | tokens, scopes, clock; whether Slack accepts our blocks |
 | `email` | the mail server: connection, certificate, login |
 | `account_sign_in` | whether people can sign in with Slack |

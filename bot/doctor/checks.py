@@ -22,6 +22,7 @@ from bot.doctor import (
     files,
     language_model,
     machine,
+    oversight,
     settings,
     slack,
     triggers,
@@ -46,6 +47,7 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     triggers.CHECKS,
     api_keys.CHECKS,
     callbacks.CHECKS,
+    oversight.CHECKS,
 )
 NETWORK_CHECKS: Final[tuple[NetworkCheck, ...]] = (
     *database_server.CHECKS,
@@ -67,6 +69,7 @@ _SUBJECTS: Final = {
     "triggers": "workflows",
     "api_keys": "work",
     "callbacks": "work",
+    "oversight": "work",
     "slack": "slack",
     "events_endpoint": "slack",
     "account_sign_in": "slack",

@@ -30,6 +30,26 @@ _NOTHING_RUNS: Final[Mapping[OversightPurpose, str]] = {
 }
 
 
+_HEADINGS: Final[Mapping[OversightPurpose, str]] = {
+    OversightPurpose.LATER_REVIEW: "What was done",
+    OversightPurpose.SEEDED: "What was asked",
+}
+"""The headline above the values."""
+STORY: Final[Mapping[str, str]] = {
+    OversightPurpose.LATER_REVIEW: "asks for a later review.",
+    OversightPurpose.CHANGE_STAGE: "asks whether only a share is reviewed from now on.",
+    OversightPurpose.SEEDED: "made this up, to see whether people notice.",
+    OversightPurpose.CHANGE_GATE: "recommends another gate.",
+    OversightPurpose.NEW_VERSION: "asks for the approval of a new version.",
+}
+"""What Signoff did, in the story of a run."""
+
+
+def heading(facts: OversightFacts) -> str:
+    """Return the headline above the values of an oversight request."""
+    return _HEADINGS.get(facts.purpose, "What this is about")
+
+
 def lead(facts: OversightFacts) -> str:
     """Return that Signoff asks, and why, as a sentence."""
     return _LEADS[facts.purpose]

@@ -58,6 +58,8 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
     others = [_name(request, person) for person in undo.deciders(request) if reader is None or person.id != reader.id]
     is_own = reader is not None and has_decided(request, reader)
     who = people.joined(["You", *others] if is_own else others, "and")
+    if request.oversight is not None:
+        return f"{who} answered “{line(decision.verdict)}”, ", decision.decided_at
     verb, *more = headline(request).lower().split(" ", 1)
     # A form is filled in, and the object stands between the two words.
     return f"{' '.join([who, verb, 'this', *more])}, ", decision.decided_at
@@ -69,6 +71,8 @@ def ended(request: RequestView) -> Phrase:
     if request.decision is not None and model.undone is not None:
         undone, approved = model.undone, f". Approved by {_decider_names(request)}, "
         return f"Undone by {line(undone.person.label)}, ", undone.at, approved, request.decision.decided_at
+    if request.decision is not None and request.oversight is not None:
+        return f"{_decider_names(request)} answered “{line(request.decision.verdict)}”, ", request.decision.decided_at
     if request.decision is not None:
         return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
@@ -165,6 +169,8 @@ def signatures(request: RequestView) -> list[Phrase]:
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
     model, edits = request.model, request.edits
+    if request.oversight is not None and request.decision is not None:
+        return "Answered"
     edited = bool(edits) and not model.subject.is_form and model.state is RequestState.APPROVED
     words = states.request_words(model.state, model.subject)
     return f"{words.capitalize()} with edits" if edited else words.capitalize()

@@ -8,11 +8,12 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import answers, asks, dates, expiry, labels, model_calls
+from bot.presentation import answers, asks, dates, expiry, labels, model_calls, oversight
 from bot.presentation.characters import line
 from bot.presentation.people import starter
 from engine import json_values, runs
 from engine.domain import Person, ResumeAnswer
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.json_values import Value
 from engine.read_models import DeliveryView, RequestView, RunView
 from engine.story_entries import StoryEntry
@@ -262,6 +263,8 @@ def _started_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
 
 
 def _begun_sentence(_: StoryEntry, content: Content, names: Names) -> str:
+    if content.get("workflow") == OVERSIGHT_WORKFLOW:
+        return "began to ask people."
     title = f"“{names.workflow}”" if names.workflow else str(content.get("workflow"))
     by = f" by a step of run {content['parent']}" if content.get("parent") else ""
     what = f" with {'a reaction to ' if content.get('emoji') else ''}a message in Slack" if content.get("link") else ""
@@ -364,6 +367,8 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "step.outcome_unknown": lambda entry, content, names: (
         f"It is unknown whether {names.step(entry)} happened: {content.get('error')}"
     ),
+    "oversight.opened": lambda _, content, __: oversight.STORY.get(str(content.get("purpose")), "asks people."),
+    "oversight.ended": lambda *_: "took note of it.",
     "content.erased": _erased_sentence,
     "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
     "browser.remembered": _remembered_sentence,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.presentation import changes, characters, dates, people, request_card, request_content, states
+from bot.presentation import changes, characters, dates, oversight, people, request_card, request_content, states
 from bot.presentation.characters import boundary, hidden
 from bot.web import form_inputs, review_files, run_history, stale_form
 from bot.web.form_inputs import Input, Raws
@@ -135,6 +135,8 @@ class Review:
             return "What is needed"
         if self.request.model.subject.is_failure:
             return "What was tried"
+        if self.request.oversight is not None:
+            return oversight.heading(self.request.oversight)
         return "What will be done" if self.request.at is ReviewPoint.BEFORE else "The result"
 
     @property

@@ -23,6 +23,7 @@ _TRIGGERS: Final = {
     "webhook": "by a webhook",
     "api": "through the API",
     "run": "by a step of another run",
+    "signoff": "for oversight",
 }
 
 

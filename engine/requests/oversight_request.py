@@ -61,7 +61,7 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
     assurance: Assurance = Assurance.CODE
     confirm: str | None = None
     confirm_with: Assurance | None = None
-    alone: AloneReason | None = None
+    alone: AloneReason | None = AloneReason.GATE
     ways: Ways = EVERY_WAY
     expires_after: timedelta | None = EXPIRES_AFTER
     facts: Mapping[str, Value] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from engine.requests.oversight_request import EndedOversightRequest, of_person
 from engine.service.context import CommandContext
 from engine.store import joined_people, oversight_rows, people, workflows
 from engine.store.port import Tx
+from engine.worker import oversight_workflow
 
 _BARRED: Final = "You wrote what this is about, so other people decide about it."
 
@@ -97,7 +98,7 @@ def _end(context: CommandContext, tx: Tx, run: str, answer: _Answer, resolved: R
         EntryKind.OVERSIGHT_ENDED,
         run=run,
         request=row.request,
-        actor=answer.person,
+        actor=oversight_workflow.asker(tx, row.workspace),
         purpose=row.purpose.value,
         state=answer.state.value,
     )

@@ -42,13 +42,13 @@ from engine.store import (
     absences,
     api_keys,
     attention,
-    audit_log,
     decision_export,
     delivery_queries,
     due_work,
     inbox_queries,
     item_queries,
     last_views,
+    oversight_views,
     people,
     reader_runs,
     reader_workflows,
@@ -236,4 +236,8 @@ class Queries:
         return await self.store.read(lambda connection: decision_export.page(connection, workspace, wanted, after))
 
     async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
-        return await self.store.read(lambda connection: audit_log.story(connection, run, after))
+        """Return the entries of a run after number `after`, oldest first.
+
+        Of a seeded request that waits, those are left out that tell what it is.
+        """
+        return await self.store.read(lambda connection: oversight_views.story(connection, run, after))

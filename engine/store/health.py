@@ -16,18 +16,31 @@ from sqlalchemy import Row, Select, bindparam, exists, func, select
 
 from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.people import ACCOUNT
 from engine.store import schema
 from engine.store.connection import Connection
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.people_tables import AddressRow, PersonRow
 from engine.store.sqlite_connection import SqliteConnection, connect
 from engine.store.sqlite_errors import translated
-from engine.store.tables import AuditRow, DeliveryRow, RequestRow, RunRow, WorkflowRow, WorkflowVersionRow, WorkspaceRow
+from engine.store.tables import (
+    ApproverRow,
+    AuditRow,
+    DeliveryRow,
+    RequestRow,
+    RunRow,
+    WorkflowRow,
+    WorkflowVersionRow,
+    WorkspaceRow,
+)
 from engine.store.trigger_tables import TriggerRow
 
 _address = AddressRow.__table__  # type: ignore[attr-defined]
+_approver = ApproverRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
+_oversight = OversightRequestRow.__table__  # type: ignore[attr-defined]
 _person = PersonRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -148,6 +161,7 @@ def workflow_sources(connection: Connection) -> list[WorkflowSource]:
                 _version, (_version.c.workflow == versions.c.workflow) & (_version.c.version == versions.c.version)
             ).join(_workflow, _workflow.c.id == _version.c.workflow)
         )
+        .where(_workflow.c.name != OVERSIGHT_WORKFLOW)
         .order_by(_workflow.c.name, _version.c.version)
     )
     return [
@@ -221,6 +235,12 @@ _APART = (
     )
     .order_by(_person.c.id)
 )
+_UNDECIDABLE = (
+    select(_request.c.id, _request.c.title)
+    .join(_oversight, _oversight.c.run == _request.c.run)
+    .where(_PENDING, ~exists().where(_approver.c.request == _request.c.id, _approver.c.pending))
+    .order_by(_request.c.id)
+)
 _UNSEEN = (
     select(_request.c.id)
     .where(_PENDING, _request.c.first_shown_at.is_(None), _request.c.opened_at <= bindparam("before"))
@@ -253,6 +273,11 @@ def joined_accounts(connection: Connection) -> Summary:
     both = _some(connection, _TOGETHER, lambda row: f"{row.accounts} (one person until the server starts)")
     summary = _some(connection, _APART, lambda row: f"{row.account} and {row.other}")
     return Summary(both.count + summary.count, (*both.first, *summary.first)[:_FIRST])
+
+
+def oversight_without_deciders(connection: Connection) -> Summary:
+    """Return requests of Signoff itself that wait and that no person can decide."""
+    return _some(connection, _UNDECIDABLE, lambda row: f"“{row.title}” ({row.id})")
 
 
 def undelivered_requests(connection: Connection, *, before: datetime) -> Summary:

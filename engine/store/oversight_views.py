@@ -13,25 +13,31 @@ from msgspec import Struct, structs
 from sqlalchemy import bindparam, select
 
 from engine import json_values
-from engine.domain import Person, RequestState
+from engine.audit_entries import EntryKind
+from engine.domain import Origin, Person, RequestState
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, OversightFacts
 from engine.identifiers import in_words
+from engine.json_values import Value
 from engine.read_models import RequestView, RunView
-from engine.store import oversight_rows, people
+from engine.store import audit_log, oversight_rows, people
 from engine.store.connection import Connection
 from engine.store.oversight_rows import OversightRow
+from engine.store.run_rows import read_origin
 from engine.store.statements import Statement
 from engine.store.tables import RequestRow, RunRow, WorkflowRow
+from engine.story_entries import StoryEntry
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _LOOK: Final = Statement(
-    select(_request.c.step, _request.c.details, _run.c.requester, _run.c.version)
-    .add_columns(_workflow.c.name, _workflow.c.title, _run.c.workflow)
+    select(_request.c.step, _request.c.details, _run.c.requester, _run.c.version, _run.c.origin)
+    .add_columns(_workflow.c.name, _workflow.c.title, _run.c.workflow, _run.c.inputs)
     .select_from(_request.join(_run, _run.c.id == _request.c.run).join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_request.c.id == bindparam("id"))
 )
+_TELLING: Final = frozenset({EntryKind.RUN_STARTED.value, EntryKind.OVERSIGHT_OPENED.value})
+"""Entries that say who began a run, and what for."""
 _TITLES: Final = select(_workflow.c.id, _workflow.c.title)
 
 
@@ -46,6 +52,8 @@ class Look(Struct, frozen=True, kw_only=True):
     step_label: str
     uses: str
     requester: Person
+    origin: Origin
+    inputs: Mapping[str, Value]
     models: tuple[tuple[str, str], ...]
 
 
@@ -66,6 +74,8 @@ def look_of(connection: Connection, row: OversightRow) -> Look | None:
         step_label=details.get("step_label") or in_words(found.step),
         uses=details["uses"],
         requester=people.load_people(connection, [found.requester])[found.requester],
+        origin=read_origin(found.origin),
+        inputs=cast("dict[str, Value]", json_values.loads(found.inputs)),
         models=tuple((label, model) for label, model in details.get("models", ())),
     )
 
@@ -86,7 +96,8 @@ def _seen(connection: Connection, view: RequestView, row: OversightRow, titles: 
     if look is not None:
         return _disguised(view, look)
     workflow = titles.get(row.about.workflow or "")
-    return replace(view, oversight=OversightFacts(purpose=row.purpose, about=row.about, workflow=workflow))
+    told = OversightFacts(purpose=row.purpose, about=row.about, workflow=workflow)
+    return replace(view, oversight=told, workflow_title=workflow or view.workflow_title)
 
 
 def _disguised(view: RequestView, look: Look) -> RequestView:
@@ -131,9 +142,20 @@ def _run_view(connection: Connection, view: RunView, row: OversightRow) -> RunVi
         workflow_title=look.workflow_title,
         version=look.version,
         requester=look.requester,
+        origin=look.origin,
+        inputs=look.inputs,
         steps=tuple(replace(step, step=look.step, label=look.step_label, uses=look.uses) for step in view.steps),
         step_labels={look.step: look.step_label},
     )
+
+
+def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
+    """Return the entries of a run after number `after`, oldest first, without those that give a disguise away."""
+    entries = audit_log.story(connection, run, after)
+    row = oversight_rows.find(connection, run) if any(entry.kind in _TELLING for entry in entries) else None
+    if row is None or look_of(connection, row) is None:
+        return entries
+    return [entry for entry in entries if entry.kind not in _TELLING]
 
 
 def shown_version(connection: Connection, run: str, row: Any) -> tuple[str, int]:

@@ -56,6 +56,7 @@ def open_oversight_request(advancer: RunUnits, tx: Tx, asked: OversightRequest, 
         entry(
             EntryKind.OVERSIGHT_OPENED,
             run=run.state.id,
+            actor=asker,
             purpose=asked.purpose.value,
             about=dict(_about(asked.about)),
             barred=list[Value](asked.barred),

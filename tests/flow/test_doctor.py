@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -26,10 +27,14 @@ from bot.devtools.language_model import KEY, MODEL, ModelService
 from bot.devtools.sandbox import RunningSandbox, sandbox
 from bot.doctor import checks, database, database_folder, machine, samples
 from bot.doctor.context import NETWORK_SECONDS, TIMEOUT, CheckContext
+from engine.domain.oversight import OversightPurpose
+from engine.requests.oversight_request import OversightRequest
 from engine.store import health, lock, schema
 from engine.system import RandomIds, SystemClock
+from engine.worker.oversight_requests import open_oversight_request
 from tests.support.cli import Commands
 from tests.support.documents import Page
+from tests.support.engine_env import open_engine
 from tests.support.fakes import START, FakeClock
 from tests.support.http_service import open_http_service
 from tests.support.language_model import open_threaded_provider
@@ -1113,3 +1118,24 @@ def test_every_check_is_documented_and_no_other() -> None:
     expected = re.findall(r"^- ([^:]+): ", section.partition("\n### ")[0], re.MULTILINE)
     names = {name for source in sources for name in re.findall(r'\(\s*"((?:\w+\.\w+)|settings|workflows)",', source)}
     assert {name for line in expected for name in re.findall(r"`([\w.]+)`", line)} == names - {"auth.test"}
+
+
+async def ask_no_one(path: Path) -> None:
+    asked = OversightRequest(
+        workspace="default", purpose=OversightPurpose.CHANGE_STAGE, title="Review only 10 % from now on?", approvers=()
+    )
+    async with open_engine(path) as env:
+        await env.engine.transact_with_directory(
+            lambda tx, resolved: open_oversight_request(env.advancer, tx, asked, resolved)
+        )
+
+
+def test_what_signoff_asks_and_no_person_can_decide_is_reported(signoff: Commands) -> None:
+    before = run_doctor(signoff, code=0)
+    assert "work.oversight" not in before
+    asyncio.run(ask_no_one(signoff.installation.database))
+    after = run_doctor(signoff, code=0)
+    state, said = single(after, "work.oversight")
+    assert state == "warning"
+    assert said.startswith("No person can decide what Signoff asks: “Review only 10 % from now on?”")
+    assert single(after, "workflows") == single(before, "workflows")

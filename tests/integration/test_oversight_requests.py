@@ -370,6 +370,7 @@ async def imitate(env: EngineEnv) -> tuple[RequestView, str]:
         approve_label=real.approve_label,
         editable=real.model.editable,
         expires_after=None,
+        alone=real.model.alone,
         technical=real.technical,
         looks_like=real.id,
         about=About(request=real.id),
@@ -400,6 +401,9 @@ async def test_a_seeded_request_looks_like_the_one_that_it_imitates_until_it_end
     view = await env.view(run)
     page = (view.workflow_title, view.requester.label, [step.label for step in view.steps])
     assert page == ("Payments", "ann@example.com", ["Act"])
+    story = await env.engine.story(run)
+    assert {entry.kind for entry in story}.isdisjoint({"run.started", "oversight.opened"})
+    assert view.origin.surface == "terminal"
     compiled = await env.engine.workflow_of(run)
     assert compiled is not None
     assert compiled.name == "pay"

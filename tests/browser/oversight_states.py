@@ -1,0 +1,115 @@
+"""States of pages about what Signoff itself asks, for `page_states`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from playwright.async_api import Page
+
+from engine.domain import Address
+from engine.domain.oversight import About, OversightPurpose
+from engine.references import Reference
+from engine.requests.oversight_request import OversightRequest
+from engine.worker.oversight_requests import open_oversight_request
+from tests.browser.review_page import PageState, ReviewWindows, sign_in_as
+from tests.support.web_env import ADA, PAY_WORKFLOW
+
+
+async def ask(windows: ReviewWindows, purpose: OversightPurpose, **changes: Any) -> str:
+    """Let Signoff ask Ada about a workflow that there is, and return the run."""
+    env = windows.web.engine_env
+    await env.register(PAY_WORKFLOW)
+    ((workflow,),) = await env.rows("SELECT id FROM workflow WHERE name = 'pay'")
+    asked = OversightRequest(
+        workspace="default",
+        purpose=purpose,
+        approvers=(Reference("email", ADA, "an approver of the gate"),),
+        about=About(workflow=workflow, version=1, step="pay", run="05n7nzcm01ttnj80n"),
+        **changes,
+    )
+    run = await env.engine.transact_with_directory(
+        lambda tx, resolved: open_oversight_request(env.advancer, tx, asked, resolved)
+    )
+    await env.settle()
+    return run
+
+
+async def _later(windows: ReviewWindows) -> str:
+    return await ask(
+        windows,
+        OversightPurpose.LATER_REVIEW,
+        title="Was this right? Refund 120.00 EUR for order A-1007",
+        content={"order": "A-1007", "amount": "120.00 EUR", "note": "Arrived broken"},
+        approve_label="Looks right",
+        reject_label="Something is wrong",
+    )
+
+
+async def _stage(windows: ReviewWindows) -> str:
+    return await ask(
+        windows,
+        OversightPurpose.CHANGE_STAGE,
+        title="Review only 10 % of “Pay the refund” from now on?",
+        reason="Of “Refund an order”, 100 in a row were approved without a correction.",
+        show=(
+            ("Reviewed so far", "134, of which 2 were corrected"),
+            ("Error rate, at worst", "5.7 %, as sure as 95 %"),
+            ("What could happen at worst", "1 in 91 goes through unreviewed and bad; at least 10 % is reviewed."),
+            ("Until", "90 days from now, or 20 days without a run"),
+        ),
+        approve_label="Review a share",
+        reject_label="Review everything",
+    )
+
+
+async def _later_review(windows: ReviewWindows, page: Page) -> None:
+    await _later(windows)
+    await windows.open_link(page=page)
+
+
+async def _flagged(windows: ReviewWindows, page: Page) -> None:
+    await _later(windows)
+    await windows.open_link(page=page)
+    await page.get_by_role("button", name="Something is wrong").first.click()
+    await page.get_by_role("textbox").last.fill("The order had been cancelled.")
+    await page.get_by_role("button", name="Something is wrong").last.click()
+    await page.get_by_label("Code").fill(await windows.code())
+    await page.get_by_role("button", name="Confirm").click()
+    await page.get_by_text("You answered").wait_for()
+
+
+async def _change_of_stage(windows: ReviewWindows, page: Page) -> None:
+    await _stage(windows)
+    await windows.open_link(page=page)
+
+
+async def _inbox(windows: ReviewWindows, page: Page) -> None:
+    await _later(windows)
+    await _stage(windows)
+    await sign_in_as(windows, page, ADA)
+    await page.goto(f"{windows.web.url}/inbox")
+
+
+async def _request(windows: ReviewWindows, page: Page) -> None:
+    run = await _later(windows)
+    await windows.web.engine_env.decide(run, by=Address("email", ADA))
+    await windows.web.engine_env.settle()
+    await sign_in_as(windows, page, ADA)
+    await page.goto(f"{windows.web.url}/requests/{(await windows.request(run)).id}")
+
+
+async def _run(windows: ReviewWindows, page: Page) -> None:
+    run = await _stage(windows)
+    await sign_in_as(windows, page, ADA)
+    await page.goto(f"{windows.web.url}/runs/{run}")
+
+
+OVERSIGHT_STATES: Final[Mapping[str, PageState]] = {
+    "later-review": _later_review,
+    "later-review-flagged": _flagged,
+    "change-of-stage": _change_of_stage,
+    "oversight-inbox": _inbox,
+    "oversight-request": _request,
+    "oversight-run": _run,
+}
