@@ -7,8 +7,8 @@ counts as opened, because that is how a gate treats it, and is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final, cast
@@ -16,16 +16,19 @@ from typing import Any, Final, cast
 from msgspec import Struct, field
 
 from engine import json_values, requests, timestamps
-from engine.domain import ReviewPoint
+from engine.domain import Params, ReviewPoint
+from engine.errors import ExpressionError
 from engine.identifiers import in_words
 from engine.json_values import Value
+from engine.oversight import draw, sampling_plan
+from engine.oversight.sampling_plan import NEW, PlanStage, SamplingPlan
 from engine.runs import asked_content, branches
 from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.rule import RULES
 
 MAX_LISTED: Final = 1000
 """Number of missed requests that a report lists."""
-_REBUILT: Final = frozenset({"inputs", "ask", "steps", "run", "trigger"})
+_REBUILT: Final = frozenset({"inputs", "ask", "steps", "run", "trigger", "content"})
 """The names whose values were recorded as they were."""
 
 
@@ -42,7 +45,8 @@ class RecordedVisit(Struct, frozen=True, kw_only=True):
     """A visit of a run to a step, as it was recorded. JSON stays text until an expression reads it.
 
     `request`: what the visit asked, if its gate opened. `outputs`: what earlier steps had returned by then, by step.
-    `is_item`: it is about an item of a foreach.
+    `is_item`: it is about an item of a foreach. `content`, `params`, `output`: what was asked, called and
+    returned, if a gate reads its content.
     """
 
     run: str
@@ -56,14 +60,28 @@ class RecordedVisit(Struct, frozen=True, kw_only=True):
     request: str | None = None
     correction: Correction | None = None
     outputs: Mapping[str, Value] = {}
+    visit: int = 1
+    content: str | None = None
+    params: str | None = None
+    output: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key under which the visit is drawn."""
+        return draw.visit_key(self.run, self.step, self.visit)
 
 
 class Replayed(Struct, frozen=True):
-    """What the changed file does at a visit. `unknown`: why that could not be evaluated, or an empty text."""
+    """What the changed file does at a visit. `unknown`: why that could not be evaluated, or an empty text.
+
+    `counted`: what a sampling plan counts by itself, if one may let this through. `is_sampled_out`: one does.
+    """
 
     opens: bool
     unknown: str = ""
     asked: tuple[str, ...] = ()
+    counted: tuple[str, ...] | None = None
+    is_sampled_out: bool = False
 
 
 class MissedCorrection(Struct, frozen=True):
@@ -83,6 +101,7 @@ class ReplayReport(Struct, kw_only=True):
     would_open: int = 0
     saved: int = 0
     added: int = 0
+    sampled_out: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     asked: Counter[tuple[str, ...]] = field(default_factory=Counter)
     missed: Counter[Correction] = field(default_factory=Counter)
@@ -98,6 +117,7 @@ class ReplayReport(Struct, kw_only=True):
         self.would_open += replayed.opens
         self.saved += visit.request is not None and not replayed.opens
         self.added += visit.request is None and replayed.opens
+        self.sampled_out += replayed.is_sampled_out
         if replayed.unknown:
             self.unknown[replayed.unknown] += 1
         if replayed.opens:
@@ -111,6 +131,31 @@ class ReplayReport(Struct, kw_only=True):
             self.listed.append(missed)
 
 
+class ReplayedPlan:
+    """A sampling plan over recorded requests, the oldest first, as if people had agreed to each proposal at once."""
+
+    def __init__(self, plan: SamplingPlan) -> None:
+        self._plan, self._state = plan, NEW
+
+    def lets_through(self, key: str, *, is_corrected: bool, is_recorded: bool) -> bool:
+        """Return whether a visit goes through without review. `is_recorded`: whether people were asked about it."""
+        salt = draw.salt_of(_SALT, "", self._state.number)
+        if self._state.stage is PlanStage.SAMPLE and not draw.is_drawn(salt, key, self._plan.share):
+            return True
+        if is_recorded:
+            reviewed = sampling_plan.after_correction if is_corrected else sampling_plan.after_review
+            self._state = reviewed(self._state)
+        if sampling_plan.may_propose(self._plan, self._state):
+            proposed = sampling_plan.after_proposal(self._state, _SALT.decode(), _AGREED_AT)
+            self._state = sampling_plan.after_agreement(self._plan, proposed, _SALT.decode(), person="", now=_AGREED_AT)
+        return False
+
+
+_SALT: Final = b"replay"
+"""What a replay draws with: the same each time, and never that of a server."""
+_AGREED_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
 class GateReplay:
     """Evaluates the gates of one file over recorded visits."""
 
@@ -118,32 +163,48 @@ class GateReplay:
         self._workflow = workflow
         self._steps = {step.id: step for step in workflow.steps}
         self._rules = self._steps.get(RULES)
-        self._plans = {step.id: _GatePlan(step.gate) for step in workflow.steps if step.gate is not None}
+        self._gates = {step.id: _ReplayedGate(step.id, step.gate) for step in workflow.steps if step.gate is not None}
 
     @cached_property
     def steps_with_gates(self) -> frozenset[str]:
         """The ids of the steps whose gates may open."""
-        return frozenset(self._plans)
+        return frozenset(self._gates)
 
     @property
     def has_rules(self) -> bool:
         """Whether a recorded ask may come to another step than it did."""
         return self._rules is not None
 
+    @property
+    def reads_content(self) -> bool:
+        """Whether a gate reads what it asks about."""
+        return any(gate.reads_content for gate in self._gates.values())
+
     @cached_property
     def steps_read(self) -> frozenset[str]:
         """The ids of the steps whose output a gate reads."""
-        read = (path for plan in self._plans.values() for path in plan.references if path[0] == "steps")
+        read = (path for gate in self._gates.values() for path in gate.references if path[0] == "steps")
         return frozenset(str(path[1]) for path in read if len(path) > 1)
 
     def report(self, visits: Iterable[RecordedVisit]) -> ReplayReport:
         """Replay visits, the newest first, and count what comes of them."""
+        replayed = [(visit, done) for visit in visits if (done := self.replay(visit)) is not None]
         report = ReplayReport()
-        for visit in visits:
-            replayed = self.replay(visit)
-            if replayed is not None:
-                report.add(visit, replayed)
+        for visit, done in reversed([*self._sampled(reversed(replayed))]):
+            report.add(visit, done)
         return report
+
+    def _sampled(self, replayed: Iterable[tuple[RecordedVisit, Replayed]]) -> Iterator[tuple[RecordedVisit, Replayed]]:
+        """Yield the visits, the oldest first, with those that sampling plans would have let through."""
+        plans: dict[tuple[str, ...], ReplayedPlan] = {}
+        for visit, done in replayed:
+            if done.counted is None:
+                yield visit, done
+                continue
+            plan = plans.setdefault(done.counted, ReplayedPlan(self._gates[done.counted[0]].sampling_plan))
+            is_asked = visit.request is not None
+            passes = plan.lets_through(visit.key, is_corrected=visit.correction is not None, is_recorded=is_asked)
+            yield visit, Replayed(opens=False, is_sampled_out=True) if passes else done
 
     def replay(self, visit: RecordedVisit) -> Replayed | None:
         """Return what the file does at a visit, or None if the visit never came to the point of the gate."""
@@ -154,10 +215,10 @@ class GateReplay:
             return Replayed(opens=True, unknown=f"The file has no step “{in_words(visit.step)}”.")
         if step.gate is None:
             return Replayed(opens=False)
-        plan = self._plans[step.id]
-        if plan.gate.at is ReviewPoint.AFTER and not visit.has_output:
-            return _never_ran(plan) if visit.request is not None else None
-        return self._evaluate(plan, visit, "")
+        gate = self._gates[step.id]
+        if gate.gate.at is ReviewPoint.AFTER and not visit.has_output:
+            return _never_ran(gate) if visit.request is not None else None
+        return self._evaluate(gate, visit, "")
 
     def _replay_rules(self, rules: Step, visit: RecordedVisit) -> Replayed:
         """Return what the rules of the file do about a recorded ask."""
@@ -169,20 +230,42 @@ class GateReplay:
         step = self._workflow.steps[path.steps.start]
         if step.gate is None:
             return Replayed(opens=False)
-        return self._evaluate(self._plans[step.id], visit, str(output.get(branches.DOUBT) or ""))
+        return self._evaluate(self._gates[step.id], visit, str(output.get(branches.DOUBT) or ""))
 
-    def _evaluate(self, plan: _GatePlan, visit: RecordedVisit, doubt: str) -> Replayed:
-        if plan.is_constant:
-            return Replayed(opens=True, unknown=doubt, asked=plan.always_asked)
-        why = plan.not_replayed or (_ITEM if visit.is_item else "") or (_ERASED if visit.is_erased else "")
-        if why:
-            return Replayed(opens=True, unknown=why, asked=plan.always_asked)
-        names = self._names(visit, plan.roots)
-        opens = doubt or requests.wanted(plan.gate, names)
+    def _evaluate(self, gate: _ReplayedGate, visit: RecordedVisit, doubt: str) -> Replayed:
+        if gate.is_constant:
+            return Replayed(opens=True, unknown=doubt, asked=gate.always_asked)
+        why = gate.not_replayed or (_ITEM if visit.is_item else "") or (_ERASED if visit.is_erased else "")
+        content = self._content(gate, visit) if gate.reads_content and not why else Params({})
+        if why or content is None:
+            return Replayed(opens=True, unknown=why or _NO_CONTENT, asked=gate.always_asked)
+        names = self._names(visit, gate.roots)
+        opens = doubt or requests.wanted(gate.gate, names)
+        if opens is True and requests.passes(gate.gate, content, names) is not None:
+            opens = False
         if opens is False:
-            return Replayed(opens=False)
-        asked = plan.always_asked if plan.asks_same else requests.asked_people(plan.gate, names)
-        return Replayed(opens=True, unknown=opens if isinstance(opens, str) else "", asked=asked)
+            return self._left_to_people(gate, visit)
+        return Replayed(
+            opens=True,
+            unknown=opens if isinstance(opens, str) else "",
+            asked=gate.asked(content, names),
+            counted=gate.counted(names) if opens is True else None,
+        )
+
+    def _left_to_people(self, gate: _ReplayedGate, visit: RecordedVisit) -> Replayed:
+        """Return what happens where the gate does not open: people give what a program left to them, all the same."""
+        left = self._workflow.is_asked and asked_content.left_to_people(_ask(visit))
+        return Replayed(opens=True, asked=gate.always_asked) if left else Replayed(opens=False)
+
+    def _content(self, gate: _ReplayedGate, visit: RecordedVisit) -> Params | None:
+        """Return what the gate asks about, or None if it was not recorded."""
+        if self._workflow.is_asked:
+            return Params(asked_content.arguments(_ask(visit)))
+        stored = visit.content or (None if gate.gate.at is ReviewPoint.AFTER else visit.params)
+        if stored is not None:
+            return Params.from_value(json_values.loads(stored))
+        # A step that only sets values returns its parameters, which are not kept.
+        return Params(cast("dict[str, Value]", json_values.loads(visit.output))) if visit.output is not None else None
 
     def _names(self, visit: RecordedVisit, roots: frozenset[str]) -> dict[str, Value]:
         """Return the names that the expressions of a gate read, as they were at the visit."""
@@ -190,7 +273,7 @@ class GateReplay:
         if "inputs" in roots:
             names["inputs"] = {} if self._workflow.is_asked else json_values.loads(visit.inputs)
         if "ask" in roots:
-            names["ask"] = asked_content.as_read(cast("dict[str, Value]", json_values.loads(visit.inputs)))
+            names["ask"] = asked_content.as_read(_ask(visit))
         if "run" in roots:
             names["run"] = {
                 "id": visit.run,
@@ -201,35 +284,64 @@ class GateReplay:
         return names
 
 
+def _ask(visit: RecordedVisit) -> dict[str, Value]:
+    return cast("dict[str, Value]", json_values.loads(visit.inputs))
+
+
 _ASK_ROOTS: Final = frozenset({"ask", "inputs", "run"})
 _ERASED: Final = "The contents of the run were erased."
 _ITEM: Final = "The gate is about an item of a foreach, and its condition reads more than is recorded with the item."
+_NO_CONTENT: Final = "The gate reads its content, which was not recorded because no one was asked."
 
 
-class _GatePlan:
+class _ReplayedGate:
     """What of a gate has to be evaluated at each visit; the rest is worked out once."""
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
-        read = [*gate.people, *(text for text in (gate.when, gate.policy_choice) if text is not None)]
+    def __init__(self, step: str, gate: Gate) -> None:
+        self.step, self.gate = step, gate
+        people = [text for variant in gate.variants for text in (*variant.people, variant.policy_choice)]
+        asked = [text for text in people if text is not None]
+        plan = (gate.autonomy.only_when, gate.autonomy.class_) if gate.autonomy is not None else ()
+        parts = (*gate.risk.parts.values(),) if gate.risk is not None else ()
+        read = (*asked, *(text for text in (gate.when, *plan, *parts) if text is not None))
         self.references: frozenset[tuple[Any, ...]] = frozenset(path for text in read for path in text.references)
         self.roots = frozenset(str(path[0]) for path in self.references)
-        people = [text for text in (*gate.people, gate.policy_choice) if text is not None]
-        self.asks_same = all(text.is_literal for text in people)
+        self.reads_content = gate.risk is not None
+        self.asks_same = len(gate.variants) == 1 and all(text.is_literal for text in asked)
         self.always_asked = requests.asked_people(gate, {}) if self.asks_same else ()
-        self.is_constant = self.asks_same and gate.when is None and gate.risk is None
-        self.not_replayed = self._not_replayed()
+        self.is_constant = self.asks_same and gate.when is None and gate.risk is None and gate.autonomy is None
+        names = [f"“{name}”" for name in sorted(self.roots - _REBUILT)]
+        self.not_replayed = f"The gate reads {' and '.join(names)}, which a replay does not know." if names else ""
 
-    def _not_replayed(self) -> str:
-        """Return why this gate cannot be evaluated from what was recorded, or an empty text."""
-        if self.gate.risk is not None:
-            return "The gate tells a risk, which a replay does not know."
-        names = sorted(self.roots - _REBUILT)
-        return f"The gate reads {' and '.join(f'“{name}”' for name in names)}, which a replay does not know." * bool(
-            names
+    def asked(self, content: Params, names: Mapping[str, Value]) -> tuple[str, ...]:
+        """Return the people that the gate asks about this content."""
+        return (
+            self.always_asked
+            if self.asks_same
+            else requests.asked_people(requests.at_risk(self.gate, content, names)[0], names)
         )
 
+    @property
+    def sampling_plan(self) -> SamplingPlan:
+        """What may go through without review, once people agree."""
+        autonomy = self.gate.autonomy
+        assert autonomy is not None
+        return SamplingPlan(clean=autonomy.clean, share=autonomy.share, later=autonomy.later)
 
-def _never_ran(plan: _GatePlan) -> Replayed:
+    def counted(self, names: Mapping[str, Value]) -> tuple[str, ...] | None:
+        """Return what the sampling plan counts by itself, or None for what may never go through without review."""
+        autonomy = self.gate.autonomy
+        if autonomy is None:
+            return None
+        try:
+            if autonomy.only_when is not None and not requests.gate_condition(autonomy.only_when, names):
+                return None
+            class_ = autonomy.class_.render(names) if autonomy.class_ is not None else None
+        except ExpressionError:
+            return None
+        return self.step, json_values.dumps(class_)
+
+
+def _never_ran(gate: _ReplayedGate) -> Replayed:
     why = "The step never returned anything, so there is no output to ask about."
-    return Replayed(opens=True, unknown=why, asked=plan.always_asked)
+    return Replayed(opens=True, unknown=why, asked=gate.always_asked)

@@ -31,6 +31,11 @@ def sentences(report: ReplayReport) -> Iterator[str]:
         return
     yield f"People were asked {_times(report.opened)}. With this file they would be asked {_times(report.would_open)}."
     yield f"Decisions saved: {report.saved:,}. Decisions added: {report.added:,}."
+    if report.sampled_out:
+        yield (
+            f"Of all, {report.sampled_out:,} would have gone through not reviewed (sampled out), "
+            "if people had agreed to each proposal at once."
+        )
     yield from _missed(report)
     for people, count in report.asked.most_common(_LISTED):
         yield f"Asked {_times(count)}: {', '.join(people) or 'people that were not evaluated'}."
@@ -77,6 +82,7 @@ def facts(report: ReplayReport) -> dict[str, Value]:
         "asked_now": report.would_open,
         "saved": report.saved,
         "added": report.added,
+        "sampled_out": report.sampled_out,
         "asked": [{"people": list(people), "times": count} for people, count in report.asked.most_common()],
         "missed": {
             **{kind.value: report.missed[kind] for kind in Correction},

@@ -77,6 +77,7 @@ _VISITS = (
     .where(*_OF_RUNS)
     .order_by(_visit.c.run.desc(), _visit.c.position.desc(), _visit.c.visit.desc(), _request.c.id)
 )
+_CONTENTS: Final = (_request.c.content, _visit.c.params, _visit.c.output)
 _OUTPUTS = select(
     _visit.c.run, _visit.c.step, _visit.c.visit, _visit.c.status, _visit.c.output, _visit.c.error, _visit.c.ended_at
 ).select_from(_run.join(_visit, _visit.c.run == _run.c.id))
@@ -117,7 +118,8 @@ def _visits(connection: Connection, workflow: str, replay: GateReplay) -> Iterat
     while runs := _OLDER.scalars(connection, {"workflow": workflow, "before": before}):
         before = runs[-1]
         within = {"workflow": workflow, "first": before, "last": runs[0]}
-        rows = connection.execute(_VISITS.where(_wanted(replay)), within).all()
+        wanted = _VISITS.add_columns(*_CONTENTS) if replay.reads_content else _VISITS
+        rows = connection.execute(wanted.where(_wanted(replay)), within).all()
         outputs = _load_outputs(connection, replay, within) if replay.steps_read else {}
         for _, same in groupby(rows, key=attrgetter("run", "step", "visit")):
             visit = _read([*same], replay, outputs)
@@ -147,6 +149,10 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
         request=last.request,
         correction=next((found for found in map(_correction, rows) if found is not None), None),
         outputs=dict(_outputs_at(first, replay, outputs)),
+        visit=first.visit,
+        content=first.content if replay.reads_content else None,
+        params=first.params if replay.reads_content else None,
+        output=first.output if replay.reads_content else None,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -15,11 +17,13 @@ from hypothesis import strategies as st
 from engine import workflowfile
 from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Erase, Erased, Origin, RequestState, Verdict
 from engine.domain.asks import Ask, AskContent, Asked, AskUse
+from engine.expressions import compile_template
 from engine.replay import Correction, GateReplay, ReplayReport
 from engine.service import Engine
 from engine.store import recorded_visits, workflows
 from engine.store.connection import Connection
 from engine.workflowfile.step_kinds import StepKind
+from engine.workflowfile.workflow import Autonomy
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.examples import example_count
@@ -56,9 +60,16 @@ def flow(limit: int, text: str = FLOW) -> str:
     return text.replace("KEYS", WHEN.replace("LIMIT", str(limit)))
 
 
-async def replayed(env: EngineEnv, source: str, *, most: int = 1000) -> ReplayReport:
+async def replayed(env: EngineEnv, source: str, *, most: int = 1000, autonomy: Autonomy | None = None) -> ReplayReport:
+    """Replay a file. `autonomy`: what the gate before `pay` has besides."""
     kinds: dict[str, StepKind] = dict(env.advancer.kinds)
     workflow = workflowfile.load(source.encode(), kinds=kinds)
+    if autonomy is not None:
+        gated = (
+            replace(step, gate=replace(step.gate, autonomy=autonomy)) if step.gate and step.id == "pay" else step
+            for step in workflow.steps
+        )
+        workflow = replace(workflow, steps=tuple(gated))
 
     def read(connection: Connection) -> ReplayReport:
         (workflow_id,) = workflows.load_named(connection, DEFAULT_WORKSPACE, workflow.name)
@@ -160,6 +171,76 @@ async def test_who_is_asked_comes_from_the_recorded_values(env: EngineEnv) -> No
     await env.settle()
     report = await replayed(env, flow(0))
     assert report.asked == {("lee@example.com",): 1, ("kim@example.com",): 1}
+
+
+# -- risk and sampling plans --------------------------------------------------------------------------------
+
+RISK: Final = """    gate:
+      approvers: [lee@example.com]
+      risk:
+        impact: "{{ IMPACT }}"
+        levels:
+          low: {opens: false}
+          medium: {if: {impact: over 100}}
+          high: {if: {impact: over 500}, approvers: [kim@example.com]}
+"""
+OLD_GATE: Final = "    gate: {approvers: [lee@example.com], edit: [text], revise: draft, hold: 1h, KEYS}\n"
+CLOSE: Final = Autonomy(
+    clean=5,
+    share=Decimal("0.01"),
+    later=Decimal("0.1"),
+    only_when=compile_template("{{ inputs.amount <= 200 }}"),
+)
+
+
+async def test_a_level_of_risk_opens_no_gate_or_asks_other_people(env: EngineEnv) -> None:
+    await env.register(flow(0))
+    for amount in (50, 150, 900):
+        await run_to(env, ["approve"], amount=amount)
+    by_input = await replayed(
+        env, FLOW.replace("{{ review.comment }}", "").replace(OLD_GATE, RISK).replace("IMPACT", "inputs.amount")
+    )
+    assert (by_input.opened, by_input.would_open, by_input.unknown.total()) == (3, 2, 0)
+    assert by_input.asked == {("lee@example.com",): 1, ("kim@example.com",): 1}
+
+
+async def test_a_risk_that_is_told_by_the_content_reads_what_was_asked(env: EngineEnv) -> None:
+    await env.register(flow(100))
+    for amount in (50, 150, 900):
+        await run_to(env, ["approve"], amount=amount)
+    by_content = FLOW.replace("{{ review.comment }}", "").replace(OLD_GATE, RISK)
+    report = await replayed(env, by_content.replace("IMPACT", "content.text | replace('Pay ', '') | number"))
+    assert (report.opened, report.would_open) == (2, 2)
+    assert report.asked == {("lee@example.com",): 1, ("kim@example.com",): 1}
+
+
+async def test_a_sampling_plan_is_played_over_the_record_as_if_people_had_agreed(env: EngineEnv) -> None:
+    await env.register(flow(0))
+    for _ in range(12):
+        await run_to(env, ["approve"], amount=50)
+    rejected = await run_to(env, ["reject"], amount=60)
+    report = await replayed(env, flow(0), autonomy=CLOSE)
+    assert (report.opened, report.would_open, report.saved) == (13, 5, 8)
+    assert report.sampled_out == 8
+    assert [found.run for found in report.listed] == [rejected]
+    assert (await replayed(env, flow(0), autonomy=CLOSE)).saved == 8, "it draws the same each time"
+    capped = replace(CLOSE, only_when=compile_template("{{ inputs.amount <= 20 }}"))
+    assert (await replayed(env, flow(0), autonomy=capped)).sampled_out == 0
+    unclear = replace(CLOSE, class_=compile_template("{{ inputs.missing }}"))
+    assert (await replayed(env, flow(0), autonomy=unclear)).sampled_out == 0
+    by_class = replace(CLOSE, class_=compile_template("{{ inputs.amount }}"))
+    assert (await replayed(env, flow(0), autonomy=by_class)).sampled_out == 7, (
+        "the rejected one is the first of its class"
+    )
+
+
+async def test_bad_news_in_the_record_ends_the_stage_of_a_sampling_plan(env: EngineEnv) -> None:
+    await env.register(flow(0))
+    for _ in range(3):
+        for answer in ("approve", "approve", "reject"):
+            await run_to(env, [answer], amount=50)
+    report = await replayed(env, flow(0), autonomy=replace(CLOSE, clean=3, share=Decimal("0.5")))
+    assert (report.sampled_out, report.saved) == (0, 0), "there were never three in a row"
 
 
 # -- what cannot be evaluated -------------------------------------------------------------------------------
