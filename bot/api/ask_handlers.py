@@ -133,6 +133,7 @@ class AskHandlers:
                 actor=call.actor,
                 origin=call.origin,
                 status=OutcomeStatus(body.status),
+                key=call.idempotency_key,
                 note=body.note,
                 result=body.result,
             )
@@ -141,7 +142,8 @@ class AskHandlers:
 
     async def cancel(self, call: ApiCall, ask: str, body: CancelBody = NO_REASON) -> AskResource | Refusal:
         """Withdraw an ask. Its cards say so, and no one can decide it any more."""
-        command = CancelAsk(ask=ask, actor=call.actor, origin=call.origin, reason=body.reason)
+        key = call.idempotency_key
+        command = CancelAsk(ask=ask, actor=call.actor, origin=call.origin, key=key, reason=body.reason)
         result = await self._engine.cancel_ask(command)
         if isinstance(result, Refusal):
             return result

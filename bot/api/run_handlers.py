@@ -120,8 +120,11 @@ class RunHandlers:
         return {"deliveries": [*map(run_resources.delivery, calls)]}
 
     async def redeliver(self, call: ApiCall, delivery: str) -> RedeliveryResource | Refusal:
-        """Send a callback once more, now. Its id stays the same, so that the receiver can tell a repeat."""
-        done = await self._reads.redeliver(call.principal, delivery, call.origin)
+        """Send a callback once more, now. Its id stays the same, so that the receiver can tell a repeat.
+
+        A repeat with the same `Idempotency-Key` sends nothing.
+        """
+        done = await self._reads.redeliver(call.principal, delivery, call.origin, call.idempotency_key)
         return done if isinstance(done, Refusal) else {"id": delivery}
 
     async def list_decisions(self, call: ApiCall, query: Annotated[DecisionQuery, Query()]) -> DecisionListResource:

@@ -110,23 +110,25 @@ class Consume(Struct, frozen=True, kw_only=True):
 
 
 class ReportOutcome(Struct, frozen=True, kw_only=True):
-    """Say what became of an approval that was consumed. `result`: what the effect returned."""
+    """Say what became of an approval that was consumed. `result`: what the effect returned. `key`: for a repeat."""
 
     ask: str
     actor: Address
     origin: Origin
     status: OutcomeStatus
+    key: str | None = None
     note: str | None = None
     result: Value = None
     workspace: str = DEFAULT_WORKSPACE
 
 
 class CancelAsk(Struct, frozen=True, kw_only=True):
-    """Withdraw an ask. What is consumed ends with its outcome."""
+    """Withdraw an ask. What is consumed ends with its outcome. `key`: for a repeat."""
 
     ask: str
     actor: Address
     origin: Origin
+    key: str | None = None
     reason: str | None = None
     workspace: str = DEFAULT_WORKSPACE
 

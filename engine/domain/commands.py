@@ -225,11 +225,15 @@ class TryAgain(Struct, frozen=True, kw_only=True):
 
 
 class RetryDelivery(Struct, frozen=True, kw_only=True):
-    """Send a copy now that could not be delivered, or that waits for its next attempt."""
+    """Send a copy now that could not be delivered, or that waits for its next attempt.
+
+    `key`: what a program gives for a repeat.
+    """
 
     delivery: str
     actor: Address
     origin: Origin
+    key: str | None = None
 
 
 class CloseAccount(Struct, frozen=True, kw_only=True):

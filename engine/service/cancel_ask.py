@@ -7,6 +7,7 @@ from engine.domain import NotFound
 from engine.domain.asks import AskCancelled, AskOver, AskStatus, CancelAsk
 from engine.domain.results import Refusal
 from engine.service import own_asks
+from engine.service.repeated_calls import RepeatedCall
 from engine.store import people
 from engine.store.port import Tx
 from engine.worker import run_cancellation
@@ -17,11 +18,15 @@ def cancel_ask(tx: Tx, command: CancelAsk) -> AskCancelled | Refusal:
     own = own_asks.find(tx, command, tried="cancel")
     if isinstance(own, NotFound):
         return own
-    run = own.run
-    if run.state.cancelled:
+    run, call = own.run, RepeatedCall(own.row, command.key, "cancel", {"reason": command.reason})
+    earlier = call.look()
+    if isinstance(earlier, Refusal):
+        return earlier
+    if earlier or run.state.cancelled:
         return AskCancelled(run=run.state.id)
     if run.state.status.ended:
         return AskOver(status=AskStatus(own.row.status))
+    call.remember(tx)
     program = people.need_person(tx, run.workspace, command.actor, evidence="It is the key of a program.")
     reason = json_values.clean_text(command.reason) if command.reason else None
     run_cancellation.ask_to_end(tx, run, program, reason=reason, surface=command.origin.surface)

@@ -78,14 +78,16 @@ class ProgramReads:
         view = await self.request(principal, request)
         return view if isinstance(view, NotFound) else await self._engine.deliveries(request=request)
 
-    async def redeliver(self, principal: ApiPrincipal, delivery: str, origin: Origin) -> Done | Refusal:
+    async def redeliver(
+        self, principal: ApiPrincipal, delivery: str, origin: Origin, key: str | None
+    ) -> Done | Refusal:
         """Send a callback about an ask of this program once more. Other copies do not exist for it."""
         run = await self._engine.store.read(lambda connection: program_reads.run_of_callback(connection, delivery))
         view = None if run is None else await self._engine.run(run)
         if view is None or not await self._owns(principal, view):
             return NotFound(what="callback", name=delivery)
         return await self._engine.retry_delivery(
-            RetryDelivery(delivery=delivery, actor=principal.address, origin=origin)
+            RetryDelivery(delivery=delivery, actor=principal.address, origin=origin, key=key)
         )
 
     async def _owns(self, principal: ApiPrincipal, run: RunView) -> bool:

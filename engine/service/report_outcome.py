@@ -23,6 +23,7 @@ from engine.runs import RESULT, Outcome, StepFailure, StepOutput, Visit
 from engine.service import own_asks
 from engine.service.context import CommandContext
 from engine.service.own_asks import OwnAsk
+from engine.service.repeated_calls import RepeatedCall
 from engine.store import ask_rows, deliveries, request_model, run_rows
 from engine.store.port import Tx
 
@@ -43,14 +44,16 @@ def report_outcome(
     own = own_asks.find(tx, command, tried="outcome")
     if isinstance(own, NotFound):
         return own
-    visit = _check(own, command)
-    if not isinstance(visit, Visit):
-        return visit
     note = json_values.clean_text(command.note or "").strip()[:NOTE_LENGTH] or None
     try:
+        call = RepeatedCall(own.row, command.key, "outcome", _sent(command))
+        visit = _repeated(call, own, command) or _check(own, command)
+        if not isinstance(visit, Visit):
+            return visit
         outcome = _outcome(command, visit, note)
     except InvalidValue as error:
         return InvalidInputs(errors={"result": f"cannot be kept: {error}"})
+    call.remember(tx)
     is_late = own.run.state.status.ended or visit.status not in _OPEN
     if not is_late and not _says_the_same(command, visit):
         _move(context, tx, own, visit, outcome, resolved)
@@ -59,6 +62,19 @@ def report_outcome(
         _tell(tx, own.row.run, visit)
     _record(tx, own, command, note)
     return OutcomeReported(run=own.row.run, status=command.status)
+
+
+def _sent(command: ReportOutcome) -> dict[str, object]:
+    """Return what a repeat has to come with, too."""
+    return {"status": command.status.value, "note": command.note, "result": command.result}
+
+
+def _repeated(call: RepeatedCall, own: OwnAsk, command: ReportOutcome) -> Refusal | OutcomeReported | None:
+    """Return the result of a call that came before, or the refusal if another one came with its key."""
+    earlier = call.look()
+    if isinstance(earlier, Refusal):
+        return earlier
+    return OutcomeReported(run=own.row.run, status=command.status) if earlier else None
 
 
 def _check(own: OwnAsk, command: ReportOutcome) -> Visit | Refusal | OutcomeReported:

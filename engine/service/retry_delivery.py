@@ -21,10 +21,12 @@ from engine.domain.callbacks import EndpointState
 from engine.json_values import Value
 from engine.requests import questions
 from engine.service.context import CommandContext
-from engine.store import callback_endpoints, deliveries, delivery_retry, request_model, request_rows, run_rows
+from engine.service.repeated_calls import RepeatedCall
+from engine.store import ask_rows, callback_endpoints, deliveries, delivery_retry, request_model, request_rows, run_rows
 from engine.store.deliveries import NO_CHANNEL
 from engine.store.delivery_retry import StoredCopy
 from engine.store.port import Tx
+from engine.store.run_rows import LoadedRun
 
 _NOT_YOURS: Final = NotAllowed(
     why="Only the person who started a run, the owner of its workflow or an admin can have a copy sent again."
@@ -52,14 +54,20 @@ def retry_delivery(context: CommandContext, tx: Tx, command: RetryDelivery, reso
     is_own = copy.kind is DeliveryKind.CALLBACK and copy.person == actor.id
     if not is_own and not context.may(actor, command.actor, run.requester, run.owner):
         return _NOT_YOURS
-    refusal = _check(tx, copy)
-    if refusal is not None:
+    call = _call(tx, run, command)
+    earlier = call.look() if call is not None else False
+    if earlier is True:
+        return Done(run=run.state.id)
+    refusal = earlier or _check(tx, copy)
+    if refusal:
         return refusal
     if copy.request is not None and copy.state is DeliveryState.DEAD and copy.kind is DeliveryKind.REQUEST:
         # The other copies say that this one did not arrive.
         deliveries.mark_outdated(tx, run.state.id, copy.request)
     if not _try_make_due(tx, copy):
         return _UP_TO_DATE
+    if call is not None:
+        call.remember(tx)
     tx.audit(
         run.workspace,
         entry(
@@ -73,6 +81,12 @@ def retry_delivery(context: CommandContext, tx: Tx, command: RetryDelivery, reso
         ),
     )
     return Done(run=run.state.id)
+
+
+def _call(tx: Tx, run: LoadedRun, command: RetryDelivery) -> RepeatedCall | None:
+    """Return the call of a program that may repeat it, or None if it has no key."""
+    row = None if command.key is None else ask_rows.load(tx.connection, run.workspace, command.actor, run.state.id)
+    return None if row is None else RepeatedCall(row, command.key, "redeliver", {"delivery": command.delivery})
 
 
 def _check(tx: Tx, copy: StoredCopy) -> Refusal | None:

@@ -50,6 +50,13 @@ _OUTCOME = Statement(
 )
 
 
+_CALLS = Statement(
+    update(_ask)
+    .where(_ask.c.run == bindparam("held"), func.coalesce(_ask.c.calls, "") == bindparam("seen"))
+    .values(calls=bindparam("new_calls"))
+)
+
+
 class NewAsk(Struct, frozen=True, kw_only=True):
     """An ask that is about to be written with its run. `body`: the digest of what was asked. `echo`: as JSON."""
 
@@ -107,6 +114,11 @@ def save_outcome(tx: Tx, run: str, outcome: OutcomeStatus, note: str | None) -> 
     """Write what the program reported."""
     tx.write(_OUTCOME, {"held": run, "new_outcome": outcome.value, "at": tx.now, "new_note": note})
     tx.enqueue(Work("ask", run))
+
+
+def try_save_calls(tx: Tx, run: str, *, seen: str | None, calls: str) -> bool:
+    """Write the calls that the program may repeat. Return False if they are not those that were `seen`."""
+    return bool(tx.write(_CALLS, {"held": run, "seen": seen or "", "new_calls": calls}))
 
 
 def find_by_key(connection: Connection, workspace: str, asker: Address, key: str) -> Any | None:

@@ -14,7 +14,7 @@ class AskRow(SQLModel, table=True):
     """One ask. `asker`: the address of the program. `key` and `body`: what it gave for a repeat, and of which content.
 
     `step`: what its run came to. `valid_until`: how long the approval could be used. `consume_key`: what the program
-    gave when it used it. `outcome`: what it reported, with its `note`.
+    gave when it used it. `outcome`: what it reported, with its `note`. `calls`: hashes of calls that it may repeat.
     """
 
     __tablename__ = "ask"
@@ -50,3 +50,4 @@ class AskRow(SQLModel, table=True):
     note: str | None = text_column()
     callback: str | None = None
     echo: str | None = text_column()
+    calls: str | None = text_column()

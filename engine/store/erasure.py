@@ -92,7 +92,7 @@ def _erase_one(tx: Tx, workspace: str, run: str) -> list[int]:
     attachments.release(tx, workspace, run)
     tx.connection.execute(update(_visit).where(_visit.c.run == run).values(params=None, output=None, error=None))
     tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
-    tx.connection.execute(update(_ask).where(_ask.c.run == run).values(note=None, echo=None, body=""))
+    tx.connection.execute(update(_ask).where(_ask.c.run == run).values(note=None, echo=None, body="", calls=None))
     oversight_rows.empty(tx, run)
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers

@@ -32,9 +32,10 @@ class Program:
     def __init__(self, env: ServerEnv, key: str) -> None:
         self._env, self._key = env, key
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
+    async def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        sent = {"Authorization": f"Bearer {self._key}", **({"Idempotency-Key": key} if key else {})}
         async with (
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {self._key}"}) as session,
+            aiohttp.ClientSession(headers=sent) as session,
             session.request(method, f"{self._env.url}/api/v1{path}", json=body) as response,
         ):
             text = await response.text()
@@ -93,7 +94,9 @@ async def test_a_program_is_called_back_with_its_ask_and_can_have_it_sent_again(
 
         listed = await program.call("GET", f"/asks/{asked['id']}/callbacks")
         assert [delivery["id"] for delivery in listed["deliveries"]] == [webhook_id]
-        await program.call("POST", f"/callbacks/{webhook_id}/redeliver")
+        for _ in range(2):
+            # The second call is a repeat, so it sends nothing.
+            await program.call("POST", f"/callbacks/{webhook_id}/redeliver", key="again-1")
         await taking.wait_for(2)
         assert [again for again, _ in taking.calls] == [webhook_id, webhook_id]
 
