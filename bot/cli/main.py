@@ -43,6 +43,7 @@ for _command in (
     LazyCommand("register", "workflows:register", "Register the workflow in FILE, or a new version of it."),
     LazyCommand("replay", "replay:replay", "Replay recorded requests with the gates of the workflow in FILE."),
     LazyCommand("evaluate", "evaluate:evaluate", "Say what people made of the drafts of WORKFLOW."),
+    LazyCommand("insights", "insights:insights", "Show what became of requests, how long that took, and why."),
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),

@@ -109,6 +109,7 @@ class OperatorCommands:
             "revoke": self._revoke,
             "sign_out": self._sign_out,
             "return_address": self._return_address,
+            "count_insights": self._count_insights,
             "erase": self._erase,
             "erase_old": self._erase_old,
             "erase_person": self._erase_person,
@@ -192,6 +193,11 @@ class OperatorCommands:
         with self._monitoring.request("command attach"):
             result = await self._engine.files.receive(FileUpload(name=name, chunks=chunks, uploader=self._actor))
         return self._refused(result) if isinstance(result, Refusal) else CommandReply(facts={"file": result.value})
+
+    async def _count_insights(self, arguments: dict[str, Any]) -> CommandReply:
+        is_done = await self._engine.count_insights(anew=arguments.get("anew") is True)
+        says = "Everything is counted." if is_done else "Signoff is counting. A running server goes on by itself."
+        return CommandReply(facts={"is_done": is_done, "says": says})
 
     async def _erase(self, arguments: dict[str, Any]) -> CommandReply:
         run, reason = read_text(arguments, "run"), read_text(arguments, "reason")

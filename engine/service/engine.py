@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import structs
 
@@ -96,6 +96,7 @@ from engine.store import (
     attachments,
     attention,
     last_views,
+    log_followers,
     trigger_rows,
 )
 from engine.store.port import Store
@@ -106,6 +107,9 @@ from engine.worker.advance import Advancer
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 C = TypeVar("C")
+
+_REBUILT_AT_ONCE: Final = 500
+"""Units in which a command counts anew; the rest is counted by the process that follows the log."""
 
 
 class Engine(AskCommands):
@@ -357,6 +361,18 @@ class Engine(AskCommands):
     async def authenticate(self, text: str) -> ApiPrincipal | ApiKeyRefused:
         """Return the program that calls with the text of an API key, or why it is not accepted."""
         return await self.authentication.authenticate(text)
+
+    async def count_insights(self, *, anew: bool = False, workspace: str = DEFAULT_WORKSPACE) -> bool:
+        """Count for insights what is not counted yet, or everything anew. Return whether that is done.
+
+        Otherwise the process that follows the log goes on with it.
+        """
+        if anew:
+            await self.store.transact(lambda tx: log_followers.begin_anew(tx, workspace))
+        for _ in range(_REBUILT_AT_ONCE):
+            if not await self.store.transact(lambda tx: log_followers.follow_log(tx, workspace)):
+                return True
+        return False
 
     async def process_due(self, request: str) -> None:
         """Process the first due deadline of a request, or what else is due by the clock, such as a schedule."""

@@ -24,6 +24,7 @@ from engine.domain import (
 from engine.domain.api_keys import ApiKeyView
 from engine.errors import DefinitionError
 from engine.inbox import InboxPage, InboxQuery
+from engine.insights import InsightQuery, Insights
 from engine.off_loop import off_loop
 from engine.oversight.attention import Figures, SharedFigures, shared_figures
 from engine.read_models import (
@@ -36,7 +37,7 @@ from engine.read_models import (
     WorkflowName,
     WorkflowView,
 )
-from engine.service import preferences
+from engine.service import current_gates, preferences
 from engine.service.context import CommandContext
 from engine.store import (
     absences,
@@ -46,6 +47,7 @@ from engine.store import (
     delivery_queries,
     due_work,
     inbox_queries,
+    insight_queries,
     item_queries,
     last_views,
     oversight_views,
@@ -57,6 +59,7 @@ from engine.store import (
     trigger_rows,
     workflows,
 )
+from engine.store.connection import Connection
 from engine.store.item_rows import ForeachVisit
 from engine.store.port import Store
 from engine.story_entries import StoryEntry
@@ -234,6 +237,17 @@ class Queries:
     ) -> list[ExportedDecision]:
         """Return the decisions of an export that follow the one with the id `after`; none at its end."""
         return await self.store.read(lambda connection: decision_export.page(connection, workspace, wanted, after))
+
+    async def insights(self, query: InsightQuery, now: datetime, *, workspace: str = DEFAULT_WORKSPACE) -> Insights:
+        """Return what became of the requests of the workflows that a reader owns or reads."""
+
+        def read(connection: Connection) -> tuple[Insights, list[tuple[str, bytes]]]:
+            counted = insight_queries.insights(connection, workspace, query, now)
+            chosen = [workflow.id for workflow in counted.workflows if query.workflow in (None, workflow.name)]
+            return counted, insight_queries.load_sources(connection, workspace, chosen)
+
+        counted, sources = await self.store.read(read)
+        return await off_loop(lambda: current_gates.complete(self.context.advancer.registered, counted, sources))
 
     async def story(self, run: str, *, after: int = 0) -> list[StoryEntry]:
         """Return the entries of a run after number `after`, oldest first.

@@ -6,13 +6,12 @@ the counts are the same however the entries are divided into units, and `forget`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select
-from sqlmodel import SQLModel
+from sqlalchemy import Table, bindparam, delete, select
 
 from engine.audit_entries import EntryKind
 from engine.domain import DeliveryKind
@@ -30,11 +29,13 @@ from engine.store.insight_facts import (
     read_leaf,
 )
 from engine.store.insight_tables import (
+    DECIDED,
+    DECISION_TIMES,
+    HOURLY_TIMES,
+    UNDECIDED,
     CopyCountRow,
-    DecisionTimeRow,
     FieldCountRow,
     GateCountRow,
-    HourlyTimeRow,
     InsightProgressRow,
     LoadCountRow,
     OpenCountRow,
@@ -59,26 +60,21 @@ _DECISIONS: Final = frozenset({*CLOSED, EntryKind.REQUEST_VOTED, EntryKind.REQUE
 
 _progress = InsightProgressRow.__table__  # type: ignore[attr-defined]
 _reminded = RemindedRequestRow.__table__  # type: ignore[attr-defined]
-_open = OpenCountRow.__table__  # type: ignore[attr-defined]
 
-_COUNTED: Final[tuple[type[SQLModel], ...]] = (
-    GateCountRow,
-    DecisionTimeRow,
-    HourlyTimeRow,
-    OpenCountRow,
-    ReminderCountRow,
-    FieldCountRow,
-    CopyCountRow,
-    LoadCountRow,
-)
-_TABLES: Final[Mapping[type[SQLModel], Any]] = {row: row.__table__ for row in _COUNTED}  # type: ignore[attr-defined]
-_KEYS: Final = {row: tuple(c.name for c in table.primary_key) for row, table in _TABLES.items()}
-_VALUES: Final = {row: tuple(c.name for c in table.columns if not c.primary_key) for row, table in _TABLES.items()}
-_ADD: Final = {row: Statement(Upsert(table, key=_KEYS[row], adds=_VALUES[row])) for row, table in _TABLES.items()}
+_gates: Final[Table] = GateCountRow.__table__  # type: ignore[attr-defined]
+_waits: Final[Table] = OpenCountRow.__table__  # type: ignore[attr-defined]
+_reminders: Final[Table] = ReminderCountRow.__table__  # type: ignore[attr-defined]
+_fields: Final[Table] = FieldCountRow.__table__  # type: ignore[attr-defined]
+_copies: Final[Table] = CopyCountRow.__table__  # type: ignore[attr-defined]
+_load: Final[Table] = LoadCountRow.__table__  # type: ignore[attr-defined]
+_TABLES: Final = (_gates, DECISION_TIMES, HOURLY_TIMES, _waits, _reminders, _fields, _copies, _load)
+_KEYS: Final = {table: tuple(column.name for column in table.primary_key) for table in _TABLES}
+_VALUES: Final = {table: tuple(c.name for c in table.columns if not c.primary_key) for table in _TABLES}
+_ADD: Final = {table: Statement(Upsert(table, key=_KEYS[table], adds=_VALUES[table])) for table in _TABLES}
 _NONE_OPEN = Statement(
-    delete(_open).where(
-        *(_open.c[name] == bindparam(f"of_{name}") for name in _KEYS[OpenCountRow]),
-        _open.c.requests == bindparam("none"),
+    delete(_waits).where(
+        *(_waits.c[name] == bindparam(f"of_{name}") for name in _KEYS[_waits]),
+        _waits.c.requests == bindparam("none"),
     )
 )
 _PROGRESS = Statement(select(_progress.c.seq).where(_progress.c.workspace == bindparam("workspace")))
@@ -102,7 +98,7 @@ def reached(tx: Tx, workspace: str) -> int:
 
 def forget(tx: Tx, workspace: str) -> None:
     """Delete all counts: they begin anew with the first entry. Call it in the turn of what follows the log."""
-    for table in (*_TABLES.values(), _reminded, _progress):
+    for table in (*_TABLES, _reminded, _progress):
         tx.connection.execute(delete(table).where(table.c.workspace == workspace))
 
 
@@ -126,8 +122,8 @@ class _Batch:
 
     workspace: str
     facts: EntryFacts
-    counts: dict[type[SQLModel], dict[tuple[Any, ...], dict[str, int]]] = field(
-        default_factory=lambda: {row: {} for row in _COUNTED}
+    counts: dict[Table, dict[tuple[Any, ...], dict[str, int]]] = field(
+        default_factory=lambda: {table: {} for table in _TABLES}
     )
     reminded: dict[str, LastReminded | None] = field(default_factory=dict)
     """Open requests whose approvers were reminded, as these entries left them; None: ended."""
@@ -140,7 +136,7 @@ class _Batch:
             self._copy(seq, leaf, request)
         if leaf.kind in _DECISIONS and leaf.actor is not None:
             key = (time_buckets.week(leaf.at), request.workflow, leaf.actor)
-            self._count(LoadCountRow, key, decisions=1)
+            self._count(_load, key, decisions=1)
         if request.is_failure:
             return
         if leaf.kind == EntryKind.REQUEST_OPENED:
@@ -148,41 +144,41 @@ class _Batch:
         elif leaf.kind in CLOSED:
             self._close(request, leaf.at, CLOSED[leaf.kind])
         elif leaf.kind == EntryKind.REQUEST_UNDONE:
-            self._count(GateCountRow, request.gate, undone=1)
+            self._count(_gates, request.gate, undone=1)
 
-    def _count(self, row: type[SQLModel], key: tuple[Any, ...], **more: int) -> None:
-        counts = self.counts[row]
+    def _count(self, table: Table, key: tuple[Any, ...], **more: int) -> None:
+        counts = self.counts[table]
         numbers = counts.get(key)
         if numbers is None:
-            numbers = counts[key] = dict.fromkeys(_VALUES[row], 0)
+            numbers = counts[key] = dict.fromkeys(_VALUES[table], 0)
         for name, number in more.items():
             numbers[name] += number
 
     def _copy(self, seq: int, leaf: LogLeaf, request: CountedRequest) -> None:
         copy = self.facts.copies.get(seq, NO_COPY)
         key = (time_buckets.week(leaf.at), request.workflow, copy.channel)
-        self._count(CopyCountRow, key, **{COPIES[leaf.kind]: 1})
+        self._count(_copies, key, **{COPIES[leaf.kind]: 1})
         is_reminder = copy.kind == DeliveryKind.REMINDER and leaf.kind == EntryKind.DELIVERY_SHOWN
         # A reminder may arrive while the request ends. The order of the log says which was first.
         if is_reminder and request.reminds and self.facts.closed.get(request.id, seq) >= seq:
             self._remind(request, leaf.at)
 
     def _open(self, request: CountedRequest) -> None:
-        self._count(GateCountRow, request.gate, opened=1)
+        self._count(_gates, request.gate, opened=1)
         self._wait(request, WHOLE, request.opened_at, 1)
         if request.reminds:
             self._wait(request, 0, request.opened_at, 1)
 
     def _close(self, request: CountedRequest, at: datetime, end: str) -> None:
         edits = self.facts.edits.get(request.id)
-        self._count(GateCountRow, request.gate, **{end: 1, "edited": edits is not None})
+        self._count(_gates, request.gate, **{end: 1, "edited": edits is not None})
         for name in edits or ():
-            self._count(FieldCountRow, (*request.gate, name), edits=1)
+            self._count(_fields, (*request.gate, name), edits=1)
         is_decided = end not in _UNDECIDED
         self._wait(request, WHOLE, request.opened_at, -1)
         bucket = self._spend(request, WHOLE, at - request.opened_at, is_decided=is_decided)
-        hour = (*request.gate[:2], request.opened_at.hour, bucket)
-        self._count(HourlyTimeRow, hour, decided=is_decided, undecided=not is_decided)
+        hour = (*request.gate[:2], request.opened_at.hour)
+        self._count(HOURLY_TIMES, hour, **{_column(bucket, is_decided=is_decided): 1})
         if request.reminds:
             self._end_spell(request, at, is_decided=is_decided)
 
@@ -196,10 +192,10 @@ class _Batch:
         if not is_decided:
             return
         if last is not None and _seconds(at - since) <= _near(last.seconds_before):
-            self._count(ReminderCountRow, (*request.gate, told), after=1)
+            self._count(_reminders, (*request.gate, told), after=1)
         planned = deadline_columns.next_reminder(request.clocks)
         if planned is not None and planned > at and _seconds(planned - at) <= _near(_seconds(planned - since)):
-            self._count(ReminderCountRow, (*request.gate, told + 1), before=1)
+            self._count(_reminders, (*request.gate, told + 1), before=1)
 
     def _last_reminder(self, request: CountedRequest) -> LastReminded | None:
         return self.reminded[request.id] if request.id in self.reminded else self.facts.reminded.get(request.id)
@@ -213,33 +209,33 @@ class _Batch:
         self._wait(request, told, since, -1)
         self._spend(request, told, at - since, is_decided=False)
         self._wait(request, told + 1, at, 1)
-        self._count(ReminderCountRow, (*request.gate, told + 1), sent=1)
+        self._count(_reminders, (*request.gate, told + 1), sent=1)
         self.reminded[request.id] = LastReminded(told + 1, at, _seconds(at - since))
 
     def _wait(self, request: CountedRequest, spell: int, since: datetime, number: int) -> None:
         key = (*request.gate[1:], request.deadline, spell, time_buckets.hour(since))
-        self._count(OpenCountRow, key, requests=number)
+        self._count(_waits, key, requests=number)
 
     def _spend(self, request: CountedRequest, spell: int, duration: timedelta, *, is_decided: bool) -> int:
         """Count a time that ended, and return its class."""
         bucket = time_buckets.bucket(duration)
-        key = (*request.gate, request.deadline, spell, bucket)
-        self._count(DecisionTimeRow, key, decided=is_decided, undecided=not is_decided)
+        key = (*request.gate, request.deadline, spell)
+        self._count(DECISION_TIMES, key, **{_column(bucket, is_decided=is_decided): 1})
         return bucket
 
     def write(self, tx: Tx) -> None:
         """Add the counts to the tables."""
-        for row, counts in self.counts.items():
-            keys = _KEYS[row]
+        for table, counts in self.counts.items():
+            keys = _KEYS[table]
             rows = [
                 {**dict(zip(keys, (self.workspace, *key), strict=True)), **numbers}
                 for key, numbers in sorted(counts.items())
                 if any(numbers.values())  # opened and closed by these entries
             ]
-            _ADD[row].write_all(tx.connection, rows)
-        for key, numbers in self.counts[OpenCountRow].items():
+            _ADD[table].write_all(tx.connection, rows)
+        for key, numbers in self.counts[_waits].items():
             if numbers["requests"] < 0:
-                of_key = zip(_KEYS[OpenCountRow], (self.workspace, *key), strict=True)
+                of_key = zip(_KEYS[_waits], (self.workspace, *key), strict=True)
                 _NONE_OPEN.write(tx.connection, {f"of_{name}": value for name, value in of_key} | {"none": 0})
         self._write_reminded(tx)
 
@@ -251,6 +247,10 @@ class _Batch:
             key = {"workspace": self.workspace, "request": request}
             state = {"told": last.told, "since": last.since, "seconds_before": last.seconds_before}
             _REMIND.write(tx.connection, key | state)
+
+
+def _column(bucket: int, *, is_decided: bool) -> str:
+    return (DECIDED if is_decided else UNDECIDED)[bucket]
 
 
 def _near(seconds: int) -> float:

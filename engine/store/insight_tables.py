@@ -6,13 +6,19 @@ question is about some weeks. No foreign keys: they are written together, and in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import Column, Integer, String, Table
 from sqlmodel import Field, SQLModel
 
+from engine.oversight.grouped_times import CLASSES
 from engine.store.columns import utc
 
+DECIDED: Final = tuple(f"decided_{bucket}" for bucket in range(CLASSES))
+UNDECIDED: Final = tuple(f"undecided_{bucket}" for bucket in range(CLASSES))
+"""The columns that count times, one for each class: whole rows are added up, and there is one row for all classes."""
 _SMALL: Final[dict[str, Any]] = {"sqlite_with_rowid": False}  # a row is little more than its key
 
 
@@ -46,42 +52,8 @@ class GateCountRow(SQLModel, table=True):
     sampled_out: int
 
 
-class DecisionTimeRow(SQLModel, table=True):
-    """How many requests of a week took so long.
-
-    `spell` -1: from the opening to the end. Otherwise, for gates that remind: from the reminder with that number until
-    the next one or the end; 0: from the opening. `decided`: ended by a decision; `undecided`: without one.
-    """
-
-    __tablename__ = "insight_time"
-    __table_args__ = _SMALL
-    workspace: str = Field(primary_key=True)
-    week: int = Field(primary_key=True)
-    workflow: str = Field(primary_key=True)
-    step: str = Field(primary_key=True)
-    deadline: int = Field(primary_key=True)
-    spell: int = Field(primary_key=True)
-    bucket: int = Field(primary_key=True)
-    decided: int
-    undecided: int
-
-
-class HourlyTimeRow(SQLModel, table=True):
-    """How many requests of a workflow that were opened in an hour of the day, in UTC, took so long."""
-
-    __tablename__ = "insight_hour"
-    __table_args__ = _SMALL
-    workspace: str = Field(primary_key=True)
-    week: int = Field(primary_key=True)
-    workflow: str = Field(primary_key=True)
-    hour: int = Field(primary_key=True)
-    bucket: int = Field(primary_key=True)
-    decided: int
-    undecided: int
-
-
 class OpenCountRow(SQLModel, table=True):
-    """How many requests that are open now have waited since an hour: the spell is as in `insight_time`."""
+    """How many requests that are open now have waited since an hour: the spell is as in `DECISION_TIMES`."""
 
     __tablename__ = "insight_open"
     __table_args__ = _SMALL
@@ -157,3 +129,22 @@ class LoadCountRow(SQLModel, table=True):
     workflow: str = Field(primary_key=True)
     person: str = Field(primary_key=True)
     decisions: int
+
+
+def _times(name: str, *, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Return a table that counts times by these parts of its key."""
+    key: list[Column[Any]] = [Column("workspace", String, primary_key=True), Column("week", Integer, primary_key=True)]
+    key += [Column(part, String, primary_key=True) for part in texts]
+    key += [Column(part, Integer, primary_key=True) for part in numbers]
+    counts = [Column(count, Integer, nullable=False) for count in (*DECIDED, *UNDECIDED)]
+    return Table(name, SQLModel.metadata, *key, *counts, sqlite_with_rowid=False)
+
+
+DECISION_TIMES: Final = _times("insight_times", texts=("workflow", "step"), numbers=("deadline", "spell"))
+"""How long the requests of a gate took that were opened in a week.
+
+`spell` -1: from the opening to the end. Otherwise, for gates that remind: from the reminder with that number until the
+next one or the end; 0: from the opening. Undecided: ended without a decision, or followed by a reminder.
+"""
+HOURLY_TIMES: Final = _times("insight_hours", texts=("workflow",), numbers=("hour",))
+"""How long the requests of a workflow took that were opened in an hour of the day, in UTC."""

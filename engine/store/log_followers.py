@@ -79,5 +79,11 @@ def _last(tx: Tx, workspace: str) -> int:
     return 0 if row is None else row.seq
 
 
+def begin_anew(tx: Tx, workspace: str) -> None:
+    """Delete the counts of insights, so that they begin with the first entry again."""
+    request_search.take_turn(tx, workspace)
+    insight_counts.forget(tx, workspace)
+
+
 def _entries(tx: Tx, workspace: str, after: int) -> list[Any]:
     return _ENTRIES.all(tx.connection, {"workspace": workspace, "after": after})

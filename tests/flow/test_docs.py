@@ -98,6 +98,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
         real["signoff answer"] = terminal.json("answer", pending["id"], "For the fair.")
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
+    real["signoff insights"] = terminal.json("insights")
     real["signoff replay"] = terminal.json("replay", str(EXPENSE))
     real["signoff evaluate"] = terminal.json("evaluate", "expense")  # integration/test_evaluation.py has drafts
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])

@@ -418,7 +418,7 @@ NAMELESS = {
     # Its words are deleted with the texts of its request.
     "search_word",
     # Counts, by the ids of people and by the names of fields in workflow files.
-    *("insight_progress", "insight_gate", "insight_time", "insight_hour", "insight_open", "insight_reminded"),
+    *("insight_progress", "insight_gate", "insight_times", "insight_hours", "insight_open", "insight_reminded"),
     *("insight_reminder", "insight_field", "insight_copy", "insight_load"),
     # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.
     *("workflow", "workflow_version", "trigger"),

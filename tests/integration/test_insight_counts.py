@@ -15,6 +15,7 @@ from engine.domain import DEFAULT_WORKSPACE, Assurance, Cancel, Undo, Verdict
 from engine.errors import ChannelError
 from engine.read_models import PageQuery
 from engine.store import insight_counts, log_followers
+from engine.store.insight_tables import DECIDED, UNDECIDED
 from engine.store.port import Tx
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
@@ -45,9 +46,10 @@ GATES = {
     "quorum": "      expires: 3d\n      policy: {quorum: 2}\n      remind: {after: 2h}\n",
 }
 TABLES = (
-    *("insight_gate", "insight_time", "insight_hour", "insight_open", "insight_reminder"),
+    *("insight_gate", "insight_times", "insight_hours", "insight_open", "insight_reminder"),
     *("insight_reminded", "insight_field", "insight_copy", "insight_load"),
 )
+ENDED = " + ".join((*DECIDED, *UNDECIDED))
 Act: TypeAlias = tuple[str, Any]
 ACTS = st.one_of(
     st.tuples(st.just("start"), st.sampled_from([*GATES])),
@@ -147,9 +149,9 @@ async def compare_with_tables(env: EngineEnv) -> None:
     assert counts == (opened, truth["pay", "approved"] + undone, *ends, undone, edited)
     (waiting,) = await env.rows("SELECT coalesce(sum(requests), 0) FROM insight_open WHERE spell = -1")
     assert waiting == (pending,)
-    (ended,) = await env.rows("SELECT coalesce(sum(decided + undecided), 0) FROM insight_hour")
+    (ended,) = await env.rows(f"SELECT coalesce(sum({ENDED}), 0) FROM insight_hours")
     assert ended == (opened - pending,)
-    (whole,) = await env.rows("SELECT coalesce(sum(decided + undecided), 0) FROM insight_time WHERE spell = -1")
+    (whole,) = await env.rows(f"SELECT coalesce(sum({ENDED}), 0) FROM insight_times WHERE spell = -1")
     assert whole == ended
     (load,) = await env.rows("SELECT coalesce(sum(decisions), 0) FROM insight_load")
     assert load == (await env.rows("SELECT count(*) FROM decision"))[0]

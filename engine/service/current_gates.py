@@ -1,0 +1,52 @@
+"""The gates of the current versions of workflows, beside what was counted: their titles, and which never opened."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from engine.errors import DefinitionError
+from engine.insights import GateInsight, GateKey, Insights
+from engine.workflowfile import Step, Workflow
+from engine.workflowfile.step_kinds import FORM
+
+ReadFile: TypeAlias = Callable[[bytes], Workflow]
+
+
+def complete(read: ReadFile, counted: Insights, sources: Iterable[tuple[str, bytes]]) -> Insights:
+    """Return the insights with the gates of these files, also those at which nothing opened.
+
+    `read`: reads a registered file; raises `DefinitionError` for one that this server cannot run any more.
+    """
+    by_key = {(gate.gate.workflow, gate.gate.step): gate for gate in counted.gates}
+    known = {workflow.id: workflow for workflow in counted.workflows}
+    for workflow_id, source in sources:
+        workflow = known[workflow_id]
+        for step in _gated(read, source):
+            key = GateKey(workflow=workflow_id, name=workflow.name, workflow_title=workflow.title, step=step.id)
+            gate = by_key.get((workflow_id, step.id), GateInsight(gate=key))
+            by_key[workflow_id, step.id] = _described(gate, step)
+    return replace(counted, gates=tuple(sorted(by_key.values(), key=_order)))
+
+
+def _gated(read: ReadFile, source: bytes) -> list[Step]:
+    with contextlib.suppress(DefinitionError):
+        return [step for step in read(source).steps if step.gate is not None]
+    return []
+
+
+def _described(gate: GateInsight, step: Step) -> GateInsight:
+    assert step.gate is not None
+    return replace(
+        gate,
+        label=step.label,
+        is_current=True,
+        is_form=step.kind.name == FORM,
+        has_plan=step.gate.autonomy is not None,
+    )
+
+
+def _order(gate: GateInsight) -> tuple[object, ...]:
+    return -gate.opened, gate.gate.name, gate.gate.step
