@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from bot.aap import protocol_ids
 from bot.presentation.callback_card import CallbackBody
 from engine import json_values, timestamps
 from engine.notices import CallbackNotice
+
+PATIENCE: Final = timedelta(days=7)
+"""How long the protocol has a callback tried."""
 
 
 def write_resolved(notice: CallbackNotice) -> CallbackBody:
@@ -19,4 +25,4 @@ def write_resolved(notice: CallbackNotice) -> CallbackBody:
         "request_id": protocol_ids.to_uuid(notice.ask.id),
         "created_at": timestamps.exact(decided_at),
     }
-    return CallbackBody(id_, json_values.dumps({**body}))
+    return CallbackBody(id_, json_values.dumps({**body}), PATIENCE)

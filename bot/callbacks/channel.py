@@ -44,7 +44,11 @@ class CallbackChannel:
             raise ChannelError(_UNREADABLE.format(endpoint=address))
         body = call.body.encode()
         headers = signature.headers(secrets, delivery=call.id, at=self._now(), body=body)
-        await self._client.post(call.url, headers, body)
+        try:
+            await self._client.post(call.url, headers, body)
+        except ChannelError as error:
+            error.patience = None if error.patience is None else call.patience
+            raise
         return Receipt({"callback": delivery})
 
 

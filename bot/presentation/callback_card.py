@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias, cast
 
 from bot.presentation.characters import line
@@ -13,14 +14,16 @@ from engine.domain import CallbackCall, Card, DeliveryKind
 from engine.domain.asks import AskView
 from engine.json_values import Value
 from engine.notices import CallbackNotice
+from engine.retry import CALLBACK_PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
 class CallbackBody:
-    """The id of a call, the same each time that it is sent, and its body as JSON."""
+    """The id of a call, the same each time that it is sent, and its body as JSON. `patience`: how long it is tried."""
 
     id: str
     text: str
+    patience: timedelta = CALLBACK_PATIENCE
 
 
 WriteBody: TypeAlias = Callable[[CallbackNotice], CallbackBody]
@@ -37,7 +40,9 @@ def callback_card(notice: CallbackNotice, bodies: Mapping[str, WriteBody]) -> Ca
         title=line(notice.ask.title),
         run=notice.ask.id,
         topic=notice.event.value,
-        callback=CallbackCall(id=body.id, url=target.url, secrets=target.secrets, body=body.text),
+        callback=CallbackCall(
+            id=body.id, url=target.url, secrets=target.secrets, body=body.text, patience=body.patience
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from engine.domain.statuses import DeliveryKind, ResumeAnswer
 from engine.file_references import FileReference
+from engine.retry import CALLBACK_PATIENCE
 
 Phrase: TypeAlias = tuple[str | datetime, ...]
 """A text with moments in it. Each surface writes the moments in the time zone of its reader."""
@@ -103,13 +104,14 @@ class CardFact:
 class CallbackCall:
     """The call of a callback. `id`: by which its receiver knows it. `body`: JSON.
 
-    `secrets`: its signing secrets, sealed with the key of the server.
+    `secrets`: its signing secrets, sealed with the key of the server. `patience`: how long it is tried.
     """
 
     id: str
     url: str
     secrets: tuple[str, ...] = field(repr=False)
     body: str
+    patience: timedelta = CALLBACK_PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bot.aap import notifications
 from bot.callbacks.channel import CallbackChannel
 from bot.callbacks.client import CallbackClient
 from engine.domain import CallbackCall, Card, DeliveryKind
@@ -22,15 +23,24 @@ from tests.support.http_calls import LOCAL, raw, serving
 TLS = Path(__file__).parents[2] / "data" / "tls"
 
 
-async def send(url: str, *, seconds: float = 5, allow: list[str] = LOCAL, secret: str | None = None) -> None:
+async def send(
+    url: str,
+    *,
+    seconds: float = 5,
+    allow: list[str] = LOCAL,
+    secret: str | None = None,
+    patience: timedelta = CALLBACK_PATIENCE,
+) -> None:
     client = CallbackClient(Guard(allow), seconds=seconds)
     channel = CallbackChannel(client, unseal=CODES.unseal, now=SystemClock().now)
-    call = CallbackCall(id="d1", url=url, secrets=(secret or sealed(),), body='{"type":"ask.decided"}')
+    call = CallbackCall(
+        id="d1", url=url, secrets=(secret or sealed(),), body='{"type":"ask.decided"}', patience=patience
+    )
     card = Card(kind=DeliveryKind.CALLBACK, title="Refund?", callback=call)
     await channel.show(address="e1", card=card, receipt=None, delivery="d1")
 
 
-async def failure(url: str, **options: float | list[str] | str) -> ChannelError:
+async def failure(url: str, **options: float | list[str] | str | timedelta) -> ChannelError:
     with pytest.raises(ChannelError) as caught:
         await send(url, **options)  # type: ignore[arg-type]
     assert str(caught.value).endswith(".")
@@ -64,6 +74,16 @@ async def test_a_receiver_that_answers_too_late_gets_the_same_id_again() -> None
         taking.may_answer.set()
         await send(taking.url)
         assert [delivery for delivery, _ in taking.calls] == ["d1", "d1"]
+
+
+async def test_a_callback_of_the_agent_protocol_is_tried_for_seven_days() -> None:
+    async with receiver() as taking:
+        taking.answers.append(500)
+        error = await failure(taking.url, patience=notifications.PATIENCE)
+        assert error.patience == timedelta(days=7)
+        taking.answers.append(410)
+        error = await failure(taking.url, patience=notifications.PATIENCE)
+        assert (error.permanent, error.patience) == (True, None)
 
 
 async def test_nothing_listens() -> None:
