@@ -36,9 +36,9 @@ CHANGED = {
     "0033": {"index trigger_next"},
 }
 """What a migration changes on purpose, of what was there before."""
-ADDED_ROWS = {"0004": {"address_period"}, "0044": {"insight_times", "insight_hours"}}
+ADDED_ROWS = {"0004": {"address_period"}, "0045": {"insight_times", "insight_hours"}}
 """Tables that a migration fills."""
-REPLACED = {"0044": {"insight_time": "insight_times", "insight_hour": "insight_hours"}}
+REPLACED = {"0045": {"insight_time": "insight_times", "insight_hour": "insight_hours"}}
 """Tables of counts whose rows a migration writes into others, which count the same."""
 
 

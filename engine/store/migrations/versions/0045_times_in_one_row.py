@@ -1,6 +1,6 @@
 """Insights: one row for the times of all classes, which is read in a tenth of the time
 
-Revision: 0044, after 0043
+Revision: 0045, after 0044
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0044"
-down_revision = "0043"
+revision = "0045"
+down_revision = "0044"
 branch_labels = None
 depends_on = None
 
