@@ -64,7 +64,9 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     files = _files(store, settings, adapters)
     kinds, login = load_step_types(settings, replace(adapters.services, files=files)), getpass.getuser()
     directory, stale_homes = _build_directory(adapters), StaleHomes()
-    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours)
+    codes = _load_codes(settings)
+    key = None if is_trial else codes.key
+    advancer = Advancer(kinds=kinds, directory=directory, secrets=secrets, hours=settings.office_hours, key=key)
     monitoring = Monitor(_build_metrics(settings), adapters.tracing)
     build_engine = partial(
         Engine,
@@ -82,7 +84,6 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     # `prompt`: for people in Slack and on pages, who are told soon if the database does not answer.
     engine, prompt = build_engine(store), build_engine(PunctualStore(store))
     runner = Runner(store, advancer, steps=kinds, secrets=secrets, telemetry=monitoring)
-    codes = _load_codes(settings)
     channels = _build_channels(settings, adapters, codes, stale_homes)
     render = card.with_pages(_page_of(settings), _bodies(settings))
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)

@@ -200,6 +200,8 @@ class StepView:
     """The labels that the builder gave to parts of the parameters."""
     output_labels: Mapping[Path, str] = field(default_factory=dict)
     """The labels that the builder gave to parts of the output."""
+    is_unreviewed: bool = False
+    """Whether it went through its gate without review, because its plan lets a share through."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +248,8 @@ class RunView:
     """Whether it begins when the run before of its trigger has ended."""
     is_erased: bool = False
     """Whether its contents were erased as a whole."""
+    is_unreviewed: bool = False
+    """Whether it went through a gate without review, because a plan lets a share through."""
     parent: str | None = None
     """The run whose step started it."""
     is_lane: bool = False

@@ -326,7 +326,7 @@ class _ReplayedGate:
         """What may go through without review, once people agree."""
         autonomy = self.gate.autonomy
         assert autonomy is not None
-        return SamplingPlan(clean=autonomy.clean, share=autonomy.share, later=autonomy.later)
+        return autonomy.plan
 
     def counted(self, names: Mapping[str, Value]) -> tuple[str, ...] | None:
         """Return what the sampling plan counts by itself, or None for what may never go through without review."""

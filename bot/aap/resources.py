@@ -20,7 +20,7 @@ _STATUS: Final = {
     # The protocol has no word for a gate that could not ask: the call is refused, and the note says why.
     AskStatus.FAILED: "denied",
 }
-_PERMITS: Final = ("approved", "not_asked")
+_PERMITS: Final = ("approved", "not_asked", "not_reviewed")
 """The verdicts that let the call run."""
 _FAILED: Final = "The workflow failed before people decided. Its owner was told."
 

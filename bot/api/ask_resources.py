@@ -37,7 +37,7 @@ class ByResource(TypedDict):
 class DecisionResource(TypedDict):
     """What became of the question."""
 
-    verdict: Literal["approved", "rejected", "expired", "cancelled", "failed", "not_asked"]
+    verdict: Literal["approved", "rejected", "expired", "cancelled", "failed", "not_asked", "not_reviewed"]
     by: Annotated[ByResource | None, Field(description="The person who decided; null if no person did.")]
     at: Moment | None
     reason: str | None

@@ -26,6 +26,7 @@ class StepResource(TypedDict):
     visit: int
     status: StepStatus
     attempt: int
+    not_reviewed: Annotated[bool, Field(description="It went through its gate without review (sampled out).")]
     output: Json
     error: str | None
     wakes_at: Moment | None
@@ -47,6 +48,7 @@ class RunResource(TypedDict):
     output: Json
     error: str | None
     parent: Annotated[str | None, Field(description="The run whose step started it.")]
+    not_reviewed: Annotated[bool, Field(description="It went through a gate without review (sampled out).")]
     url: Annotated[str | None, Field(description="Its page for people.")]
     started_at: Moment
     ended_at: Moment | None
@@ -226,6 +228,7 @@ def run(view: RunView, *, url: str | None, created: bool = False) -> RunResource
         "output": dict(view.output) if view.output is not None else None,
         "error": view.error,
         "parent": view.parent,
+        "not_reviewed": view.is_unreviewed,
         "url": url,
         "started_at": view.started_at.isoformat(),
         "ended_at": iso(view.ended_at),
@@ -241,6 +244,7 @@ def _step(view: StepView) -> StepResource:
         "visit": view.visit,
         "status": view.status,
         "attempt": view.attempt,
+        "not_reviewed": view.is_unreviewed,
         "output": dict(view.output) if view.output is not None else None,
         "error": view.error,
         "wakes_at": iso(view.wakes_at),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ from bot.cli import client
 from bot.cli.context import check_absent, load_context
 from bot.cli.exit_codes import Exit
 from bot.cli.output_files import open_output
-from engine import verify_audit
+from engine import verify_audit, verify_draws
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log, log_head, reconciliation
 
@@ -66,9 +66,11 @@ def verify(checkpoints: tuple[str, ...]) -> int:
     settings = load_context().settings
     noted_head = log_head.read(settings.database) if settings.server_url is None else None
     log, findings = verify_audit.Log(checkpoints=[*heads, *([noted_head] if noted_head else [])]), 0
+    draws = verify_draws.Draws()
     with client.open_for_reading() as connection, connection.snapshot():
         for line in audit_log.export(connection, DEFAULT_WORKSPACE):
             findings += _print_findings(log.read(line))
+            findings += _print_findings(f"draws: {sentence}" for sentence in draws.read(line))
         findings += _print_differences(reconciliation.compare(connection, DEFAULT_WORKSPACE))
         if not (log.entries or findings or heads or (noted_head and noted_head[0])):
             click.echo("The audit log is empty: nothing has happened yet.")
@@ -79,6 +81,8 @@ def verify(checkpoints: tuple[str, ...]) -> int:
     for line in verify_audit.unexplained_erasures(log):
         click.echo(line, err=True)
     click.echo(f"{log.entries:,} entries, {log.erased:,} of them with erased content. Head: {log.head}")
+    for sentence in _about_draws(draws):
+        click.echo(sentence)
     if findings:
         click.echo(
             f"{findings} finding{'s' if findings > 1 else ''}: the audit log or the tables were changed.", err=True
@@ -115,7 +119,15 @@ def _print_differences(sentences: Iterator[str]) -> int:
     return count
 
 
-def _print_findings(findings: Iterator[verify_audit.AuditFinding]) -> int:
+def _about_draws(draws: verify_draws.Draws) -> Iterator[str]:
+    """Yield how many draws of sampling plans were checked, and how many can be once their stage has ended."""
+    if draws.checked:
+        yield f"{draws.checked:,} draws of sampling plans were computed again with the salts that the log discloses."
+    if draws.waiting:
+        yield f"{draws.waiting:,} draws can be checked when their stage ends: until then the salt is secret."
+
+
+def _print_findings(findings: Iterable[verify_audit.AuditFinding | str]) -> int:
     """Print the findings, and return how many there are."""
     count = 0
     for count, finding in enumerate(findings, 1):  # noqa: B007 the count is the answer

@@ -40,6 +40,7 @@ def check(files: tuple[Path, ...], with_examples: bool, as_json: bool) -> int:
                 click.echo(f"Note: {file}: {sentence}", err=True)
         for file in files if not problems else ():
             _print_schedules(file, kinds)
+            _print_plans(file, kinds)
     return Exit.NO if problems else Exit.DONE
 
 
@@ -77,6 +78,12 @@ def _print_schedules(file: Path, kinds: Mapping[str, StepKind]) -> None:
             click.echo(f"{file}: {schedules.described(trigger.schedule)} starts a run next at")
             for at in schedules.upcoming(trigger.schedule, now):
                 click.echo(f"  {at:%a} {dates.in_zone(at.tzinfo)(at)} ({at:%Z})")
+
+
+def _print_plans(file: Path, kinds: Mapping[str, StepKind]) -> None:
+    """Print what of a file may go through without review, and how much of it is bad at worst."""
+    for sentence in workflowfile.load(read_workflow_file(file), kinds=kinds).plan_meanings:
+        print_sentence(f"{file}: {sentence}")
 
 
 def _print(problems: list[tuple[Path, Problem]], files: int) -> None:

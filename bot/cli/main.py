@@ -50,6 +50,8 @@ for _command in (
     LazyCommand("cancel", "runs:cancel", "Cancel the run ID and its request."),
     LazyCommand("retry", "runs:retry", "Try the failed run ID again, from the step that failed."),
     LazyCommand("resume", "runs:resume", "Say whether a step of the run ID happened."),
+    LazyCommand("incident", "autonomy:incident", "Say that something is wrong with what the run RUN did."),
+    LazyCommand("autonomy", "autonomy:autonomy", "See which gates let a share through, and bring back the review."),
     LazyCommand("requests", "requests:requests", "List the open requests, or show the request ID."),
     LazyCommand("decide", "requests:decide", "Approve, edit or reject the request ID, or ask for changes."),
     LazyCommand("reassign", "requests:reassign", "Let another person decide the request ID in your place."),

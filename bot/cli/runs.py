@@ -14,7 +14,7 @@ from bot.cli import attachments, client, next_steps, serialize
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.local.reply import LISTS
-from bot.presentation import advice, answers, characters, questions, request_card, states
+from bot.presentation import advice, answers, autonomy, characters, questions, request_card, states
 from bot.presentation.story import Names
 from bot.terminal import next_commands
 from bot.terminal.output import (
@@ -105,7 +105,8 @@ def _state(run: RunView, now: datetime) -> str:
     """Return the state of a run in words, and when it started or ended."""
     words = f"{states.ICONS[states.RUN_TONES[run.status]]} {states.RUNS[run.status].capitalize()}"
     at = short_time(run.ended_at or run.started_at, now)
-    return f"{words} {at}" if run.ended_at else f"{words}, started {at}"
+    text = f"{words} {at}" if run.ended_at else f"{words}, started {at}"
+    return f"{text}, {autonomy.NOT_REVIEWED}" if run.is_unreviewed else text
 
 
 def _show(connection: Any, run_id: str, *, as_json: bool) -> None:

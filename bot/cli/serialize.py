@@ -10,7 +10,7 @@ from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
 from engine.language_model import ModelCall
 from engine.person_views import AddressPeriod, PersonView
-from engine.read_models import DeliveryView, RequestView, RunView, Signature, WorkflowView
+from engine.read_models import DeliveryView, RequestView, RunView, Signature, StepView, WorkflowView
 from engine.requests import ContentChange, Edit, Question, Request, risk_value
 from engine.story_entries import StoryEntry
 
@@ -55,24 +55,10 @@ def run(view: RunView) -> dict[str, Value]:
         "error": view.error,
         "output": dict(view.output) if view.output is not None else None,
         "parent": view.parent,
+        "not_reviewed": view.is_unreviewed,
         "started_at": iso(view.started_at),
         "ended_at": iso(view.ended_at),
-        "steps": [
-            {
-                "step": step.step,
-                "title": step.label,
-                "visit": step.visit,
-                "status": step.status.value,
-                "attempt": step.attempt,
-                "output": dict(step.output) if step.output is not None else None,
-                "error": step.error,
-                "wakes_at": iso(step.wakes_at),
-                "started_at": iso(step.started_at),
-                "ended_at": iso(step.ended_at),
-                **({"model_calls": [_model_call(call) for call in step.model_calls]} if step.model_calls else {}),
-            }
-            for step in view.steps
-        ],
+        "steps": [*map(_step, view.steps)],
         "items": [
             {
                 "step": progress.step,
@@ -87,6 +73,23 @@ def run(view: RunView) -> dict[str, Value]:
             {"run": child.run, "title": child.title, "status": child.status.value, "step": child.step}
             for child in view.children
         ],
+    }
+
+
+def _step(step: StepView) -> Value:
+    return {
+        "step": step.step,
+        "title": step.label,
+        "visit": step.visit,
+        "status": step.status.value,
+        "attempt": step.attempt,
+        "not_reviewed": step.is_unreviewed,
+        "output": dict(step.output) if step.output is not None else None,
+        "error": step.error,
+        "wakes_at": iso(step.wakes_at),
+        "started_at": iso(step.started_at),
+        "ended_at": iso(step.ended_at),
+        **({"model_calls": [_model_call(call) for call in step.model_calls]} if step.model_calls else {}),
     }
 
 

@@ -178,6 +178,8 @@ class Trial:
             else self.portal.call(engine.start, start)
         )
         self.console.print(characters.line(workflow.title), style="bold")
+        for sentence in workflow.plan_meanings:
+            self.console.print(f"{sentence} In a trial everything is reviewed.", style="dim")
         return str(_unless_refused(started).run)
 
     def _read_inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def register(file: Path, as_json: bool) -> None:
         click.echo(f"Registered {facts['workflow']}, version {facts['version']}. {_next_step(facts)}")
     else:
         click.echo(f"{facts['workflow']} has not changed. Version {facts['version']} is already registered.")
+    plans: Any = facts.get("plans", [])
+    for plan in plans if not as_json else ():
+        print_sentence(plan)
 
 
 def _next_step(facts: Mapping[str, Any]) -> str:

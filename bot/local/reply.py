@@ -16,6 +16,7 @@ LISTS: Final = {
     "request": "See the open requests: signoff requests",
     "person": "See the known people: signoff people list",
     "API key": "See the keys: signoff keys list",
+    "sampling plan": "See the plans: signoff autonomy list",
     "endpoint": "See the endpoints: signoff callbacks list",
 }
 """Where the operator finds the ids of each kind."""

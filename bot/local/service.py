@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bot.local import (
     absence_commands,
+    autonomy_commands,
     callback_commands,
     erase_commands,
     key_commands,
@@ -90,7 +91,10 @@ class OperatorCommands:
         self._monitoring = monitoring or Monitor()
         self.kinds, self.login, self._writer = kinds, login, writer
         self._engine, self._identity, self._operator = engine, identity, operator
-        self._commands: dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]] = {
+        self._commands = self._handlers()
+
+    def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]]:
+        return {
             "register": self._register,
             "start": self._start,
             "view": self._view,
@@ -110,6 +114,7 @@ class OperatorCommands:
             "sign_out": self._sign_out,
             "return_address": self._return_address,
             "count_insights": self._count_insights,
+            **{name: partial(self._about_plan, act) for name, act in autonomy_commands.ACTS.items()},
             "erase": self._erase,
             "erase_old": self._erase_old,
             "erase_person": self._erase_person,
@@ -165,6 +170,7 @@ class OperatorCommands:
             "changed": result.changed,
             "takes_asks": result.takes_asks,
             "warnings": list[Value](result.warnings),
+            "plans": list[Value](result.plans),
         }
         return CommandReply(facts=facts)
 
@@ -308,6 +314,10 @@ class OperatorCommands:
     async def _undo(self, arguments: dict[str, Any]) -> CommandReply:
         result = await undo_commands.undo(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else undo_commands.reply(result)
+
+    async def _about_plan(self, act: autonomy_commands.PlanAct, arguments: dict[str, Any]) -> CommandReply:
+        result = await act(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else autonomy_commands.reply(result)
 
     async def _away(self, arguments: dict[str, Any]) -> CommandReply:
         result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)

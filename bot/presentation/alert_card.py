@@ -9,6 +9,7 @@ from bot.presentation import (
     advice,
     answers,
     asks,
+    autonomy,
     changes,
     expiry,
     outcome_card,
@@ -235,6 +236,9 @@ def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title of an alert and its advice: what happened, and what the reader can do."""
     if topic in TO_APPROVERS:
         return _to_approver(topic, copy)
+    if topic.startswith((autonomy.TIGHTENED, autonomy.LAPSED)):
+        label = copy.run.step_label(autonomy.step_of(topic))
+        return autonomy.reviewed_again(topic, copy.run.workflow_title, label)
     if topic in _ABOUT_REQUESTS:
         return _about_request(topic, copy)
     return _about_run(topic, copy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.presentation import expiry, people, questions, request_content, request_outcome, states
+from bot.presentation import autonomy, expiry, people, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
@@ -40,9 +40,11 @@ def question_of_reader(copy: DeliveryContent) -> str | None:
 
 
 def run_notes(run: RunView) -> Iterator[CardFact]:
-    """Yield the error of a run."""
+    """Yield the error of a run, and whether it went through a gate without review."""
     if run.error:
         yield CardFact(label="What went wrong", text=(visible(run.error),))
+    if run.is_unreviewed:
+        yield CardFact(label="Review", text=(f"{autonomy.NOT_REVIEWED.capitalize()}.",))
 
 
 def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from bot.presentation import answers, asks, dates, expiry, labels, model_calls, oversight
+from bot.presentation import answers, asks, autonomy, dates, expiry, labels, model_calls, oversight
 from bot.presentation.characters import line
 from bot.presentation.people import starter
 from engine import json_values, runs
 from engine.domain import Person, ResumeAnswer
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.json_values import Value
+from engine.oversight import plan_sentences
 from engine.read_models import DeliveryView, RequestView, RunView
 from engine.story_entries import StoryEntry
 
@@ -282,6 +284,22 @@ def _held_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
     return f"{names.step(entry)} waits for the end of the hold{when}. Until then the approval can be undone."
 
 
+def _share(value: Value) -> str:
+    """Return a share as an entry holds it, in percent."""
+    try:
+        return plan_sentences.percent(Decimal(str(value)))
+    except ArithmeticError:
+        return "a share"
+
+
+def _reviewed_again_sentence(entry: StoryEntry, content: Content, names: Names) -> str:
+    why = autonomy.reason(content.get("reason"))
+    said = f" Reason: {line(str(content['why']))}" if content.get("why") else ""
+    if actor_of(entry, names) is not None:
+        return f"brought back the review of everything at {names.step(entry)}, because {why}.{said}"
+    return f"Everything is reviewed again at {names.step(entry)}, because {why}.{said}"
+
+
 _REFUSALS: Final = {
     "foreign": "tried to use what another program asked, and was refused.",
     "consumed": "tried to use the approval once more, and was refused.",
@@ -317,6 +335,10 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "run.cancelled": _ended_sentence("The run was cancelled."),
     "gate.passed": lambda entry, _, names: f"{names.step(entry)} needs no approval this time.",
+    "gate.sampled_out": lambda entry, content, names: (
+        f"{names.step(entry)}: {autonomy.NOT_REVIEWED}."
+        f"{' People look at it afterwards.' if content.get('later') else ''}"
+    ),
     "gate.unanswered": lambda entry, _, names: (
         f"No one decided about {names.step(entry)} in time. The run went on, as its workflow says."
     ),
@@ -369,6 +391,14 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     ),
     "oversight.opened": lambda _, content, __: oversight.STORY.get(str(content.get("purpose")), "asks people."),
     "oversight.ended": lambda *_: "took note of it.",
+    "run.incident": lambda _, content, __: f"reported that something is wrong: {line(str(content.get('why')))}",
+    "autonomy.proposed": lambda *_: "Signoff asks whether it is enough to review a share.",
+    "autonomy.relaxed": lambda _, content, __: (
+        f"agreed that only {_share(content.get('share'))} is reviewed from now on, drawn at random."
+    ),
+    "autonomy.refused": lambda *_: "Everything stays reviewed, and the counting begins anew.",
+    "autonomy.tightened": _reviewed_again_sentence,
+    "autonomy.lapsed": _reviewed_again_sentence,
     "content.erased": _erased_sentence,
     "code.exhausted": lambda *_: "A code was typed wrong five times, so it no longer works.",
     "browser.remembered": _remembered_sentence,

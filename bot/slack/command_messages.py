@@ -152,7 +152,7 @@ def registered(
     else:
         sentence = f"Registered {_title(workflow)}, version 1."
     steps = workflow_view.steps(workflow, approvers=approvers, version=answer.version)
-    return _message(sentence, [*_warnings(answer.warnings), *steps, _start(workflow, command)])
+    return _message(sentence, [*_warnings(answer.warnings), *_plans(answer.plans), *steps, _start(workflow, command)])
 
 
 def _warnings(warnings: Sequence[str]) -> list[Block]:
@@ -164,6 +164,16 @@ def _warnings(warnings: Sequence[str]) -> list[Block]:
     left += max(0, len(warnings) - _MOST_WARNINGS)
     more = text_objects.context([text_objects.plain(f"{left:,} more warnings are not shown.")], block="warnings:more")
     return [rich_text.lines(shown, block="warnings"), *([more] if left else [])] if shown else []
+
+
+def _plans(plans: Sequence[str]) -> list[Block]:
+    """Return what may go through without review, with the worst case."""
+    shown, _ = truncate.first(
+        [Line(label="Without review", after=plan) for plan in plans[:_MOST_WARNINGS]],
+        room=_WARNING * _MOST_WARNINGS,
+        each=_WARNING,
+    )
+    return [rich_text.lines(shown, block="plans")] if shown else []
 
 
 def _title(workflow: Workflow) -> str:

@@ -11,6 +11,7 @@ from bot.presentation import (
     advice,
     answers,
     asks,
+    autonomy,
     characters,
     items,
     model_calls,
@@ -99,6 +100,8 @@ class RunActions:
     can_cancel: bool
     can_try_again: bool
     can_answer: bool
+    can_report: bool
+    """Say that something is wrong with what it did, so that everything like it is reviewed again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,8 @@ def run_page(
     """
     seen = [request for request in requests if may_see_request(reader, request)]
     named = {account: person for request in seen for account, person in request.people.items()}
-    names, actions = Names.of_run(run, seen, copies), _actions(run, reader)
+    is_counted = run.is_unreviewed or any(request.model.plan is not None for request in requests)
+    names, actions = Names.of_run(run, seen, copies), _actions(run, reader, is_counted=is_counted)
     hidden = {request.id for request in requests} - {request.id for request in seen}
     shown = [entry for entry in entries if entry.request not in hidden]
     return RunPage(
@@ -211,6 +215,8 @@ def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:
         yield ", "
         yield run.ended_at
     yield "."
+    if run.is_unreviewed:
+        yield f" It was {autonomy.NOT_REVIEWED}."
     if run.queued:
         yield " It begins when the run before has ended."
     if next_at is not None:
@@ -225,13 +231,15 @@ def _advice(run: RunView, actions: RunActions) -> str:
     return advice.after_failure(run) if run.status is RunStatus.FAILED and actions.may_change else ""
 
 
-def _actions(run: RunView, reader: Reader) -> RunActions:
+def _actions(run: RunView, reader: Reader, *, is_counted: bool) -> RunActions:
+    """Return what the reader can do. `is_counted`: a sampling plan counts the run."""
     changes = may_change_run(reader, run)
     return RunActions(
         may_change=changes,
         can_cancel=changes and not run.status.ended and not run.cancelled,
         can_try_again=changes and advice.can_be_tried_again(run),
         can_answer=run.status is RunStatus.NEEDS_ATTENTION and may_repair_run(reader, run),
+        can_report=is_counted and may_repair_run(reader, run),
     )
 
 
@@ -255,7 +263,7 @@ def _step(
         tone=tone(step.status),
         status=states.STEPS[step.status],
         moments=tuple(_moments(step)),
-        before=tuple(each for at, each in gates if at is ReviewPoint.BEFORE),
+        before=(*_unreviewed(step), *(each for at, each in gates if at is ReviewPoint.BEFORE)),
         after=tuple(each for at, each in gates if at is not ReviewPoint.BEFORE),
         given=tuple(shortened(run_history.given(step, named))),
         output=tuple(shortened(run_history.output(step, named))),
@@ -265,6 +273,18 @@ def _step(
         model_calls=tuple(model_calls.lines(step.model_calls)),
         below=below,
     )
+
+
+def _unreviewed(step: StepView) -> Iterator[TimelineGate]:
+    """Yield the gate that let a visit through without review."""
+    if step.is_unreviewed:
+        yield TimelineGate(
+            request=None,
+            title=autonomy.NOT_REVIEWED.capitalize(),
+            tone=Tone.SKIPPED,
+            status="not asked",
+            line=("The sampling plan of its gate drew it for no review.",),
+        )
 
 
 def _below(run: RunView, step: StepView) -> TimelineBelow:

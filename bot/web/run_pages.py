@@ -19,6 +19,7 @@ from bot.web.run_page_view import RunActions, RunPage
 from bot.web.status_pages import Notice
 from engine.access import may_see_run
 from engine.domain import Cancel, Done, NotWaiting, Origin, Refusal, RunStatus, TriggerKind, TryAgain
+from engine.domain.autonomy_commands import ReportIncident
 from engine.errors import ChannelError
 from engine.off_loop import off_loop
 from engine.read_models import RequestView, RunView
@@ -27,6 +28,7 @@ ROWS: Final = 30
 """Runs on one page of the list."""
 CANCEL: Final = "cancel"
 TRY_AGAIN: Final = "try-again"
+REPORT: Final = "report"
 _LATER: Final = "Nothing was done. Signoff cannot look up the next approvers at the moment. Try again in a minute."
 _ENDED: Final = "Nothing was cancelled, because the run has already ended."
 _NOT_NOW: Final = "Nothing was done, because this is not possible any more."
@@ -75,7 +77,7 @@ class RunPages:
         if isinstance(visit, Response):
             return visit
         salt, act = self._context.salt(request, form, _about(visit.run.id)), form_data.text(form, "act")
-        if salt is None or act not in (CANCEL, TRY_AGAIN):
+        if salt is None or act not in (CANCEL, TRY_AGAIN, REPORT):
             return await self._page(request, visit, notice=STALE, status=422)
         if form_data.text(form, "confirmed") != "yes":
             return await self._confirmation(request, visit, act)
@@ -105,6 +107,8 @@ class RunPages:
         if act == CANCEL:
             reason = form_data.text(form, "reason").replace("\r\n", "\n").strip() or None
             result = await engine.cancel(Cancel(run=run, actor=actor, origin=origin, reason=reason))
+        elif act == REPORT:
+            return await self._report(request, visit, form_data.text(form, "reason"), origin)
         else:
             step, visited = run_page_view.read_failed(form_data.text(form, "failed"))
             result = await engine.try_again(TryAgain(run=run, actor=actor, origin=origin, step=step, visit=visited))
@@ -112,6 +116,14 @@ class RunPages:
             return self._context.to(self._context.at.run(run))
         notice = _ENDED if isinstance(result, NotWaiting) else refusals.phrase(result)
         return await self._page(request, visit, notice=notice, status=409)
+
+    async def _report(self, request: Request, visit: RunVisit, reason: str, origin: Origin) -> Response:
+        """Record that something is wrong with the run. Its page says what follows."""
+        command = ReportIncident(run=visit.run.id, reason=reason, actor=visit.reader.actor, origin=origin)
+        result = await self._context.service.engine.report_incident(command)
+        if isinstance(result, Refusal):
+            return await self._page(request, visit, notice=refusals.phrase(result), status=409)
+        return self._context.to(self._context.at.run(visit.run.id))
 
     async def _was_done_before(self, result: Refusal, run: str, place: Mapping[str, str]) -> bool:
         """Return whether the button was pressed twice, or another person cancelled the run first."""
@@ -160,4 +172,5 @@ class RunPages:
 
 
 def _is_possible(actions: RunActions, act: str) -> bool:
-    return actions.can_cancel if act == CANCEL else actions.can_try_again
+    possible = {CANCEL: actions.can_cancel, TRY_AGAIN: actions.can_try_again, REPORT: actions.can_report}
+    return possible[act]

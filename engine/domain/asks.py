@@ -173,7 +173,8 @@ class AskEdit(Struct, frozen=True, kw_only=True):
 
 
 class AskDecision(Struct, frozen=True, kw_only=True):
-    """What became of the question. `verdict`: a status of the ask, or `not_asked` if no gate applied.
+    """What became of the question. `verdict`: a status of the ask, `not_asked` if no gate applied, or
+    `not_reviewed` if the sampling plan of its gate drew no review.
 
     `by`: the name of the person who decided last, or None. `edits`: what people changed in the arguments.
     """

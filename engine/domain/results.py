@@ -24,6 +24,8 @@ class Registered(Struct, frozen=True, kw_only=True):
     """Whether programs start it by asking, and people never."""
     warnings: tuple[str, ...] = ()
     """Sentences about parts of the file that do not work now."""
+    plans: tuple[str, ...] = ()
+    """Sentences about what may go through without review, once people agree, with the worst case."""
 
 
 class Started(Struct, frozen=True, kw_only=True):

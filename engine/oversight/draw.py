@@ -11,6 +11,10 @@ import hmac
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
+
+from engine.oversight.sampling_plan import SamplingPlan
+
 _SIZE: Final = 8
 """Number of bytes of a draw."""
 _OF: Final = 1 << (8 * _SIZE)
@@ -36,3 +40,56 @@ def visit_key(run: str, step: str, visit: int) -> str:
 def is_drawn(salt: bytes, key: str, share: Decimal) -> bool:
     """Return whether what has this key is drawn, of a share between 0 and 1."""
     return int.from_bytes(hmac.digest(salt, key.encode(), hashlib.sha256)[:_SIZE]) < share * _OF
+
+
+class DrawnPlan(Struct, frozen=True, kw_only=True):
+    """A sampling plan as a run finds it. `number`: of its stage. `salt`: of that stage, or None if all is reviewed.
+
+    `plan`: its id, or empty if nothing was counted yet. `owed`: how many are reviewed whatever is drawn.
+    """
+
+    plan: str = ""
+    number: int = 0
+    salt: bytes | None = None
+    owed: int = 0
+
+
+ALL_REVIEWED: Final = DrawnPlan()
+
+
+class GateDraw(Struct, frozen=True, kw_only=True):
+    """A visit of a run to a gate with a sampling plan, which counts it. `class_name`: what is counted by itself.
+
+    `number`: of the stage, and whether `is_sample`: only a share is reviewed in it. `goes_through`: no one reviews it
+    before. `is_owed`: it is reviewed in the place of another one. `is_later`: people look at it afterwards.
+    """
+
+    step: str
+    visit: int
+    class_name: str
+    plan: str
+    number: int
+    is_sample: bool
+    goes_through: bool
+    is_owed: bool = False
+    is_later: bool = False
+    digest: str = ""
+    """Of the content that goes through."""
+
+
+def drawn(found: DrawnPlan, run: str, step: str, visit: int, *, class_name: str, plan: SamplingPlan) -> GateDraw:
+    """Draw a visit of a run, by what the run found of its plan."""
+    key = visit_key(run, step, visit)
+    is_wanted = found.salt is None or is_drawn(found.salt, key, plan.share)
+    goes_through = not is_wanted and found.owed == 0
+    return GateDraw(
+        step=step,
+        visit=visit,
+        class_name=class_name,
+        plan=found.plan,
+        number=found.number,
+        is_sample=found.salt is not None,
+        goes_through=goes_through,
+        is_owed=not is_wanted and found.owed > 0,
+        is_later=goes_through and found.salt is not None and is_drawn(found.salt, f"{key}/{LATER}", plan.later),
+    )

@@ -65,8 +65,9 @@ class SamplingPlan(Struct, frozen=True, kw_only=True):
 class PlanState(Struct, frozen=True, kw_only=True):
     """How far a plan has come. `clean`: reviewed in a row without a correction. `number`: of the stage, from 0 on.
 
-    `reviewed`, `bad`: since the plan began. `owed`: requests that were drawn for review and withdrawn before anyone
-    decided: as many others are reviewed in their place. `proposal`: the run that asks whether a share may go through.
+    `reviewed`, `bad`: since the plan began. `waits_for`: the request that was drawn for review and that no one has
+    decided: until then everything is reviewed. `owed`: how many of those were withdrawn: as many others are reviewed in
+    their place. `proposal`: the run that asks whether a share may go through.
     """
 
     stage: PlanStage = PlanStage.ALL
@@ -75,6 +76,7 @@ class PlanState(Struct, frozen=True, kw_only=True):
     reviewed: int = 0
     bad: int = 0
     owed: int = 0
+    waits_for: str | None = None
     proposal: str | None = None
     proposed_at: datetime | None = None
     agreed_by: str | None = None
@@ -90,9 +92,9 @@ class PlanState(Struct, frozen=True, kw_only=True):
 NEW: Final = PlanState()
 
 
-def after_review(state: PlanState) -> PlanState:
+def after_review(state: PlanState, request: str | None = None) -> PlanState:
     """Return the state after a person approved a request without a correction."""
-    return replace(state, clean=state.clean + 1, reviewed=state.reviewed + 1)
+    return replace(_without(state, request), clean=state.clean + 1, reviewed=state.reviewed + 1)
 
 
 def after_correction(state: PlanState) -> PlanState:
@@ -129,6 +131,7 @@ def after_agreement(plan: SamplingPlan, state: PlanState, proposal: str, *, pers
         stage=PlanStage.SAMPLE,
         number=state.number + 1,
         owed=0,
+        waits_for=None,
         proposal=None,
         proposed_at=None,
         agreed_by=person,
@@ -158,22 +161,30 @@ def after_lapse(state: PlanState) -> PlanState:
     return _all_reviewed(state)
 
 
-def after_withdrawal(state: PlanState) -> PlanState:
+def after_draw(state: PlanState, request: str, *, is_owed: bool = False) -> PlanState:
+    """Return the state after a request was drawn for review: everything is reviewed until people have decided it.
+
+    Otherwise many could go through at once while the one waits that would bring back the review of everything.
+    `is_owed`: it is reviewed in the place of one that was withdrawn.
+    """
+    return replace(state, waits_for=request, owed=max(0, state.owed - is_owed))
+
+
+def after_withdrawal(state: PlanState, request: str) -> PlanState:
     """Return the state after a request that was drawn for review was withdrawn, or no one decided it.
 
     Otherwise a requester could start again and again until nothing is drawn.
     """
-    return replace(state, owed=state.owed + 1) if state.stage is PlanStage.SAMPLE else state
-
-
-def after_debt(state: PlanState) -> PlanState:
-    """Return the state after a request was reviewed in the place of one that was withdrawn."""
-    return replace(state, owed=max(0, state.owed - 1))
+    return replace(_without(state, request), owed=state.owed + 1) if state.stage is PlanStage.SAMPLE else state
 
 
 def _last_use(state: PlanState, used_at: datetime | None) -> datetime:
     assert state.agreed_at is not None
     return max(moment for moment in (state.agreed_at, state.used_at, used_at) if moment is not None)
+
+
+def _without(state: PlanState, request: str | None) -> PlanState:
+    return replace(state, waits_for=None) if request is not None and state.waits_for == request else state
 
 
 def _all_reviewed(state: PlanState) -> PlanState:
@@ -182,6 +193,7 @@ def _all_reviewed(state: PlanState) -> PlanState:
         stage=PlanStage.ALL,
         clean=0,
         owed=0,
+        waits_for=None,
         proposal=None,
         proposed_at=None,
         agreed_by=None,

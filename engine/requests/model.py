@@ -235,6 +235,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """Its risk, if the gate tells it."""
     amount: RequestAmount | None = None
     """The amount that the limits of approvers are compared with."""
+    plan: str | None = None
+    """The sampling plan that counts its decision, if its gate has one that does."""
     undone: Undoing | None = None
     """Who took the approval back, if the state is `undone`."""
     ratings: tuple[Rating, ...] = ()

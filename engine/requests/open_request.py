@@ -28,6 +28,7 @@ from engine.expressions import Template, describe_server_source, render_items
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
+from engine.oversight.draw import GateDraw
 from engine.references import Reference
 from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
@@ -108,6 +109,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     """Its risk, if the gate tells it."""
     amount: RequestAmount | None = None
     """The amount that the limits of approvers are compared with."""
+    drawn: GateDraw | None = None
+    """How the sampling plan of the gate counts it, if it has one that does."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.

@@ -11,6 +11,7 @@ from engine import audit
 from engine.audit_entries import EntryKind
 from engine.domain import OnError, ReviewPoint, RunStatus, StepStatus
 from engine.json_values import Value
+from engine.oversight.draw import GateDraw
 from engine.requests import Opening, Subject
 from engine.runs.scope import RunScope
 from engine.runs.state import Effect, Event, LanesOrder, Progress, RunOrder, RunState, Visit
@@ -53,6 +54,7 @@ class RunChanges:
         self.ready_at: datetime | None = None
         self.error: str | None = None
         self.events: list[Event] = []
+        self.let_through: list[GateDraw] = []
         self.stopped = False
         self.released: str | None = None
         self.scope = RunScope(workflow, state)
@@ -78,6 +80,7 @@ class RunChanges:
             order=self.order,
             output=self.output,
             released=self.released,
+            let_through=tuple(self.let_through),
         )
 
     def current(self) -> tuple[Step, Visit]:

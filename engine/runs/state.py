@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,6 +14,7 @@ from engine.domain import OnExpiry, Params, RequestState, RunStatus, StepStatus
 from engine.domain.asks import AskStatus
 from engine.errors import InvalidValue
 from engine.json_values import Value
+from engine.oversight.draw import DrawnPlan, GateDraw
 from engine.requests import Opening, Revision, Subject
 from engine.runs.items import ItemList, Lane
 from engine.workflowfile import Step
@@ -31,6 +32,11 @@ _WITH_PARAMS: Final = frozenset(
         StepStatus.GRANTED,
     }
 )
+
+
+FindPlan = Callable[[Subject, str, bool], DrawnPlan]
+"""Returns the sampling plan that counts what a gate is about, by its class; the last argument: whether someone has to
+be able to look now, because the gate counts working hours."""
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -141,6 +147,8 @@ class RunState(Struct, frozen=True, kw_only=True):
     asked_attempt: int = 0
     """The call in the current visit about whose failure people were asked last. Loaded only where they can be asked."""
     cancelled: bool = False
+    find_plan: FindPlan | None = None
+    """Finds the sampling plan of a gate. Set only for workflows that have some; without it everything is reviewed."""
 
 
 class AskProgress(Struct, frozen=True, kw_only=True):
@@ -202,6 +210,8 @@ class Progress(Struct, frozen=True, kw_only=True):
     """The request whose approval can no longer be undone since this transition."""
     ask: AskProgress | None = None
     """How far the ask is that the run is about, if that has changed."""
+    let_through: tuple[GateDraw, ...] = ()
+    """The gates whose sampling plans let the run through without review."""
 
 
 class StepOutput(Struct, frozen=True):

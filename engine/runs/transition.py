@@ -15,11 +15,12 @@ from engine.errors import ExpressionError, InvalidValue, Tampered, about
 from engine.identifiers import end_in_words
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
-from engine.runs import asked_content, branches, child_runs, items
-from engine.runs.grants import Grants, RefusedAsk
+from engine.runs import branches, child_runs, items
+from engine.runs.gates import Gates
+from engine.runs.grants import RefusedAsk
 from engine.runs.held_reviews import AfterReview
 from engine.runs.state import ChildRun, Effect, Event, NotStarted, ReviewResult, StepFailure, Visit
-from engine.workflowfile import Gate, Step
+from engine.workflowfile import Step
 from engine.workflowfile.step_kinds import Nature
 
 MAX_CRASHES: Final = 10
@@ -39,7 +40,7 @@ _CANCELLED: Final = {StepStatus.FAILURE_IN_REVIEW: StepStatus.FAILED}
 """Statuses of a step in a run that is cancelled, where it is not simply stopped."""
 
 
-class Transition(Grants):
+class Transition(Gates):
     """Moves a run forward in memory. Each private method makes one transition of the current visit."""
 
     # -- from step to step --
@@ -114,7 +115,7 @@ class Transition(Grants):
             self.fail_or_ask(step, replace(visit, params=params), " ".join(wrong))
         elif step.body is not None:
             self._prepare(step, visit)
-        elif step.gate is None or not self._try_open(step, visit, ReviewPoint.BEFORE, params, names):
+        elif step.gate is None or not self.try_open(step, visit, ReviewPoint.BEFORE, params, names):
             self.begin(step, visit, params, None)
 
     def _prepare(self, step: Step, visit: Visit) -> None:
@@ -135,7 +136,7 @@ class Transition(Grants):
             return
         content = items.reviewed_content(listed) if step.gate is not None else Params({})
         names = self.scope.names(self.visits, self.cursor)
-        if not listed.waiting or not self._try_open(step, visit, ReviewPoint.BEFORE, content, names):
+        if not listed.waiting or not self.try_open(step, visit, ReviewPoint.BEFORE, content, names):
             self.begin(step, visit, content, None)
         elif self.opening is not None:
             self.opening = replace(self.opening, technical=items.technical_paths(self.workflow, step, content))
@@ -149,56 +150,6 @@ class Transition(Grants):
             if path is not chosen:
                 self.forget(path.steps)
         self.cursor = chosen.steps.start if chosen else step.following
-
-    def _try_open(self, step: Step, visit: Visit, at: ReviewPoint, content: Params, names: dict[str, Value]) -> bool:
-        """Open the gate of the step if it is at this point and applies. Return whether the run stops at it."""
-        gate = step.gate
-        if gate is None or gate.at is not at:
-            return False
-        passed = requests.passes(gate, content, names)
-        why = self.why_asked(step, gate, names, passes=passed is not None)
-        if why is False:
-            told = {"risk": requests.risk_value(passed)} if passed is not None else {}
-            self.events.append(Event(EntryKind.GATE_PASSED, step.id, told))
-            return False
-        self.open_gate(gate, step, visit, content, names, why)
-        return True
-
-    def open_gate(
-        self, gate: Gate, step: Step, visit: Visit, content: Params, names: dict[str, Value], why: bool | str
-    ) -> None:
-        if not self.may_open_requests:
-            # The next call of `proceed` comes to the same gate. The output of the effect is kept until then.
-            if gate.at is ReviewPoint.AFTER:
-                self.put(replace(visit, status=StepStatus.OUTPUT_IN_REVIEW))
-            self.wait(RunStatus.RUNNING, self.now)
-            return
-        facts = None
-        gate, risk = requests.at_risk(gate, content, names)
-        if step.kind.nature is _GRANT:
-            gate = asked_content.fitted(gate, self.state.inputs)
-            facts = asked_content.facts(gate, step, self.state.inputs)
-        opening = requests.open_request(
-            gate=gate, step=step, subject=self.subject(step, visit, gate.at), content=content, scope=names, why=why
-        )
-        offer = requests.revision_offer(gate, step, self.state.revisions)
-        self.opening = replace(opening, revision=offer, ask=facts, risk=risk)
-        status = StepStatus.IN_REVIEW if gate.at is ReviewPoint.BEFORE else StepStatus.OUTPUT_IN_REVIEW
-        self.put(replace(visit, status=status))
-        self.wait(RunStatus.WAITING, None)
-
-    def open_edited(self, gate: Gate, step: Step, visit: Visit, review: ReviewResult) -> None:
-        """Open the gate of a step for what a person changed after a failure, whatever its condition says.
-
-        The condition was about the values before the change, and a change is another proposal.
-        """
-        assert review.edited_by is not None
-        person, name = review.edited_by
-        names = self.scope.names(self.visits, self.cursor)
-        content = replace(review.content, context={})
-        self.open_gate(gate, step, visit, content, names, f"{name} changed this after the step had failed.")
-        if self.opening is not None:
-            self.opening = replace(self.opening, edited_before=(person,))
 
     # -- after a request --
 
@@ -411,7 +362,7 @@ class Transition(Grants):
             return
         visit = replace(visit, output=output, error=None, wakes_at=None)
         names = self.scope.names(self.visits | {step.id: replace(visit, status=StepStatus.SUCCEEDED)}, self.cursor)
-        if not self._try_open(step, visit, ReviewPoint.AFTER, Params(output), names):
+        if not self.try_open(step, visit, ReviewPoint.AFTER, Params(output), names):
             self.succeed(step, visit, output)
 
     def _cancel(self) -> None:

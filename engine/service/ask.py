@@ -65,7 +65,8 @@ def ask(
     program = people.need_person(tx, command.workspace, command.actor, name=command.agent, evidence=_EVIDENCE)
     requester = _requester(context, tx, command, resolved) or program
     run = _new_run(tx, checked, current, requester)
-    progress = runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
+    state = context.advancer.with_plans(tx, run, workflow)
+    progress = runs.proceed(workflow, state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=None, inputs=json_values.dumps(checked.scope))
     new = _row(run, checked, endpoint)

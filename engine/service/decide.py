@@ -26,7 +26,7 @@ from engine.errors import Conflict, Tampered
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.requests import Request, Ruling, Tally, ratings
-from engine.service import assurance, attachments, attention, eligibility, hand_on, oversight_requests
+from engine.service import assurance, attachments, attention, autonomy, eligibility, hand_on, oversight_requests
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.service.eligibility import Eligibility
@@ -114,6 +114,7 @@ def decide_as(
     closes = ruling.state is not RequestState.PENDING
     deliveries.mark_outdated(tx, request.subject.run, request.id, closes=closes)
     tx.audit(request.workspace, _decision_entry(request, command, ruling, decision, record))
+    autonomy.after_decision(context, tx, request, ruling)
     if ruling.state is RequestState.PENDING:
         hand_on.after_vote(context.advancer, tx, request, ruling)
     else:

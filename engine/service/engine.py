@@ -57,6 +57,7 @@ from engine.domain import (
 )
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
 from engine.domain.asks import Ask, Asked, AskView
+from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
 from engine.domain.oversight import OversightPurpose
 from engine.errors import StoreError
 from engine.file_references import FileReference
@@ -65,6 +66,7 @@ from engine.read_models import AttentionView, DecisionExport
 from engine.service import (
     absence,
     answer_attention,
+    autonomy,
     cancel,
     closed_account,
     decide,
@@ -310,6 +312,19 @@ class Engine(AskCommands):
             lambda tx, resolved: resume.resume(self.context, tx, command, resolved)
         )
         return await or_contested(resumption, "run")
+
+    async def report_incident(self, command: ReportIncident) -> IncidentNoted | Refusal:
+        """Say that something is wrong with what a run did. Everything like it is reviewed again at once."""
+        report = self.transact_with_directory(
+            lambda tx, resolved: autonomy.report_incident(self.context, tx, command, resolved), required=False
+        )
+        return await or_contested(report, "run")
+
+    async def tighten(self, command: TightenPlan) -> PlanTightened | Refusal:
+        """Let everything be reviewed again that a sampling plan counts."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: autonomy.tighten(self.context, tx, command, resolved), required=False
+        )
 
     async def try_again(self, command: TryAgain) -> Done | Refusal:
         """Continue a run that failed. Raises `ChannelError` if the approvers of its step cannot be looked up."""

@@ -18,21 +18,33 @@ from engine.json_values import Value
 from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.requests.separation import OWNER_INSTEAD
-from engine.service import absence, eligibility, erase, hand_on, oversight_requests
+from engine.service import absence, eligibility, erase, hand_on, oversight_requests, plan_stages
 from engine.service.context import CommandContext
-from engine.store import deliveries, log_followers, people, request_model, request_rows, retention, run_rows
+from engine.store import (
+    deliveries,
+    log_followers,
+    people,
+    request_model,
+    request_rows,
+    retention,
+    run_rows,
+    sampling_plans,
+)
 from engine.store.port import Tx
 from engine.worker.advance import wake
 
 
 def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Resolved) -> None:
-    """Process the first deadline of a request that is due, an absence with this id that begins, the search, or the
-    retention.
+    """Process the first deadline of a request that is due, an absence with this id that begins, the search, the
+    retention, or a sampling plan.
 
     The unit of `Engine.process_due`.
     """
     if request_id.startswith(log_followers.WORK):
         log_followers.follow_log(tx, request_id.removeprefix(log_followers.WORK))
+        return
+    if request_id.startswith(sampling_plans.WORK):
+        plan_stages.process_due(context, tx, request_id.removeprefix(sampling_plans.WORK), resolved)
         return
     if request_id.startswith(retention.WORK):
         erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK), resolved)

@@ -92,9 +92,14 @@ def _check_name(
 
 
 def _registered(workflow: Workflow, version: int, *, changed: bool, warnings: Sequence[str] = ()) -> Registered:
-    takes_asks = workflow.is_asked
-    name = workflow.name
-    return Registered(workflow=name, version=version, changed=changed, takes_asks=takes_asks, warnings=tuple(warnings))
+    return Registered(
+        workflow=workflow.name,
+        version=version,
+        changed=changed,
+        takes_asks=workflow.is_asked,
+        warnings=tuple(warnings),
+        plans=workflow.plan_meanings,
+    )
 
 
 def _save(

@@ -25,6 +25,7 @@ from engine.domain import (
 )
 from engine.errors import Conflict, InvalidValue
 from engine.json_values import Value
+from engine.oversight.sampling_plan import BadNews
 from engine.read_models import AttentionView, StepAnswer
 from engine.runs import Visit
 from engine.service.context import CommandContext
@@ -32,6 +33,7 @@ from engine.store import deliveries, run_queries, run_rows, step_answers
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.step_answers import Call
+from engine.worker import plan_draws
 from engine.workflowfile import Step, Workflow
 from engine.workflowfile.expected_output import find_expected_output
 from engine.workflowfile.step_kinds import Nature
@@ -80,6 +82,8 @@ def resume(
     )
     tx.audit(run.workspace, _resumed_entry(command, actor, accepted, acted_as))
     deliveries.mark_alerts_outdated(tx, command.run)
+    if command.answer is ResumeAnswer.REPEAT and accepted.workflow.has_plans:
+        plan_draws.tighten_run(context.advancer, tx, command.run, BadNews.DID_NOT_HAPPEN)
     stopped_by = actor.id if command.answer is ResumeAnswer.STOP else None
     context.advancer.follow(tx, run, progress, resolved, stopped_by=stopped_by)
     tx.enqueue(Work("advance", command.run))

@@ -78,11 +78,12 @@ def start(
     if isinstance(queued, Refusal):
         return queued
     run = _new_run(tx, command, current, requester, inputs, queued=queued)
+    state = context.advancer.with_plans(tx, run, workflow)
     # Effects are claimed and performed by the runner.
     progress = (
         _in_queue(tx)
         if queued
-        else runs.proceed(workflow, run.state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
+        else runs.proceed(workflow, state, now=tx.now, may_run_effects=False, may_open_requests=may_open_requests)
     )
     context.advancer.foresee(tx, run, progress, resolved)
     run_rows.insert_run(tx, run, progress, key=command.key, inputs=inputs_json)

@@ -22,7 +22,7 @@ from engine.domain.asks import (
 )
 from engine.json_values import Value
 from engine.read_models import RequestView
-from engine.store import ask_rows, request_queries
+from engine.store import ask_rows, request_queries, sampling_plans
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.statements import Statement
@@ -35,10 +35,17 @@ _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
 NOT_ASKED: Final = "not_asked"
+NOT_REVIEWED: Final = "not_reviewed"
+"""The verdict of an ask that went through its gate because the sampling plan drew no review."""
 """The verdict if no gate applied, so that no person was asked."""
 _FINAL: Final = frozenset({AskStatus.REJECTED, AskStatus.EXPIRED, AskStatus.CANCELLED, AskStatus.FAILED})
 _ASKS = select(
-    *_ask.c, _run.c.inputs, _run.c.started_at, _run.c.ended_at, _workflow.c.name.label("workflow_name")
+    *_ask.c,
+    _run.c.inputs,
+    _run.c.started_at,
+    _run.c.ended_at,
+    _workflow.c.name.label("workflow_name"),
+    sampling_plans.IS_UNREVIEWED,
 ).select_from(_ask.join(_run, _run.c.id == _ask.c.run).join(_workflow, _workflow.c.id == _run.c.workflow))
 _ASK = Statement(_ASKS.where(_ask.c.run == bindparam("id")))
 _REV = Statement(select(_ask.c.rev).where(_ask.c.run == bindparam("id")))
@@ -180,7 +187,8 @@ def _decision(row: Any, status: AskStatus, visit: Any | None, request: RequestVi
 
 def _not_asked(row: Any, status: AskStatus, visit: Any | None) -> AskDecision:
     """Return what became of an ask about which no person was asked. The workflow may have refused it."""
-    verdict = NOT_ASKED if status is AskStatus.APPROVED else status.value
+    passed = NOT_REVIEWED if row.is_unreviewed else NOT_ASKED
+    verdict = passed if status is AskStatus.APPROVED else status.value
     at = None if visit is None else visit.started_at or visit.ended_at
     why = visit.error if visit is not None and visit.status == StepStatus.STOPPED.value else None
     return AskDecision(verdict=verdict, at=at or row.ended_at, reason=why)

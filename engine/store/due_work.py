@@ -15,6 +15,7 @@ from engine.store import (
     request_rows,
     retention,
     run_rows,
+    sampling_plans,
     trigger_rows,
 )
 from engine.store.connection import Connection
@@ -34,6 +35,7 @@ _ALL = union_all(
     _of_kind("process_due", absences.DUE),
     _of_kind("process_due", log_followers.DUE),
     _of_kind("process_due", retention.DUE),
+    _of_kind("process_due", sampling_plans.DUE),
     _of_kind("process_due", attachments.DUE),
     _of_kind("process_due", trigger_rows.DUE),
     _of_kind("process_due", trigger_rows.DUE_AFTER_WRONG_CLOCK),

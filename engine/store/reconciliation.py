@@ -1,7 +1,7 @@
 """Compares the audit log with the tables: the chain proves that no entry was changed, this that the rows agree with it.
 
 A person who can write the file can write a decision into its table, or keep one out of the log; neither breaks the
-chain. So every run, request, decision, version and API key must have its entry, and every such entry its row.
+chain. So every run, request, decision, draw, version and API key must have its entry, and every such entry its row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import exists, select
 
 from engine import json_values
 from engine.domain import PolicyKind, RequestState, RunStatus
-from engine.store import key_reconciliation, oversight_reconciliation
+from engine.store import key_reconciliation, oversight_reconciliation, plan_reconciliation
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.tables import (
@@ -87,6 +87,7 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
     of_no_run = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_(None)).order_by(_audit.c.seq)
     yield from key_reconciliation.differences(connection, workspace, _entries(connection.execute(of_no_run)))
     yield from _without_run(connection, workspace)
+    yield from plan_reconciliation.compare_plans(connection, workspace)
     after = ""
     while rows := _runs(connection, workspace, after):
         around = _around(connection, workspace, [row.id for row in rows])
@@ -197,7 +198,7 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
 
 
 class _Around(Struct, frozen=True):
-    """The rows and entries about some runs: requests, asks and entries by run, decisions and changes by request."""
+    """The rows and entries about some runs: requests, asks, draws and entries by run, the others by request."""
 
     requests: Mapping[str, Sequence[Any]]
     decisions: Mapping[str, Sequence[Any]]
@@ -205,6 +206,7 @@ class _Around(Struct, frozen=True):
     entries: Mapping[str, Sequence[_LoggedEntry]]
     asks: Mapping[str, Sequence[Any]]
     oversight: Mapping[str, Sequence[Any]]
+    draws: Mapping[str, Sequence[Any]]
 
 
 def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Around:
@@ -218,6 +220,7 @@ def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Aro
         entries=_by(lambda entry: str(entry.run), _entries(connection.execute(entries))),
         asks=_by(lambda row: row.run, connection.execute(select(_ask).where(_ask.c.run.in_(runs)))),
         oversight=_by(lambda row: row.run, oversight_reconciliation.load(connection, runs)),
+        draws=_by(lambda row: row.run, plan_reconciliation.load_draws(connection, runs)),
     )
 
 
@@ -247,6 +250,7 @@ def _compare_run(row: Any, around: _Around) -> Iterator[str]:
         yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
     yield from _compare_ask(row.id, around.asks.get(row.id, ()), entries)
     yield from oversight_reconciliation.differences(row.id, around.oversight.get(row.id, ()), requests, entries)
+    yield from plan_reconciliation.compare_draws(row.id, around.draws.get(row.id, ()), entries)
     requests_by_id = {request.id: request for request in requests}
     for entry in entries:
         if entry.kind == "request.opened" and entry.request not in requests_by_id:

@@ -255,6 +255,7 @@ def read_request(
         ask=ask_facts.read(details),
         risk=request_risk.read_risk(details),
         amount=request_risk.read_amount(details),
+        plan=details.get("plan"),
     )
 
 

@@ -154,6 +154,8 @@ def insert_request(
         details["backups"] = [[backup.person.id, backup.rule, _named_by(backup)] for backup in backups]
     if models:
         details["models"] = [list[Value](pair) for pair in models]
+    if opening.drawn is not None:
+        details["plan"] = opening.drawn.plan
     columns = {
         "id": request,
         "workspace": workspace,

@@ -13,7 +13,16 @@ from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepView
-from engine.store import child_rows, item_queries, model_calls, oversight_views, people, step_answers, workflows
+from engine.store import (
+    child_rows,
+    item_queries,
+    model_calls,
+    oversight_views,
+    people,
+    sampling_plans,
+    step_answers,
+    workflows,
+)
 from engine.store.connection import Connection
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
@@ -28,9 +37,13 @@ _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 
-_RUNS = select(_run, _workflow.c.name.label("workflow_name"), _workflow.c.title, _workflow.c.owner).select_from(
-    _run.join(_workflow, _workflow.c.id == _run.c.workflow)
-)
+_RUNS = select(
+    _run,
+    _workflow.c.name.label("workflow_name"),
+    _workflow.c.title,
+    _workflow.c.owner,
+    sampling_plans.IS_UNREVIEWED,
+).select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
 _RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
 _NEED_ATTENTION = (
     _RUNS.where(
@@ -74,11 +87,20 @@ def runs_by_ids(connection: Connection, ids: Collection[str]) -> list[RunView]:
 
 def _with_steps(connection: Connection, view: RunView, labels: Mapping[str, str], values: ValueLabels) -> RunView:
     """Return the view of a run with every visit to every step. `labels`: those of the steps by id."""
+    unreviewed = sampling_plans.load_unreviewed(connection, view.id) if view.is_unreviewed else frozenset()
     labelled = replace(view, step_labels=labels, input_labels=values.inputs)
     answers, calls = step_answers.load_answers(connection, view.id), model_calls.load_of_run(connection, view.id)
     steps = (_step_view(row, labelled, values) for row in _VISITS.all(connection, {"run": view.id}))
     by_call = ((step, (step.step, step.visit)) for step in steps)
-    visits = (replace(step, answers=answers.get(call, ()), model_calls=calls.get(call, ())) for step, call in by_call)
+    visits = (
+        replace(
+            step,
+            answers=answers.get(call, ()),
+            model_calls=calls.get(call, ()),
+            is_unreviewed=call in unreviewed,
+        )
+        for step, call in by_call
+    )
     return replace(
         labelled,
         steps=tuple(visits),
@@ -135,6 +157,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         queued=row.queued and row.ended_at is None,
         cancelled=row.cancel is not None,
         is_erased=row.erased_at is not None,
+        is_unreviewed=bool(row.is_unreviewed),
         parent=row.parent,
         item=row.item if row.lane is not None else None,
         is_lane=row.lane is not None,

@@ -26,11 +26,19 @@ from engine.ports import Directory, Secrets
 from engine.requests import Circle, OpenedRequest, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
 from engine.runs import ChildRun, Effect, LanesOrder, NotStarted, Outcome, Progress, RunState, TakenItem
+from engine.runs.state import FindPlan
 from engine.store import deliveries, failure_requests, people, request_model, request_rows, run_rows, workflows
 from engine.store.deliveries import NewDelivery
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun, RunOwner
-from engine.worker import child_runs, drafting_models, foreach, repeat_question, run_cancellation, step_outcomes
+from engine.worker import (
+    child_runs,
+    foreach,
+    plan_draws,
+    repeat_question,
+    run_cancellation,
+    step_outcomes,
+)
 from engine.worker.lane_states import LaneStates
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
@@ -55,7 +63,8 @@ class ClaimedEffect:
 class Advancer:
     """The units of work. `kinds`: step types by name. `directory`: who people are and how to reach them.
 
-    `hours`: the working hours for gates that count them.
+    `hours`: the working hours for gates that count them. `key`: of this server, for the draws of sampling plans;
+    without one, everything is reviewed.
     """
 
     def __init__(
@@ -65,8 +74,9 @@ class Advancer:
         directory: Directory,
         secrets: Secrets,
         hours: WorkingHours = working_hours.OFFICE,
+        key: bytes | None = None,
     ) -> None:
-        self.kinds, self.directory, self.secrets, self.hours = kinds, directory, secrets, hours
+        self.kinds, self.directory, self.secrets, self.hours, self.key = kinds, directory, secrets, hours, key
         self._pinned_source: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
             lambda source: workflowfile.load(source, kinds=kinds, registered=True)
         )
@@ -150,7 +160,18 @@ class Advancer:
             state = replace(state, decisions=request_model.load_decisions(tx.connection, state.id))
         if workflow.asks_about_failures:
             state = replace(state, asked_attempt=_asked_attempt(tx, workflow, state))
+        if workflow.has_plans:
+            state = replace(state, find_plan=self._plan_finder(tx, run, workflow))
         return state if run.lane is None else self._lanes.informed(tx, run, workflow, state, self.informed)
+
+    def with_plans(self, tx: Tx, run: LoadedRun, workflow: Workflow) -> RunState:
+        """Return the state of a run, so that it can ask for the sampling plans of its gates."""
+        if not workflow.has_plans:
+            return run.state
+        return replace(run.state, find_plan=self._plan_finder(tx, run, workflow))
+
+    def _plan_finder(self, tx: Tx, run: LoadedRun, workflow: Workflow) -> FindPlan:
+        return plan_draws.finder(tx, run, workflow, key=self.key, hours=self.hours)
 
     def _save(self, tx: Tx, run: LoadedRun, progress: Progress, resolved: Resolved) -> ClaimedEffect | None:
         self.foresee(tx, run, progress, resolved)
@@ -194,6 +215,7 @@ class Advancer:
                 entry(event.kind, run=run.state.id, step=event.step, content=event.content),
             )
         opened = self._open(tx, run, progress.opening, resolved) if progress.opening is not None else None
+        plan_draws.follow(self, tx, run, progress, opened)
         callbacks.announce(tx, run.state.id, progress)
         asked = step_outcomes.asked_about_failure(tx, run, progress)
         alert = None
@@ -257,7 +279,7 @@ class Advancer:
     def _open(self, tx: Tx, run: LoadedRun, opening: Opening, resolved: Resolved) -> OpenedRequest:
         opening = repeat_question.with_question(opening, workflow := self.workflow(tx, run.workflow, run.version))
         request_id, notes = tx.new_id(), [*opening.notes, *self._missing_secrets(opening)]
-        models = drafting_models.load_models(tx, workflow, opening.subject)
+        models, opening = plan_draws.drafted(tx, run, workflow, opening)
         recipients = Recipients(tx, self.directory, resolved)
         named, missing = recipients.approvers(run, opening.groups)
         notes += missing
@@ -400,6 +422,8 @@ def _opened_entry(
         content["models"] = [list[Value](pair) for pair in models]
     if opening.risk is not None:
         content["risk"] = requests.risk_value(opening.risk.assessment)
+    if opening.drawn is not None:
+        content["autonomy"] = plan_draws.drawn_facts(opening.drawn)
     if opening.reason:
         content["reason"] = opening.reason
     if notes:

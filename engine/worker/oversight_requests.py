@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine import runs
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Resolved
-from engine.domain import Origin, Person, RunStatus
+from engine.domain import Origin, Person, RequestState, RunStatus
 from engine.domain.oversight import About
 from engine.json_values import Value
 from engine.requests.oversight_request import OversightRequest
@@ -20,7 +20,7 @@ from engine.store.oversight_rows import OversightRow
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.workflows import CurrentWorkflow
-from engine.worker import child_runs, oversight_workflow
+from engine.worker import child_runs, oversight_workflow, run_cancellation
 from engine.workflowfile import Workflow
 
 
@@ -64,6 +64,20 @@ def open_oversight_request(advancer: RunUnits, tx: Tx, asked: OversightRequest, 
     )
     advancer.follow(tx, run, progress, resolved)
     return run.state.id
+
+
+def withdraw(tx: Tx, run: str, *, reason: str) -> None:
+    """Withdraw a request that people need not answer any more, unless it has ended. Its follower hears nothing."""
+    loaded, row = run_rows.load_run(tx, run), oversight_rows.find(tx.connection, run)
+    if loaded is None or row is None or not oversight_rows.try_end(tx, run, RequestState.CANCELLED):
+        return
+    asker = oversight_workflow.asker(tx, loaded.workspace)
+    run_cancellation.ask_to_end(tx, loaded, asker, reason=reason, surface=None)
+    state = RequestState.CANCELLED.value
+    record = entry(
+        EntryKind.OVERSIGHT_ENDED, run=run, request=row.request, actor=asker, purpose=row.purpose.value, state=state
+    )
+    tx.audit(loaded.workspace, record)
 
 
 def _new_run(tx: Tx, asked: OversightRequest, current: CurrentWorkflow, asker: Person) -> LoadedRun:

@@ -11,9 +11,19 @@ from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
 from engine.workflowfile.step_titles import load_step_labels
 from engine.workflowfile.value_labels import ValueLabels, load_value_labels
-from engine.workflowfile.workflow import Gate, GatePolicy, ShownItem, Step, Trigger, Workflow, reaction_identity
+from engine.workflowfile.workflow import (
+    Autonomy,
+    Gate,
+    GatePolicy,
+    ShownItem,
+    Step,
+    Trigger,
+    Workflow,
+    reaction_identity,
+)
 
 __all__ = [
+    "Autonomy",
     "Gate",
     "GatePolicy",
     "Nature",

@@ -21,6 +21,7 @@ from engine.expressions import Template, compile_template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path
+from engine.oversight.sampling_plan import SamplingPlan
 from engine.workflowfile import approver_checks, risk_compiler
 from engine.workflowfile.amount_compiler import with_amount
 from engine.workflowfile.clock_compiler import compile_clocks
@@ -152,9 +153,7 @@ def _compile_autonomy(
     if only_when is not None:
         check_unambiguous(report, only_when, (*at, "only_when"), names)
     return Autonomy(
-        clean=plan.clean,
-        share=plan.sample,
-        later=plan.review_after or REVIEWED_LATER,
+        plan=SamplingPlan(clean=plan.clean, share=plan.sample, later=plan.review_after or REVIEWED_LATER),
         only_when=only_when,
         class_=None if plan.class_ is None else compile_text(report, plan.class_, (*at, "class"), names),
         minor=tuple(plan.minor),

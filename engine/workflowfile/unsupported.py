@@ -20,7 +20,7 @@ AVAILABLE_VALUES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
     "workflow": {},
     "trigger": {},
     "step": {},
-    "gate": {"autonomy": ()},
+    "gate": {},
 }
 
 

@@ -32,7 +32,9 @@ from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
+from engine.oversight import plan_sentences
 from engine.oversight.risk import RiskLevel, RiskRow
+from engine.oversight.sampling_plan import SamplingPlan
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
@@ -112,15 +114,11 @@ ANY_ONE: Final = GatePolicy()
 class Autonomy:
     """What a gate may let through without review, once people agree: a share of what its sampling plan counts.
 
-    `clean`: so many in a row reviewed without a correction before. `share`: what is reviewed then, drawn at random.
-    `later`: the share of what goes through that people look at afterwards. `only_when`: the author's cap. `class_`:
-    what is counted by itself. `minor`: fields whose change is no correction.
+    `only_when`: the author's cap. `class_`: what is counted by itself. `minor`: fields whose change is no correction.
     """
 
-    clean: int
-    share: Decimal
-    later: Decimal
-    only_when: Template | None
+    plan: SamplingPlan
+    only_when: Template | None = None
     class_: Template | None = None
     minor: tuple[str, ...] = ()
 
@@ -425,6 +423,12 @@ class Workflow:
     """Whether people are asked what to do when one of its steps has failed."""
     has_plans: bool = False
     """Whether one of its gates has a sampling plan."""
+
+    @property
+    def plan_meanings(self) -> tuple[str, ...]:
+        """A sentence for each gate with a sampling plan: what goes through without review, and its worst case."""
+        plans = ((step.label, step.gate.autonomy) for step in self.steps if step.gate is not None)
+        return tuple(f"“{label}”: {plan_sentences.meaning(of.plan)}" for label, of in plans if of is not None)
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""

@@ -18,6 +18,7 @@ from engine import workflowfile
 from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Erase, Erased, Origin, RequestState, Verdict
 from engine.domain.asks import Ask, AskContent, Asked, AskUse
 from engine.expressions import compile_template
+from engine.oversight.sampling_plan import SamplingPlan
 from engine.replay import Correction, GateReplay, ReplayReport
 from engine.service import Engine
 from engine.store import recorded_visits, workflows
@@ -186,9 +187,7 @@ RISK: Final = """    gate:
 """
 OLD_GATE: Final = "    gate: {approvers: [lee@example.com], edit: [text], revise: draft, hold: 1h, KEYS}\n"
 CLOSE: Final = Autonomy(
-    clean=5,
-    share=Decimal("0.01"),
-    later=Decimal("0.1"),
+    plan=SamplingPlan(clean=5, share=Decimal("0.01"), later=Decimal("0.1")),
     only_when=compile_template("{{ inputs.amount <= 200 }}"),
 )
 
@@ -239,7 +238,9 @@ async def test_bad_news_in_the_record_ends_the_stage_of_a_sampling_plan(env: Eng
     for _ in range(3):
         for answer in ("approve", "approve", "reject"):
             await run_to(env, [answer], amount=50)
-    report = await replayed(env, flow(0), autonomy=replace(CLOSE, clean=3, share=Decimal("0.5")))
+    report = await replayed(
+        env, flow(0), autonomy=replace(CLOSE, plan=SamplingPlan(clean=3, share=Decimal("0.5"), later=Decimal("0.1")))
+    )
     assert (report.sampled_out, report.saved) == (0, 0), "there were never three in a row"
 
 

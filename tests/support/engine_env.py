@@ -40,6 +40,8 @@ from tests.support.recording_channel import RecordingChannel, RecordingEmailChan
 
 TERMINAL, WEB = Origin(surface="terminal"), Origin(surface="web")
 ANN, LEE, SAM = (Address("email", f"{name}@example.com") for name in ("ann", "lee", "sam"))
+KEY = b"k" * MIN_KEY
+"""The key of the server."""
 MAX_FILE = 200_000
 """Maximum size of a file, in bytes."""
 PATIENCE = 3000
@@ -219,7 +221,7 @@ async def open_engine(
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
         resolver = EnvironmentSecrets(environment)
         known_people = directory or people_reached_by(reached_by)
-        advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver)
+        advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver, key=KEY)
         rendered: list[DeliveryContent] = []
 
         def render(copy: card.Content) -> Card:
@@ -228,7 +230,7 @@ async def open_engine(
             return card.card(copy)
 
         files = Attachments(store, FolderBlobs(path.with_name("files")), max_size=MAX_FILE)
-        engine, codes = Engine(store, advancer, files=files, clock=clock), Codes(b"k" * MIN_KEY)
+        engine, codes = Engine(store, advancer, files=files, clock=clock), Codes(KEY)
         mail = RecordingEmailChannel()
         yield EngineEnv(
             path,

@@ -28,7 +28,7 @@ class Decision:
     """How an ask was decided."""
 
     verdict: str
-    """approved, rejected, expired, cancelled or not_asked"""
+    """approved, rejected, expired, cancelled, not_asked or not_reviewed"""
     by: str | None
     """The name of the person."""
     at: datetime | None

@@ -76,11 +76,17 @@ class PlanMachine(RuleBasedStateMachine):
 
     @rule()
     def a_drawn_request_is_withdrawn(self) -> None:
-        self.state = sampling_plan.after_withdrawal(self.state)
+        self.state = sampling_plan.after_withdrawal(self.state, "drawn")
+
+    @precondition(lambda self: self.is_agreed)
+    @rule(is_owed=st.booleans())
+    def a_request_is_drawn(self, is_owed: bool) -> None:
+        self.state = sampling_plan.after_draw(self.state, "drawn", is_owed=is_owed)
 
     @rule()
-    def a_debt_is_paid(self) -> None:
-        self.state = sampling_plan.after_debt(self.state)
+    def a_drawn_request_is_approved(self) -> None:
+        self.state = sampling_plan.after_review(self.state, "drawn")
+        self.in_a_row += 1
 
     @invariant()
     def it_never_relaxes_by_itself(self) -> None:
@@ -92,6 +98,8 @@ class PlanMachine(RuleBasedStateMachine):
         assert self.state.clean == self.in_a_row
         assert self.state.reviewed >= self.state.bad
         assert self.state.owed >= 0
+        if not self.is_agreed:
+            assert (self.state.owed, self.state.waits_for) == (0, None)
         if self.is_agreed:
             assert self.state.clean >= PLAN.clean
 
@@ -159,8 +167,17 @@ def test_what_is_reviewed_in_full_never_lapses() -> None:
 
 
 def test_only_a_stage_with_a_draw_has_debts() -> None:
-    assert sampling_plan.after_withdrawal(NEW).owed == 0
-    owed = sampling_plan.after_withdrawal(sampling_plan.after_withdrawal(relaxed()))
+    assert sampling_plan.after_withdrawal(NEW, "one").owed == 0
+    owed = sampling_plan.after_withdrawal(sampling_plan.after_withdrawal(relaxed(), "one"), "two")
     assert owed.owed == 2
-    assert sampling_plan.after_debt(owed).owed == 1
+    assert sampling_plan.after_draw(owed, "three", is_owed=True).owed == 1
     assert sampling_plan.after_bad_news(owed).owed == 0
+
+
+def test_everything_waits_for_the_request_that_was_drawn() -> None:
+    drawn = sampling_plan.after_draw(relaxed(), "one")
+    assert drawn.waits_for == "one"
+    assert sampling_plan.after_review(drawn, "another").waits_for == "one"
+    assert sampling_plan.after_review(drawn, "one").waits_for is None
+    assert sampling_plan.after_withdrawal(drawn, "one").waits_for is None
+    assert sampling_plan.after_correction(drawn).waits_for is None

@@ -1,0 +1,63 @@
+"""What people read about sampling plans: what went through without review, and why all is reviewed again. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.presentation.characters import line
+from engine.json_values import Value
+from engine.oversight.sampling_plan import BadNews, Lapse, PlanStage, PlanState
+
+NOT_REVIEWED: Final = "not reviewed (sampled out)"
+"""Words for what went through a gate because its plan lets a share through."""
+TIGHTENED: Final = "tightened."
+LAPSED: Final = "lapsed."
+"""How the topics of alerts begin that everything is reviewed again."""
+REASONS: Final = {
+    BadNews.REJECTED: "a request was rejected",
+    BadNews.EDITED: "a person changed what was proposed",
+    BadNews.UNDONE: "an approval was undone",
+    BadNews.FAILED: "a run failed",
+    BadNews.DID_NOT_HAPPEN: "a step turned out not to have happened",
+    BadNews.INCIDENT: "it was reported that something is wrong",
+    BadNews.FLAGGED: "a later review found a mistake",
+    BadNews.BY_HAND: "a person wanted it so",
+    Lapse.TOO_OLD: "people agreed to it 90 days ago, and have to agree anew",
+    Lapse.IDLE: "nothing came through it for 20 days",
+    Lapse.NEW_KEY: "this server has a new key, so it can draw no more",
+}
+"""Why everything is reviewed again, as words that follow “because”."""
+
+
+def after_incident(*, plans: int, tightened: int) -> str:
+    """Return what a person is told who reported that something is wrong with a run."""
+    if not plans:
+        return "It is on the record of this run. None of its gates lets anything through without review."
+    if not tightened:
+        return "It is on the record of this run. Everything like it is reviewed, and the counting begins anew."
+    return "It is on the record of this run. Everything like it is reviewed again, and people have been told."
+
+
+def stage(state: PlanState) -> str:
+    """Return the stage of a plan in words."""
+    return "a share is reviewed" if state.stage is PlanStage.SAMPLE else "everything is reviewed"
+
+
+def reason(value: Value) -> str:
+    """Return why everything is reviewed again, by the word in the audit log or in a topic."""
+    return next((words for known, words in REASONS.items() if known == value), "there was bad news")
+
+
+def reviewed_again(topic: str, workflow_title: str, step_label: str) -> tuple[str, str]:
+    """Return the title and the text of an alert that everything is reviewed again."""
+    why = reason(topic.split(".")[1] if topic.count(".") > 1 else "")
+    title = f"“{line(step_label)}” is reviewed in full again"
+    return title, (
+        f"In “{line(workflow_title)}” only a share was reviewed. Now everything is, because {why}. "
+        "People have to agree anew before a share goes through without review."
+    )
+
+
+def step_of(topic: str) -> str:
+    """Return the id of the step in the topic of an alert."""
+    return topic.split(".", 2)[-1]

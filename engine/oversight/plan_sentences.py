@@ -1,0 +1,69 @@
+"""What a sampling plan means, in sentences for the people who write it, agree to it, or read of it. Pure."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.oversight.bounds import bad_rate_bound
+from engine.oversight.sampling_plan import IDLE, LIFE, PlanState, SamplingPlan
+from engine.oversight.worst_case import WorstCase, worst_case
+
+
+def percent(share: Decimal | float) -> str:
+    """Return a share in percent, with as many digits as it needs and at most two."""
+    return f"{float(share) * 100:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def rule(plan: SamplingPlan) -> str:
+    """Return what a plan does in one sentence."""
+    return (
+        f"After {plan.clean:,} in a row without a correction, and once a person agrees, "
+        f"{percent(plan.share)} is reviewed, drawn at random."
+    )
+
+
+def worst_case_of(plan: SamplingPlan, detection: tuple[int, int] | None = None) -> str:
+    """Return how much goes through unreviewed and bad at worst. `detection`: of what must be rejected, how much was."""
+    return _at_worst(worst_case(plan.clean, float(plan.share), detection=detection))
+
+
+def _at_worst(worst: WorstCase) -> str:
+    steady = (
+        f"At worst 1 in {worst.one_in:,} goes through unreviewed and bad while the rate of mistakes stays as it is, "
+        f"and at least {percent(worst.least_reviewed)} is reviewed."
+    )
+    changed = worst.one_in_if_it_changes
+    sudden = f"1 in {changed:,} goes through" if changed > 1 else "more than half can go through"
+    turned = f"If it turns bad only once it is trusted, {sudden} unreviewed and bad before that is noticed."
+    return f"{steady} {turned}" if worst.is_detection_known else f"{steady} {turned} {UNKNOWN}"
+
+
+UNKNOWN = "How many mistakes reviewers miss is not known, so these figures are for reviewers who miss none."
+
+
+def meaning(plan: SamplingPlan) -> str:
+    """Return what a plan does, and its worst case."""
+    return f"{rule(plan)} {worst_case_of(plan)}"
+
+
+def evidence(
+    plan: SamplingPlan, state: PlanState, detection: tuple[int, int] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Return the evidence for letting a share through, as labels and texts."""
+    bound = bad_rate_bound(0, state.clean, detection)
+    known = "" if bound.is_detection_known else f" {UNKNOWN}"
+    return (
+        ("In a row", f"{state.clean:,} reviewed without a correction"),
+        ("In all", f"{state.reviewed:,} reviewed, {state.bad:,} of them rejected or corrected"),
+        ("How sure", f"With 95 % confidence at most {percent(bound.value)} are bad.{known}"),
+        (
+            "From then on",
+            f"{percent(plan.share)} is reviewed, drawn at random. {percent(plan.later)} of the others later.",
+        ),
+        ("At worst", worst_case_of(plan, detection)),
+        (
+            "Until",
+            f"The first correction, failure or report that something is wrong, {LIFE.days} days, "
+            f"or {IDLE.days} days in which nothing comes.",
+        ),
+    )

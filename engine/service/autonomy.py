@@ -1,0 +1,110 @@
+"""Sampling plans after people acted: what they decided is counted, and bad news lets everything be reviewed again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine import json_values
+from engine.audit_entries import EntryKind, entry
+from engine.delivery.recipients import Recipients, Resolved
+from engine.domain import NotAllowed, NotFound, Refusal, RequestState
+from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
+from engine.json_values import show_path
+from engine.oversight import sampling_plan
+from engine.oversight.sampling_plan import BadNews
+from engine.requests import REASON_LENGTH, Request, Ruling, clip
+from engine.service.context import CommandContext
+from engine.store import run_rows, sampling_plans
+from engine.store.port import Tx
+from engine.store.sampling_plans import LoadedPlan
+from engine.worker import plan_draws
+from engine.workflowfile import Autonomy
+
+_NO_REASON: Final = NotAllowed(why="Please say what is wrong. It is kept in the record.")
+_NOT_YOURS: Final = "Only the owner of the workflow or an admin can do this."
+
+
+def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ruling) -> None:
+    """Count a decision, if a sampling plan does: an approval without a correction, or bad news."""
+    if request.plan is None or ruling.state is RequestState.PENDING:
+        return
+    news = _bad_news(context, tx, request, ruling)
+    if news is not None:
+        run = request.subject.run
+        plan_draws.tighten(context.advancer, tx, request.plan, news, run=run, request=request.id)
+        return
+    plan = sampling_plans.lock(tx, request.plan)
+    state = sampling_plan.after_review(plan.state, request.id)
+    is_enough = sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
+    plan_draws.save(tx, plan, state, zones=sorted(request.zones, key=str), look_at=tx.now if is_enough else None)
+    if is_enough:
+        plan_draws.look_soon(tx, plan.id)
+
+
+def _bad_news(context: CommandContext, tx: Tx, request: Request, ruling: Ruling) -> BadNews | None:
+    """Return what is wrong with what was asked, or None if it was approved as it was, but for minor fields."""
+    assert request.plan is not None
+    if ruling.state is not RequestState.APPROVED:
+        return BadNews.REJECTED
+    if not ruling.edits:
+        return None
+    minor = autonomy_of(context, tx, sampling_plans.load(tx.connection, request.plan)).minor
+    is_minor = all(_is_within(show_path(edit.path), minor) for edit in ruling.edits)
+    return None if is_minor else BadNews.EDITED
+
+
+def _is_within(path: str, names: tuple[str, ...]) -> bool:
+    return any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def autonomy_of(context: CommandContext, tx: Tx, plan: LoadedPlan) -> Autonomy:
+    """Return what the gate of a plan says."""
+    gate = context.advancer.workflow(tx, plan.key.workflow, plan.key.version).step(plan.key.step).gate
+    assert gate is not None
+    assert gate.autonomy is not None
+    return gate.autonomy
+
+
+# -- commands -----------------------------------------------------------------------------------------------
+
+
+def report_incident(
+    context: CommandContext, tx: Tx, command: ReportIncident, resolved: Resolved
+) -> IncidentNoted | Refusal:
+    """Record that something is wrong with what a run did: the unit of `Engine.report_incident`."""
+    run = run_rows.load_run(tx, command.run)
+    if run is None:
+        return NotFound(what="run", name=command.run)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
+    if not context.may(actor, command.actor, run.owner):
+        return NotAllowed(why=_NOT_YOURS)
+    why = _reason(command.reason)
+    if not why:
+        return _NO_REASON
+    tx.audit(
+        run.workspace,
+        entry(EntryKind.RUN_INCIDENT, run=command.run, actor=actor, why=why, surface=command.origin.surface),
+    )
+    plans = sampling_plans.load_plans_of(tx.connection, command.run)
+    tightened = plan_draws.tighten_run(context.advancer, tx, command.run, BadNews.INCIDENT, actor=actor, why=why)
+    return IncidentNoted(run=command.run, plans=len(plans), tightened=tightened)
+
+
+def tighten(context: CommandContext, tx: Tx, command: TightenPlan, resolved: Resolved) -> PlanTightened | Refusal:
+    """Let everything be reviewed again: the unit of `Engine.tighten`."""
+    run = sampling_plans.last_run(tx.connection, command.plan)
+    if run is None:
+        return NotFound(what="sampling plan", name=command.plan)
+    owner = run_rows.load_owner(tx.connection, run)
+    actor = Recipients(tx, context.advancer.directory, resolved).actor(owner.workspace, command.actor)
+    if not context.may(actor, command.actor, owner.owner):
+        return NotAllowed(why=_NOT_YOURS)
+    why = _reason(command.reason)
+    if not why:
+        return _NO_REASON
+    was_sample = plan_draws.tighten(context.advancer, tx, command.plan, BadNews.BY_HAND, run=run, actor=actor, why=why)
+    return PlanTightened(plan=command.plan, was_sample=was_sample)
+
+
+def _reason(text: str) -> str:
+    return clip(json_values.clean_text(text).strip(), REASON_LENGTH)

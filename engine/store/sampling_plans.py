@@ -1,0 +1,229 @@
+"""Sampling plans and the draws at their gates, as values of `engine.oversight`.
+
+A unit that lets a run through holds the row of its plan until it is committed, and so does one that brings bad news:
+a run that draws after bad news was committed is reviewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from msgspec import Struct
+from sqlalchemy import bindparam, exists, func, insert, literal_column, or_, select, update
+
+from engine import json_values
+from engine.domain import RequestState
+from engine.errors import Conflict
+from engine.json_values import Value
+from engine.oversight.draw import GateDraw
+from engine.oversight.sampling_plan import NEW, PlanStage, PlanState
+from engine.store.connection import Connection
+from engine.store.dialect import InsertNew
+from engine.store.port import Tx
+from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
+from engine.store.statements import Statement
+from engine.store.tables import RequestRow, RunRow
+
+WORK: Final = "plan:"
+"""What the id of the work begins with; the id of the plan follows."""
+_plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
+_draw = GateDrawRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
+_KEY: Final = ("workflow", "version", "step", "class_name", "model")
+
+DUE = (
+    select((literal_column(f"'{WORK}'") + _plan.c.id).label("id"))
+    .where(_plan.c.next_at <= bindparam("now"))
+    .order_by(_plan.c.next_at)
+    .limit(bindparam("limit"))
+)
+"""Selects the plans that have to be looked at; `engine.store.due_work` reads it."""
+IS_UNREVIEWED: Final = exists().where(_draw.c.run == _run.c.id, _draw.c.request.is_(None)).label("is_unreviewed")
+"""A column of a selection from `run`: whether the run went through a gate without review."""
+_NEW = Statement(InsertNew(_plan, key=_KEY))
+_BY_KEY = Statement(select(_plan).where(*(_plan.c[name] == bindparam(name) for name in _KEY)))
+_BY_ID = Statement(select(_plan).where(_plan.c.id == bindparam("id")))
+_BY_PROPOSAL = Statement(select(_plan).where(_plan.c.proposal == bindparam("proposal")))
+_HOLD = Statement(select(_plan.c.id).where(_plan.c.id == bindparam("id")).with_for_update(read=True))
+_LOCK = Statement(select(_plan.c.id).where(_plan.c.id == bindparam("id")).with_for_update(key_share=True))
+_STATE: Final = ("stage", "number", "clean", "reviewed", "bad", "owed", "waits_for", "proposal", "proposed_at")
+_AGREED: Final = ("agreed_by", "agreed_at", "used_at")
+_SAVE = Statement(
+    update(_plan)
+    .where(_plan.c.id == bindparam("held"), _plan.c.rev == bindparam("seen_rev"))
+    .values(
+        rev=_plan.c.rev + 1,
+        **{name: bindparam(f"new_{name}") for name in (*_STATE, *_AGREED, "commitment", "zones", "next_at")},
+    )
+)
+_NEW_DRAW = Statement(insert(_draw))
+_OF_RUN = Statement(select(_draw).where(_draw.c.run == bindparam("run")))
+_LAST_USE = Statement(select(func.max(_draw.c.at).label("at")).where(_draw.c.plan == bindparam("plan")))
+_LAST_RUN = Statement(
+    select(_draw.c.run).where(_draw.c.plan == bindparam("plan")).order_by(_draw.c.at.desc(), _draw.c.run).limit(1)
+)
+_UNDECIDED = Statement(
+    select(_draw.c.plan, _draw.c.number, _draw.c.request)
+    .select_from(_draw.join(_request, _request.c.id == _draw.c.request))
+    .where(
+        _draw.c.run == bindparam("run"),
+        _draw.c.is_sample,
+        or_(
+            _request.c.state == RequestState.CANCELLED.value,
+            # No one decided in time, whatever the gate makes of that.
+            _request.c.closed_at.is_not(None) & _request.c.closed_by.is_(None),
+        ),
+    )
+)
+
+
+class PlanKey(Struct, frozen=True, kw_only=True):
+    """What a plan counts by itself. `workflow`: the id of the workflow. `class_name`, `model`: may be empty."""
+
+    workspace: str
+    workflow: str
+    version: int
+    step: str
+    class_name: str
+    model: str
+
+
+class LoadedPlan(Struct, frozen=True, kw_only=True):
+    """A plan as loaded, with the `rev` that its next conditional write compares."""
+
+    id: str
+    key: PlanKey
+    state: PlanState
+    commitment: str | None
+    zones: tuple[str | None, ...]
+    rev: int
+
+
+def find(tx: Tx, key: PlanKey) -> LoadedPlan | None:
+    """Return the plan with this key, or None if nothing was counted yet. While only a share is reviewed, it is held."""
+    row = _BY_KEY.one(tx.connection, _columns(key, ()))
+    if row is None or row.stage == PlanStage.ALL.value:
+        return None if row is None else read(row)
+    tx.lock(_HOLD, {"id": row.id})
+    return read(_BY_ID.one(tx.connection, {"id": row.id}))
+
+
+def need(tx: Tx, key: PlanKey) -> str:
+    """Return the id of the plan with this key. It is written if there is none."""
+    row = _BY_KEY.one(tx.connection, _columns(key, ()))
+    if row is not None:
+        return str(row.id)
+    new = {"id": tx.new_id(), **_columns(key), **_state_columns(NEW), "commitment": None, "next_at": None}
+    tx.write(_NEW, {**new, "zones": "[]", "rev": 1, "created_at": tx.now})
+    row = _BY_KEY.one(tx.connection, _columns(key, ()))
+    if row is None:
+        raise Conflict("another process wrote the same sampling plan")
+    return str(row.id)
+
+
+def lock(tx: Tx, plan: str) -> LoadedPlan:
+    """Return a plan that no other unit changes, nor lets a run through, until this one is committed."""
+    tx.lock(_LOCK, {"id": plan})
+    return load(tx.connection, plan)
+
+
+def load(connection: Connection, plan: str) -> LoadedPlan:
+    """Return a plan that exists."""
+    return read(_BY_ID.one(connection, {"id": plan}))
+
+
+def find_by_proposal(connection: Connection, proposal: str) -> str | None:
+    """Return the plan whose next stage a run asks about, or None if that is over."""
+    row = _BY_PROPOSAL.one(connection, {"proposal": proposal})
+    return None if row is None else str(row.id)
+
+
+def save(
+    tx: Tx,
+    plan: LoadedPlan,
+    state: PlanState,
+    *,
+    next_at: datetime | None,
+    commitment: str | None = None,
+    zones: Sequence[str | None] | None = None,
+) -> None:
+    """Write what has become of a plan. Raises `Conflict` if it has changed since it was loaded."""
+    columns = {
+        **_state_columns(state),
+        "commitment": commitment if state.stage is PlanStage.SAMPLE else None,
+        "zones": json_values.dumps(list[Value](plan.zones if zones is None else zones)),
+        "next_at": next_at,
+    }
+    new = {f"new_{name}": value for name, value in columns.items()}
+    if not tx.write(_SAVE, {"held": plan.id, "seen_rev": plan.rev, **new}):
+        raise Conflict(f"sampling plan {plan.id} changed meanwhile")
+
+
+def insert_draw(tx: Tx, workspace: str, run: str, drawn: GateDraw, *, digest: str, request: str | None) -> None:
+    """Write how a visit of a run was drawn. `request`: the one that opened, or None if it went through."""
+    columns: dict[str, Any] = {
+        "run": run,
+        "step": drawn.step,
+        "visit": drawn.visit,
+        "workspace": workspace,
+        "plan": drawn.plan,
+        "number": drawn.number,
+        "is_sample": drawn.is_sample,
+        "request": request,
+        "digest": digest,
+        "is_later": drawn.is_later,
+        "later": None,
+        "at": tx.now,
+    }
+    tx.write(_NEW_DRAW, columns)
+
+
+def load_plans_of(connection: Connection, run: str) -> list[str]:
+    """Return the plans at whose gates a run was counted or let through."""
+    return list(dict.fromkeys(row.plan for row in _OF_RUN.all(connection, {"run": run})))
+
+
+def load_unreviewed(connection: Connection, run: str) -> frozenset[tuple[str, int]]:
+    """Return the steps, with the visit, at whose gates a run went through without review."""
+    rows = _OF_RUN.all(connection, {"run": run})
+    return frozenset((row.step, row.visit) for row in rows if row.request is None)
+
+
+def load_undecided(connection: Connection, run: str) -> list[tuple[str, int, str]]:
+    """Return the requests of a run that were drawn and that no one decided, each after its plan and the stage."""
+    return [(row.plan, row.number, row.request) for row in _UNDECIDED.all(connection, {"run": run})]
+
+
+def last_use(connection: Connection, plan: str) -> datetime | None:
+    """Return when a run came through the gate of a plan last, reviewed or not."""
+    row = _LAST_USE.one(connection, {"plan": plan})
+    return None if row is None else cast("datetime | None", row.at)
+
+
+def last_run(connection: Connection, plan: str) -> str | None:
+    """Return the run that came to the gate of a plan last."""
+    row = _LAST_RUN.one(connection, {"plan": plan})
+    return None if row is None else str(row.run)
+
+
+def _columns(key: PlanKey, more: Sequence[str] = ("workspace",)) -> dict[str, Any]:
+    return {name: getattr(key, name) for name in (*more, *_KEY)}
+
+
+def _state_columns(state: PlanState) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in (*_STATE, *_AGREED)}
+
+
+def read(row: Any) -> LoadedPlan:
+    """Return the plan in a row of its table."""
+    return LoadedPlan(
+        id=row.id,
+        key=PlanKey(workspace=row.workspace, **{name: getattr(row, name) for name in _KEY}),
+        state=PlanState(**{name: getattr(row, name) for name in (*_STATE[1:], *_AGREED)}, stage=PlanStage(row.stage)),
+        commitment=row.commitment,
+        zones=tuple(cast("list[str | None]", json_values.loads(row.zones))),
+        rev=row.rev,
+    )

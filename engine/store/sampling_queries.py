@@ -1,0 +1,103 @@
+"""Sampling plans as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+from sqlalchemy import func, select
+
+from engine.domain import Person
+from engine.oversight.sampling_plan import PlanState
+from engine.store import people, sampling_plans, workflows
+from engine.store.connection import Connection
+from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
+from engine.store.tables import WorkflowRow
+from engine.workflowfile import load_step_labels
+
+_plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
+_draw = GateDrawRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+MOST: Final = 500
+"""Maximum number of plans of a list."""
+_UNREVIEWED = select(func.count()).where(_draw.c.plan == _plan.c.id, _draw.c.request.is_(None)).scalar_subquery()
+_PLANS = (
+    select(
+        _plan,
+        _workflow.c.name.label("workflow_name"),
+        _workflow.c.title.label("workflow_title"),
+        _workflow.c.version.label("current_version"),
+        _UNREVIEWED.label("unreviewed"),
+    )
+    .select_from(_plan.join(_workflow, _workflow.c.id == _plan.c.workflow))
+    .order_by(_workflow.c.name, _plan.c.version.desc(), _plan.c.step, _plan.c.class_name, _plan.c.model)
+)
+
+
+class PlanView(Struct, frozen=True, kw_only=True):
+    """A sampling plan. `workflow`: its name. `unreviewed`: how often a run went through without review.
+
+    `used_at`: when a run came through last. `agreed_by`: who agreed that only a share is reviewed.
+    """
+
+    id: str
+    workflow: str
+    workflow_title: str
+    version: int
+    is_current: bool
+    step: str
+    step_label: str
+    class_name: str
+    model: str
+    state: PlanState
+    unreviewed: int
+    used_at: datetime | None
+    agreed_by: Person | None
+    source: bytes
+
+
+def plan_views(
+    connection: Connection, workspace: str, *, workflow: str | None = None, all_versions: bool = False
+) -> list[PlanView]:
+    """Return the plans, by workflow and step: of the current versions, or of all."""
+    statement = _PLANS.where(_plan.c.workspace == workspace).limit(MOST)
+    if workflow is not None:
+        statement = statement.where(_workflow.c.name == workflow)
+    if not all_versions:
+        statement = statement.where(_plan.c.version == _workflow.c.version)
+    return _views(connection, connection.execute(statement).all())
+
+
+def plan_view(connection: Connection, workspace: str, plan: str) -> PlanView | None:
+    """Return a plan by its id, or None if there is none."""
+    rows = connection.execute(_PLANS.where(_plan.c.workspace == workspace, _plan.c.id == plan)).all()
+    return next(iter(_views(connection, rows)), None)
+
+
+def _views(connection: Connection, rows: Sequence[Any]) -> list[PlanView]:
+    persons = people.load_people(connection, {row.agreed_by for row in rows if row.agreed_by is not None})
+    versions = {(row.workflow, row.version) for row in rows}
+    sources = {version: workflows.load_source(connection, *version) for version in versions}
+    return [_view(connection, row, persons.get(row.agreed_by), sources[row.workflow, row.version]) for row in rows]
+
+
+def _view(connection: Connection, row: Any, agreed_by: Person | None, source: bytes) -> PlanView:
+    loaded = sampling_plans.read(row)
+    return PlanView(
+        id=row.id,
+        workflow=row.workflow_name,
+        workflow_title=row.workflow_title,
+        version=row.version,
+        is_current=row.version == row.current_version,
+        step=row.step,
+        step_label=load_step_labels(source).get(row.step, row.step),
+        class_name=row.class_name,
+        model=row.model,
+        state=loaded.state,
+        unreviewed=row.unreviewed,
+        used_at=sampling_plans.last_use(connection, row.id),
+        agreed_by=agreed_by,
+        source=source,
+    )

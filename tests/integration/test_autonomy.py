@@ -1,0 +1,339 @@
+"""A gate with `autonomy`: people review everything, then a share, and everything again after the first bad news."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from engine import json_values, verify_audit, verify_draws
+from engine.domain import DEFAULT_WORKSPACE, Address, Cancel, Decided, Done, RequestState, RunStatus, Verdict
+from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
+from engine.errors import StepError
+from engine.oversight.sampling_plan import BadNews, PlanStage
+from engine.ports import StepContext
+from engine.service import Engine
+from engine.store import audit_log, reconciliation, sampling_plans
+from engine.store.port import Connection
+from engine.store.sampling_plans import LoadedPlan
+from tests.support.databases import OpenStore
+from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
+
+KIM = Address("email", "kim@example.com")
+PLAN = "{clean: 3, sample: 10%, review_after: 50%, only_when: '{{ inputs.amount <= 200 }}'KEYS}"
+FLOW = """
+name: flow
+owner: sam@example.com
+inputs:
+  amount: {type: number, default: 20}
+  text: {type: text, default: hello}
+steps:
+  - id: pay
+    uses: played
+    with: {text: "{{ inputs.text }}"}
+    gate: {approvers: [lee@example.com], edit: [text], autonomy: PLAN}
+  - {id: end, uses: set, with: {said: "{{ steps.pay.text }}"}}
+"""
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        env.engine = Engine(env.store, env.advancer, admins=frozenset({KIM}), files=env.engine.files, clock=env.clock)
+        await env.register(flow())
+        yield env
+
+
+def flow(keys: str = "", source: str = FLOW) -> str:
+    return source.replace("PLAN", PLAN.replace("KEYS", keys))
+
+
+async def plan_of(env: EngineEnv) -> LoadedPlan:
+    """Return the newest plan."""
+    rows = await env.rows("SELECT id FROM sampling_plan ORDER BY version DESC, created_at DESC, id DESC")
+    return await env.store.read(lambda connection: sampling_plans.load(connection, str(rows[0][0])))
+
+
+async def approved(env: EngineEnv, **inputs: Any) -> str:
+    """Run the workflow to its end with an approval, and return the run."""
+    env.pass_time(seconds=1)
+    run = await env.start(**inputs)
+    await env.settle()
+    assert isinstance(await env.decide(run), Decided)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    return run
+
+
+async def relax(env: EngineEnv, times: int = 3) -> LoadedPlan:
+    """Let people agree that only a share is reviewed, after so many approvals."""
+    for _ in range(times):
+        await approved(env)
+    plan = await plan_of(env)
+    await agree(env, plan)
+    plan = await plan_of(env)
+    assert plan.state.stage is PlanStage.SAMPLE
+    return plan
+
+
+async def agree(env: EngineEnv, plan: LoadedPlan, verdict: Verdict = Verdict.APPROVE) -> None:
+    """Let an admin answer whether a share may go through: Sam, the owner, has written the file."""
+    assert plan.state.proposal is not None
+    assert isinstance(await env.decide(plan.state.proposal, verdict, by=KIM), Decided)
+    await env.settle()
+
+
+async def start_until(env: EngineEnv, *, reviewed: bool, most: int = 200, **inputs: Any) -> str:
+    """Start runs until one is reviewed, or one goes through, and return it. The others end as they would."""
+    for _ in range(most):
+        env.pass_time(seconds=1)
+        run = await env.start(**inputs)
+        await env.settle()
+        is_reviewed = (await env.view(run)).status is RunStatus.WAITING
+        if is_reviewed == reviewed:
+            return run
+        if is_reviewed:
+            assert isinstance(await env.decide(run), Decided)
+            await env.settle()
+    raise AssertionError("the draw never came out that way")
+
+
+async def test_everything_is_reviewed_until_people_agree(env: EngineEnv) -> None:
+    for _ in range(5):
+        await approved(env)
+    plan = await plan_of(env)
+    assert (plan.state.stage, plan.state.clean, plan.state.reviewed, plan.state.bad) == (PlanStage.ALL, 5, 5, 0)
+    assert plan.state.proposal is not None
+    request = await env.request(plan.state.proposal)
+    assert request.title == "Review only 10 % of “Pay” from now on?"
+    assert [approver.person.email for approver in request.approvers] == [KIM.value]
+    shown = dict(request.show)
+    assert shown["In a row"] == "3 reviewed without a correction"
+    assert "At worst 1 in" in shown["At worst"]
+    for _ in range(5):
+        await approved(env)
+
+
+async def test_who_wrote_the_file_does_not_decide_and_a_no_begins_anew(env: EngineEnv) -> None:
+    for _ in range(3):
+        await approved(env)
+    plan = await plan_of(env)
+    assert plan.state.proposal is not None
+    assert not isinstance(await env.decide(plan.state.proposal, by=SAM), Decided)
+    await agree(env, plan, Verdict.REJECT)
+    plan = await plan_of(env)
+    assert (plan.state.stage, plan.state.clean, plan.state.proposal) == (PlanStage.ALL, 0, None)
+
+
+async def test_no_answer_in_two_weeks_begins_anew(env: EngineEnv) -> None:
+    for _ in range(3):
+        await approved(env)
+    env.pass_time(days=14, seconds=1)
+    await env.settle()
+    plan = await plan_of(env)
+    assert (plan.state.stage, plan.state.clean, plan.state.proposal) == (PlanStage.ALL, 0, None)
+
+
+async def test_bad_news_withdraws_the_question(env: EngineEnv) -> None:
+    for _ in range(3):
+        await approved(env)
+    proposal = (await plan_of(env)).state.proposal
+    assert proposal is not None
+    run = await start_until(env, reviewed=True)
+    assert isinstance(await env.decide(run, Verdict.REJECT), Decided)
+    await env.settle()
+    assert (await env.request(proposal)).model.state is RequestState.CANCELLED
+    assert not isinstance(await env.decide(proposal, by=KIM), Decided)
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    assert await findings(env) == []
+
+
+@pytest.mark.parametrize("reason", ["idle", "too_old"])
+async def test_an_agreement_lapses(env: EngineEnv, reason: str) -> None:
+    await relax(env)
+    for _ in range(5 if reason == "too_old" else 0):
+        env.pass_time(days=15)
+        await start_until(env, reviewed=False)
+    env.pass_time(days=16 if reason == "too_old" else 21)
+    await env.settle()
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    (entry,) = await contents(env, "autonomy.lapsed")
+    assert entry["reason"] == reason
+    assert await findings(env) == []
+
+
+async def test_a_share_is_reviewed_and_the_rest_is_recorded_as_not_reviewed(env: EngineEnv) -> None:
+    await relax(env)
+    run = await start_until(env, reviewed=False)
+    assert await env.engine.requests_of_run(run) == []
+    assert "gate.sampled_out" in await env.kinds(run)
+    assert len(env.step.calls) >= 4
+    drawn = await start_until(env, reviewed=True)
+    assert (await plan_of(env)).state.waits_for == (await env.request(drawn)).id
+
+
+@pytest.mark.parametrize("inputs", [{"amount": 201}, {"amount": 10_000}])
+async def test_above_the_cap_everything_is_reviewed(env: EngineEnv, inputs: dict[str, Any]) -> None:
+    plan = await relax(env)
+    for _ in range(20):
+        await approved(env, **inputs)
+    assert (await plan_of(env)).state.reviewed == plan.state.reviewed
+
+
+async def test_while_a_drawn_request_waits_everything_is_reviewed(env: EngineEnv) -> None:
+    await relax(env)
+    drawn = await start_until(env, reviewed=True)
+    for _ in range(20):
+        await approved(env)
+    assert isinstance(await env.decide(drawn), Decided)
+    await start_until(env, reviewed=False)
+
+
+async def test_who_withdraws_what_was_drawn_gets_another_review(env: EngineEnv) -> None:
+    await relax(env)
+    drawn = await start_until(env, reviewed=True)
+    assert isinstance(await env.engine.cancel(Cancel(run=drawn, actor=ANN, origin=TERMINAL)), Done)
+    await env.settle()
+    assert (await plan_of(env)).state.owed == 1
+    env.pass_time(seconds=1)
+    again = await env.start()
+    await env.settle()
+    assert (await env.view(again)).status is RunStatus.WAITING
+    assert (await plan_of(env)).state.owed == 0
+
+
+async def test_a_new_version_a_new_class_and_a_new_step_start_at_zero(env: EngineEnv) -> None:
+    await relax(env)
+    await env.register(flow(", class: '{{ inputs.text }}'"))
+    for _ in range(3):
+        await approved(env)
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    await agree(env, await plan_of(env))
+    await start_until(env, reviewed=False)
+    for _ in range(20):
+        await approved(env, text="another class")
+    assert len(await env.rows("SELECT 1 FROM sampling_plan")) == 3
+
+
+async def rejected(env: EngineEnv) -> None:
+    run = await start_until(env, reviewed=True)
+    assert isinstance(await env.decide(run, Verdict.REJECT), Decided)
+    await env.settle()
+
+
+async def edited(env: EngineEnv) -> None:
+    run = await start_until(env, reviewed=True)
+    assert isinstance(await env.decide(run, edits={"text": "better"}), Decided)
+    await env.settle()
+
+
+async def failed(env: EngineEnv) -> None:
+    works = env.step.play
+
+    async def fail(params: PlayedParams, context: StepContext) -> Mapping[str, Any]:
+        unreviewed = await env.rows("SELECT run FROM gate_draw WHERE request IS NULL")
+        if (context.run,) in unreviewed:
+            raise StepError("the bank said no")
+        return dict(await works(params, context))
+
+    env.step.play = fail
+    run = await start_until(env, reviewed=False)
+    assert (await env.view(run)).status is RunStatus.FAILED
+    env.step.play = works
+
+
+async def incident(env: EngineEnv) -> None:
+    run = await start_until(env, reviewed=False)
+    command = ReportIncident(run=run, reason="The customer got it twice.", actor=SAM, origin=TERMINAL)
+    assert await env.engine.report_incident(command) == IncidentNoted(run=run, plans=1, tightened=1)
+    assert "run.incident" in await env.kinds(run)
+
+
+async def by_hand(env: EngineEnv) -> None:
+    plan = await plan_of(env)
+    command = TightenPlan(plan=plan.id, reason="Audit week.", actor=SAM, origin=TERMINAL)
+    assert await env.engine.tighten(command) == PlanTightened(plan=plan.id, was_sample=True)
+
+
+BAD_NEWS = {
+    BadNews.REJECTED: rejected,
+    BadNews.EDITED: edited,
+    BadNews.FAILED: failed,
+    BadNews.INCIDENT: incident,
+    BadNews.BY_HAND: by_hand,
+}
+
+
+@pytest.mark.parametrize("news", BAD_NEWS)
+async def test_bad_news_of_any_kind_brings_back_the_review_of_everything(env: EngineEnv, news: BadNews) -> None:
+    await relax(env)
+    await BAD_NEWS[news](env)
+    plan = await plan_of(env)
+    assert (plan.state.stage, plan.state.clean, plan.state.agreed_by) == (PlanStage.ALL, 0, None)
+    for _ in range(20):
+        await approved(env)
+    (entry,) = await contents(env, "autonomy.tightened")
+    assert entry["reason"] == news
+
+
+async def test_a_minor_edit_is_no_correction(env: EngineEnv) -> None:
+    await env.register(flow(", minor: [text]"))
+    await relax(env)
+    await edited(env)
+    assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
+
+
+async def contents(env: EngineEnv, kind: str) -> list[dict[str, Any]]:
+    """Return the contents of all entries of this kind."""
+    rows = await env.rows("SELECT content, leaf FROM audit ORDER BY seq")
+    read: list[tuple[Any, Any]] = [(json_values.loads(content), json_values.loads(leaf)) for content, leaf in rows]
+    return [content for content, leaf in read if leaf["kind"] == kind]
+
+
+async def findings(env: EngineEnv) -> list[str]:
+    """Return what is wrong with the chain, the draws and the tables."""
+
+    def look(connection: Connection) -> list[str]:
+        lines = [*audit_log.export(connection, DEFAULT_WORKSPACE)]
+        chain = verify_audit.verify(lines).findings
+        drawn, draws = verify_draws.verify(lines)
+        assert draws.checked + draws.waiting >= 0
+        return [*map(str, chain), *drawn, *reconciliation.compare(connection, DEFAULT_WORKSPACE)]
+
+    return await env.store.read(look)
+
+
+async def test_everyone_can_check_the_draws_when_a_stage_has_ended(env: EngineEnv) -> None:
+    await relax(env)
+    await start_until(env, reviewed=False)
+    drawn = await start_until(env, reviewed=True)
+    assert await findings(env) == []
+    assert all("salt" not in entry for entry in await contents(env, "autonomy.relaxed"))
+    assert isinstance(await env.decide(drawn, Verdict.REJECT), Decided)
+    await env.settle()
+    assert await findings(env) == []
+    (ended,), (begun,) = await contents(env, "autonomy.tightened"), await contents(env, "autonomy.relaxed")
+    assert sha256(bytes.fromhex(ended["salt"])).hexdigest() == begun["commitment"]
+
+
+FORGED = {
+    "a draw that is hidden": "DELETE FROM gate_draw WHERE request IS NULL",
+    "a review that was none": "UPDATE gate_draw SET request = NULL WHERE request IS NOT NULL",
+    "another content": "UPDATE gate_draw SET digest = 'other' WHERE request IS NULL",
+    "a stage that no one agreed to": "UPDATE sampling_plan SET number = number + 1",
+    "another salt": "UPDATE sampling_plan SET commitment = 'other'",
+    "a stage that is hidden": "UPDATE sampling_plan SET stage = 'all'",
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED)
+async def test_a_forged_row_is_found(env: EngineEnv, forgery: str) -> None:
+    await relax(env)
+    await start_until(env, reviewed=False)
+    assert await findings(env) == []
+    await env.store.transact(lambda tx: tx.connection.execute(text(FORGED[forgery])))
+    assert await findings(env) != []
