@@ -239,6 +239,9 @@ def _alert(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     if topic.startswith((autonomy.TIGHTENED, autonomy.LAPSED)):
         label = copy.run.step_label(autonomy.step_of(topic))
         return autonomy.reviewed_again(topic, copy.run.workflow_title, label)
+    if topic.startswith(autonomy.FLAGGED):
+        label = copy.run.step_label(topic.removeprefix(autonomy.FLAGGED))
+        return autonomy.flagged(copy.run.workflow_title, label)
     if topic in _ABOUT_REQUESTS:
         return _about_request(topic, copy)
     return _about_run(topic, copy)

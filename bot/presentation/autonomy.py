@@ -13,6 +13,8 @@ NOT_REVIEWED: Final = "not reviewed (sampled out)"
 TIGHTENED: Final = "tightened."
 LAPSED: Final = "lapsed."
 """How the topics of alerts begin that everything is reviewed again."""
+FLAGGED: Final = "flagged."
+"""How the topics of alerts begin that a later review found a mistake; the step follows."""
 REASONS: Final = {
     BadNews.REJECTED: "a request was rejected",
     BadNews.EDITED: "a person changed what was proposed",
@@ -55,6 +57,14 @@ def reviewed_again(topic: str, workflow_title: str, step_label: str) -> tuple[st
     return title, (
         f"In “{line(workflow_title)}” only a share was reviewed. Now everything is, because {why}. "
         "People have to agree anew before a share goes through without review."
+    )
+
+
+def flagged(workflow_title: str, step_label: str) -> tuple[str, str]:
+    """Return the title and the text of an alert that a later review found a mistake, where everything is reviewed."""
+    return f"A later review found a mistake in “{line(step_label)}”", (
+        f"It went through “{line(workflow_title)}” without a review. Everything like it is reviewed now. "
+        "Open the run to see what was done, and put it right."
     )
 
 

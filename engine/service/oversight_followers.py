@@ -12,10 +12,13 @@ from typing import Final, TypeAlias
 from engine.delivery.recipients import Resolved
 from engine.domain.oversight import OversightPurpose
 from engine.requests.oversight_request import EndedOversightRequest
-from engine.service import plan_stages
+from engine.service import later_reviews, plan_stages
 from engine.service.context import CommandContext
 from engine.store.port import Tx
 
 Follower: TypeAlias = Callable[[CommandContext, Tx, EndedOversightRequest, Resolved], None]
 
-FOLLOWERS: Final[Mapping[OversightPurpose, Follower]] = {OversightPurpose.CHANGE_STAGE: plan_stages.follow}
+FOLLOWERS: Final[Mapping[OversightPurpose, Follower]] = {
+    OversightPurpose.CHANGE_STAGE: plan_stages.follow,
+    OversightPurpose.LATER_REVIEW: later_reviews.follow,
+}

@@ -18,7 +18,7 @@ from engine.json_values import Value
 from engine.references import OWNER, Reference
 from engine.requests import Deadlines, NoResponse, NotDelivered, Overdue, PastDue, Request, Unanswered, separation
 from engine.requests.separation import OWNER_INSTEAD
-from engine.service import absence, eligibility, erase, hand_on, oversight_requests, plan_stages
+from engine.service import absence, eligibility, erase, hand_on, later_reviews, oversight_requests, plan_stages
 from engine.service.context import CommandContext
 from engine.store import (
     deliveries,
@@ -45,6 +45,9 @@ def process_due(context: CommandContext, tx: Tx, request_id: str, resolved: Reso
         return
     if request_id.startswith(sampling_plans.WORK):
         plan_stages.process_due(context, tx, request_id.removeprefix(sampling_plans.WORK), resolved)
+        return
+    if request_id.startswith(sampling_plans.LATER_WORK):
+        later_reviews.process_due(context, tx, request_id.removeprefix(sampling_plans.LATER_WORK), resolved)
         return
     if request_id.startswith(retention.WORK):
         erase.keep_to_retention(context, tx, request_id.removeprefix(retention.WORK), resolved)

@@ -36,6 +36,7 @@ _ALL = union_all(
     _of_kind("process_due", log_followers.DUE),
     _of_kind("process_due", retention.DUE),
     _of_kind("process_due", sampling_plans.DUE),
+    _of_kind("process_due", sampling_plans.LATER_DUE),
     _of_kind("process_due", attachments.DUE),
     _of_kind("process_due", trigger_rows.DUE),
     _of_kind("process_due", trigger_rows.DUE_AFTER_WRONG_CLOCK),

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import bindparam, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import String, bindparam, exists, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import cast as cast_sql
 
 from engine import json_values
 from engine.domain import RequestState
@@ -24,10 +25,12 @@ from engine.store.dialect import InsertNew
 from engine.store.port import Tx
 from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
 from engine.store.statements import Statement
-from engine.store.tables import RequestRow, RunRow
+from engine.store.tables import RequestRow, RunRow, StepRunRow
 
 WORK: Final = "plan:"
 """What the id of the work begins with; the id of the plan follows."""
+LATER_WORK: Final = "later:"
+"""What the id of the work begins with that asks people afterwards; run, step and visit follow."""
 _plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
 _draw = GateDrawRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
@@ -60,6 +63,46 @@ _SAVE = Statement(
     )
 )
 _NEW_DRAW = Statement(insert(_draw))
+_AWAITS_LATER: Final = text("gate_draw.is_later AND gate_draw.later IS NULL")
+"""The words of the index, so that SQLite uses it."""
+_visit = StepRunRow.__table__  # type: ignore[attr-defined]
+LATER_DUE: Any = (
+    select(
+        literal_column(f"'{LATER_WORK}'")
+        .concat(_draw.c.run)
+        .concat("/")
+        .concat(_draw.c.step)
+        .concat("/")
+        .concat(cast_sql(_draw.c.visit, String))
+        .label("id")
+    )
+    .select_from(
+        _draw.join(
+            _visit, (_visit.c.run == _draw.c.run) & (_visit.c.step == _draw.c.step) & (_visit.c.visit == _draw.c.visit)
+        )
+    )
+    .where(_AWAITS_LATER, _draw.c.at <= bindparam("now"), _visit.c.ended_at <= bindparam("now"))
+    .order_by(_draw.c.at)
+    .limit(bindparam("limit"))
+)
+"""Selects the visits that people look at afterwards, once their step is over; `engine.store.due_work` reads it."""
+_OF_VISIT = (
+    _draw.c.run == bindparam("of_run"),
+    _draw.c.step == bindparam("of_step"),
+    _draw.c.visit == bindparam("of_visit"),
+)
+_LATER = Statement(select(_draw).where(*_OF_VISIT, _draw.c.later.is_(None)))
+_LOCK_LATER = Statement(select(_draw.c.run).where(*_OF_VISIT).with_for_update(key_share=True))
+_SET_LATER = Statement(
+    update(_draw)
+    .where(
+        _draw.c.run == bindparam("held"),
+        _draw.c.step == bindparam("of_step"),
+        _draw.c.visit == bindparam("of_visit"),
+        _draw.c.later.is_(None),
+    )
+    .values(later=bindparam("new_later"))
+)
 _OF_RUN = Statement(select(_draw).where(_draw.c.run == bindparam("run")))
 _LAST_USE = Statement(select(func.max(_draw.c.at).label("at")).where(_draw.c.plan == bindparam("plan")))
 _LAST_RUN = Statement(
@@ -100,6 +143,33 @@ class LoadedPlan(Struct, frozen=True, kw_only=True):
     commitment: str | None
     zones: tuple[str | None, ...]
     rev: int
+
+
+class LaterReview(Struct, frozen=True, kw_only=True):
+    """A visit that went through without review, and that people look at afterwards. `digest`: of what went through."""
+
+    run: str
+    step: str
+    visit: int
+    plan: str
+    digest: str
+
+
+def find_later(tx: Tx, work: str) -> LaterReview | None:
+    """Return the visit that a work of later reviews is about, or None if people were asked about it already."""
+    run, step, visit = work.split("/")
+    key = {"of_run": run, "of_step": step, "of_visit": int(visit)}
+    tx.lock(_LOCK_LATER, key)
+    row = _LATER.one(tx.connection, key)
+    if row is None:
+        return None
+    return LaterReview(run=row.run, step=row.step, visit=row.visit, plan=row.plan, digest=row.digest)
+
+
+def try_set_later(tx: Tx, drawn: LaterReview, later: str) -> bool:
+    """Write which run asks about a visit. Return False if that was written before."""
+    params = {"held": drawn.run, "of_step": drawn.step, "of_visit": drawn.visit, "new_later": later}
+    return bool(tx.write(_SET_LATER, params))
 
 
 def find(tx: Tx, key: PlanKey) -> LoadedPlan | None:
