@@ -7,25 +7,34 @@ from typing import Any, Final
 
 from playwright.async_api import Page
 
-from engine.domain import Address
+from engine.domain import Address, Cancel
 from engine.domain.oversight import About, OversightPurpose
 from engine.references import Reference
 from engine.requests.oversight_request import OversightRequest
+from engine.store import sampling_plans
+from engine.store.sampling_plans import PlanKey
 from engine.worker.oversight_requests import open_oversight_request
 from tests.browser.review_page import PageState, ReviewWindows, sign_in_as
+from tests.support.engine_env import SAM, TERMINAL
 from tests.support.web_env import ADA, PAY_WORKFLOW
 
 
 async def ask(windows: ReviewWindows, purpose: OversightPurpose, **changes: Any) -> str:
-    """Let Signoff ask Ada about a workflow that there is, and return the run."""
+    """Let Signoff ask Ada about a run and a plan that there are, and return the run that asks."""
     env = windows.web.engine_env
     await env.register(PAY_WORKFLOW)
     ((workflow,),) = await env.rows("SELECT id FROM workflow WHERE name = 'pay'")
+    key = PlanKey(workspace="default", workflow=workflow, version=1, step="pay", class_name="", model="")
+    plan = await env.store.transact(lambda tx: sampling_plans.need(tx, key))
+    paid = await env.start("pay")
+    await env.engine.cancel(Cancel(run=paid, actor=SAM, origin=TERMINAL))
+    await env.settle()
     asked = OversightRequest(
         workspace="default",
         purpose=purpose,
         approvers=(Reference("email", ADA, "an approver of the gate"),),
-        about=About(workflow=workflow, version=1, step="pay", run="05n7nzcm01ttnj80n"),
+        about=About(workflow=workflow, version=1, step="pay", run=paid),
+        facts={"plan": plan},
         **changes,
     )
     run = await env.engine.transact_with_directory(

@@ -15,10 +15,13 @@ from engine import workflowfile
 from engine.domain import Cancel, OnError, Resume, ResumeAnswer, TryAgain, Verdict
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.fields import Field, FieldType
+from engine.read_models import RequestView
 from engine.references import Reference
 from engine.requests import Editable
 from engine.requests.oversight_request import OversightRequest
 from engine.steps import registry
+from engine.store import sampling_plans
+from engine.store.sampling_plans import PlanKey
 from engine.worker import oversight_workflow
 from engine.worker.oversight_requests import open_oversight_request
 from engine.workflowfile.step_kinds import Nature
@@ -78,7 +81,7 @@ async def play(folder: Path, asked: Asked) -> None:
     async with open_engine(path) as env:
         await env.register(GATED)
         real = await env.request(await env.start("pay"))
-        run = await ask(env, asked, looks_like=real.id if asked.is_disguised else None)
+        run = await ask(env, asked, real)
         await answer(env, run, asked)
         for attempt in asked.tries:
             await insist(env, run, attempt)
@@ -96,7 +99,10 @@ async def play(folder: Path, asked: Asked) -> None:
         assert len(env.step.calls) == 1
 
 
-async def ask(env: EngineEnv, asked: Asked, *, looks_like: str | None) -> str:
+async def ask(env: EngineEnv, asked: Asked, real: RequestView) -> str:
+    ((workflow,),) = await env.rows("SELECT id FROM workflow WHERE name = 'pay'")
+    key = PlanKey(workspace="default", workflow=workflow, version=1, step="act", class_name="", model="")
+    plan = await env.store.transact(lambda tx: sampling_plans.need(tx, key))
     texts = [name for name, value in asked.content.items() if isinstance(value, str)]
     question = OversightRequest(
         workspace="default",
@@ -105,9 +111,10 @@ async def ask(env: EngineEnv, asked: Asked, *, looks_like: str | None) -> str:
         approvers=(Reference("email", LEE.value, "reviewer"),),
         content=asked.content,
         editable=tuple(Editable((name,), Field(type=FieldType.LONG_TEXT)) for name in texts),
-        about=About(step=asked.step),
-        facts=asked.content,
-        looks_like=looks_like,
+        about=About(run=real.run, request=real.id, workflow=workflow, version=1, step=asked.step),
+        # What the followers read. Whatever else stands there, they do not look at it.
+        facts={**asked.content, "plan": plan},
+        looks_like=real.id if asked.is_disguised else None,
     )
     run = await env.engine.transact_with_directory(
         lambda tx, resolved: open_oversight_request(env.advancer, tx, question, resolved)
