@@ -1,13 +1,13 @@
 """The calls about an ask that its program may repeat, each by its key
 
-Revision: 0045, after 0044
+Revision: 0044, after 0043
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0045"
-down_revision = "0044"
+revision = "0044"
+down_revision = "0043"
 branch_labels = None
 depends_on = None
 
