@@ -319,6 +319,14 @@ class KnowsLimits(Protocol):
 
 
 @runtime_checkable
+class KnowsDepartments(Protocol):
+    """A directory that knows the departments of people."""
+
+    def department(self, person: Person) -> str | None:
+        """Return the department of a person, or None if it is not known. Pure."""
+
+
+@runtime_checkable
 class KeepsAnswers(Protocol):
     """A directory that keeps answers for a while."""
 

@@ -157,6 +157,7 @@ def request(view: RequestView) -> dict[str, Value]:
         "questions": [_question(question) for question in request.questions],
         "decision": _decision(view),
         **_undoing(view),
+        **({"because": request.because} if request.because else {}),
         **({"risk": risk_value(request.risk.assessment)} if request.risk is not None else {}),
         **({"context": dict(request.content.context)} if request.content.context else {}),
         **({"models": [{"step": step, "model": model} for step, model in view.models]} if view.models else {}),

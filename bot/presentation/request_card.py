@@ -150,6 +150,8 @@ def _notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     if request.asked_again is not None:
         yield CardFact(label="Asked again", text=(*undo.written(request.asked_again), "."))
     yield from risk.facts(request)
+    if request.model.because:
+        yield CardFact(label="Asked because", text=(sentence(line(request.model.because)),))
     yield from _context(request)
     yield from _changes(request)
     yield from question_notes.notes(request)

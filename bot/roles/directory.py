@@ -68,6 +68,11 @@ class DirectoryWithRoles:
         """Return the largest amounts that the members of each role may approve."""
         return self._roles().limits
 
+    def department(self, person: Person) -> str | None:
+        """Return the department that the file gives a person."""
+        entry = self._roles().entry(person.addresses)
+        return entry.department if entry is not None else None
+
     def forget(self, account: Address) -> None:
         """Have the other directory drop its answers about an account."""
         if isinstance(self._directory, KeepsAnswers):

@@ -32,7 +32,7 @@ MAX_NAME: Final = 80
 _KIND: Final = FileKind("list of roles and people", "The file is empty. It needs `roles`, `people` or both.")
 _FILE_KEYS: Final = ("roles", "people", "limits")
 _UNLIMITED: Final = "unlimited"
-_PERSON_KEYS: Final = ("name", "addresses", "timezone")
+_PERSON_KEYS: Final = ("name", "addresses", "timezone", "department")
 _MEMBER: Final = f"an email address, {accounts.ONE}, `group:handle` or `role:name`"
 
 
@@ -145,18 +145,24 @@ class _Reader:
             addresses = tuple(self._addresses(at)) if "addresses" in keys else ()
             if "addresses" not in keys:
                 self._report.add(at, "`addresses` is missing. Name at least one.")
-            yield PersonEntry(name, addresses, zone)
+            yield PersonEntry(name, addresses, zone, self._line_of(at, keys, "department", "A department") or None)
 
     def _name(self, at: Path, keys: Mapping[str, Value]) -> str:
-        name = keys.get("name")
         if "name" not in keys:
             self._report.add(at, "`name` is missing.")
-        elif not isinstance(name, str) or not name.strip():
-            self._report.add((*at, "name"), "The name of a person must be text. Put it in quotes.")
-        elif len(name) > MAX_NAME or characters.line(name) != name.strip():
-            self._report.add((*at, "name"), f"A name is one line of at most {MAX_NAME} visible characters.")
+        return self._line_of(at, keys, "name", "A name")
+
+    def _line_of(self, at: Path, keys: Mapping[str, Value], key: str, what: str) -> str:
+        """Return a text of a person in one visible line, or an empty text if there is none."""
+        text = keys.get(key)
+        if key not in keys:
+            return ""
+        if not isinstance(text, str) or not text.strip():
+            self._report.add((*at, key), f"The {key} of a person must be text. Put it in quotes.")
+        elif len(text) > MAX_NAME or characters.line(text) != text.strip():
+            self._report.add((*at, key), f"{what} is one line of at most {MAX_NAME} visible characters.")
         else:
-            return name.strip()
+            return text.strip()
         return ""
 
     def _zone(self, at: Path, keys: Mapping[str, Value]) -> str | None:

@@ -13,11 +13,12 @@ from engine.references import EMAIL, Reference
 
 @dataclass(frozen=True, slots=True)
 class PersonEntry:
-    """One human: the name, all addresses, and the IANA name of the time zone, or None."""
+    """One human: the name, all addresses, and if known the IANA name of the time zone and the department."""
 
     name: str
     addresses: tuple[Address, ...]
     zone: str | None = None
+    department: str | None = None
 
     @property
     def references(self) -> list[Reference]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.domain import Address, Origin, Person
-from engine.ports import Directory, KeepsAnswers, KnowsLimits, Resolution, Route
+from engine.ports import Directory, KeepsAnswers, KnowsDepartments, KnowsLimits, Resolution, Route
 from engine.references import Reference
 
 FRESH_SECONDS: Final = 1.0
@@ -70,6 +70,10 @@ class DirectoryWithRecentAnswers:
     def limits(self) -> Mapping[str, Mapping[str, Decimal] | None]:
         """Return the limits of the other directory."""
         return self._directory.limits() if isinstance(self._directory, KnowsLimits) else {}
+
+    def department(self, person: Person) -> str | None:
+        """Return the answer of the other directory."""
+        return self._directory.department(person) if isinstance(self._directory, KnowsDepartments) else None
 
     def forget(self, account: Address) -> None:
         """Drop every kept answer, which may be about this account, and have the other directory drop its own."""

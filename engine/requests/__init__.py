@@ -44,6 +44,7 @@ from engine.requests.model import (
     invalid_params,
     merged_edits,
 )
+from engine.requests.named_people import asked_people
 from engine.requests.open_request import (
     MAX_NOTES,
     NOTE_LENGTH,
@@ -51,7 +52,6 @@ from engine.requests.open_request import (
     OpenedRequest,
     Opening,
     Scope,
-    asked_people,
     gate_condition,
     open_request,
     revision_offer,
@@ -65,6 +65,7 @@ from engine.requests.questions import (
 )
 from engine.requests.request_amount import RequestAmount
 from engine.requests.request_risk import RequestRisk, at_risk, passes, risk_value
+from engine.requests.routes import RouteTrial, RouteTrials, try_routes
 from engine.requests.separation import ALL_ALLOWED, OWNER_INSTEAD, Circle, Separation, circle, without_authors
 from engine.requests.stand_ins import (
     Absences,
@@ -124,6 +125,8 @@ __all__ = [
     "RequestRisk",
     "Revision",
     "RevisionOffer",
+    "RouteTrial",
+    "RouteTrials",
     "Ruling",
     "Scope",
     "Separation",
@@ -171,6 +174,7 @@ __all__ = [
     "successor",
     "taken_back",
     "truth",
+    "try_routes",
     "wanted",
     "without_authors",
 ]

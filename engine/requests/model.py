@@ -231,6 +231,8 @@ class Request(Struct, frozen=True, kw_only=True):
     """How long the run waits after the approval, which can be undone until then."""
     ask: AskFacts | None = None
     """What it tells about the program that asks, if one does."""
+    because: str = ""
+    """Why these people are asked, if a route chose them."""
     risk: RequestRisk | None = None
     """Its risk, if the gate tells it."""
     amount: RequestAmount | None = None

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine import fields, json_values, references
+from engine import fields, json_values
 from engine.domain import (
     AloneReason,
     Assurance,
@@ -18,27 +18,28 @@ from engine.domain import (
     Params,
     QuestionRule,
     ReasonRequired,
-    RequesterRule,
     ReviewPoint,
     Ways,
 )
 from engine.domain.ask_facts import AskFacts
 from engine.errors import ExpressionError
-from engine.expressions import Template, describe_server_source, render_items
+from engine.expressions import Template, describe_server_source
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
 from engine.oversight.draw import GateDraw
 from engine.references import Reference
+from engine.requests import named_people, routes
 from engine.requests.deadlines import Deadlines
 from engine.requests.mentions import mentioned
 from engine.requests.model import REASON_LENGTH, Editable, Revision, RevisionOffer, Subject, clip
 from engine.requests.policy import ANY_ONE, Policy
 from engine.requests.request_amount import RequestAmount, amount_of
 from engine.requests.request_risk import RequestRisk
+from engine.requests.routes import RouteTrials
 from engine.requests.separation import Circle, Separation
 from engine.requests.working_hours import WorkingHours
-from engine.workflowfile import Gate, GatePolicy, Step
+from engine.workflowfile import Gate, Step
 from engine.workflowfile.declarations import NO_DECLARATIONS, with_source_label
 from engine.workflowfile.workflow import NO_CLOCKS, QUESTIONS, Clocks
 
@@ -111,6 +112,10 @@ class Opening(Struct, frozen=True, kw_only=True):
     """The amount that the limits of approvers are compared with."""
     drawn: GateDraw | None = None
     """How the sampling plan of the gate counts it, if it has one that does."""
+    route: RouteTrials | None = None
+    """The rules that choose who is asked, if the gate names a route."""
+    because: str = ""
+    """Why these people are asked, once a route has chosen them."""
 
     def deadlines(self, now: datetime, *, falls_back: bool, hours: WorkingHours | None = None) -> Deadlines:
         """Return the deadlines of the request as it is opened.
@@ -136,7 +141,8 @@ class Opening(Struct, frozen=True, kw_only=True):
     @property
     def references(self) -> tuple[Reference, ...]:
         """All people that the gate names."""
-        return tuple(reference for group in self.groups for reference in group)
+        routed = self.route.references if self.route is not None else ()
+        return (*(reference for group in self.groups for reference in group), *routed)
 
     @property
     def needs_account(self) -> bool:
@@ -198,7 +204,7 @@ def open_request(
     reason = text(gate.reason, "reason", REASON_LENGTH)
     show = tuple((item.label, text(item.value, item.label, REASON_LENGTH) or "–") for item in gate.show)
     content = replace(content, context=_context(gate, text))
-    policy, groups = _people(gate, scope, notes)
+    policy, groups = named_people.people(gate, scope, notes)
     editable = tuple(_editable(gate, step, content, notes))
     return Opening(
         subject=subject,
@@ -212,7 +218,7 @@ def open_request(
         editable=editable,
         declared=tuple(_declared(gate, content, editable)),
         groups=groups,
-        backups=tuple(_backups(gate, scope, notes)),
+        backups=tuple(named_people.backups(gate, scope, notes)),
         digest=subject.digest(content),
         approve_label=gate.approve_label,
         reject_label=gate.reject_label,
@@ -231,6 +237,7 @@ def open_request(
         feedback=gate.feedback,
         hold=gate.hold,
         amount=amount_of(gate.amount, scope),
+        route=routes.try_routes(gate, step, scope, notes),
         alone=gate.alone or (AloneReason.QUESTION if gate.confirm is not None else None),
     )
 
@@ -279,31 +286,6 @@ def _one_line(title: str) -> str:
     return " ".join(title.split())
 
 
-def _people(gate: Gate, scope: Scope, notes: list[str]) -> tuple[Policy, tuple[tuple[Reference, ...], ...]]:
-    """Return the policy, and the people who are asked, by groups."""
-    policy = _policy(gate, scope, notes)
-    groups = tuple(tuple(_references(gate, people, scope, notes)) for people in policy.chain or (gate.approvers,))
-    return Policy(kind=policy.kind, needed=len(policy.chain) or policy.quorum), groups
-
-
-def asked_people(gate: Gate, scope: Scope) -> tuple[str, ...]:
-    """Return the people that the gate asks, as the file names them, or by their address where data names them."""
-    references = (reference for group in _people(gate, scope, [])[1] for reference in group)
-    return tuple(dict.fromkeys(one.value if one.is_address else one.rule for one in references))
-
-
-def _policy(gate: Gate, scope: Scope, notes: list[str]) -> GatePolicy:
-    """Return the policy. If its expression cannot be evaluated, the strictest one counts."""
-    if gate.policy_choice is None:
-        return gate.policy
-    try:
-        value = gate.policy_choice.evaluate_condition(scope)
-        return gate.policies[json_values.dumps(value)]
-    except ExpressionError as error:
-        notes.append(f"Signoff could not tell how many people must approve, so the strictest rule applies: {error}")
-        return gate.policy
-
-
 def _address_notes(gate: Gate, step: Step) -> Iterator[str]:
     """Yield a sentence for each address that the step calls on a server that the workflow file does not name."""
     if gate.at is not ReviewPoint.BEFORE:
@@ -332,53 +314,6 @@ def _limit_notes(notes: list[str]) -> Iterator[str]:
 def _text(template: Template, scope: Scope) -> str:
     value = template.render_shown(scope)
     return value if isinstance(value, str) else fields.show_to_read(fields.infer(value).type, value)
-
-
-def _references(gate: Gate, people: Sequence[Template], scope: Scope, notes: list[str]) -> Iterator[Reference]:
-    if not people:
-        yield Reference(references.OWNER, references.OWNER, references.OWNER)
-    for template in people:
-        yield from _named(gate, template, scope, notes)
-
-
-def _backups(gate: Gate, scope: Scope, notes: list[str]) -> Iterator[Reference]:
-    for template in gate.clocks.escalate_to:
-        yield from _named(gate, template, scope, notes)
-
-
-def _named(gate: Gate, template: Template, scope: Scope, notes: list[str]) -> Iterator[Reference]:
-    """Yield the references of one entry of `approvers`.
-
-    Data may name people by address only: otherwise a person who fills in an input could name `owner` or a group.
-    """
-    try:
-        items = render_items(template, scope)
-    except ExpressionError as error:
-        notes.append(f"Signoff could not find an approver: {error}")
-        return
-    is_allowed = gate.requester_rule is RequesterRule.ALLOWED
-    from_data, asks_requester = False, is_allowed or _REQUESTER in template.references
-    for item in items:
-        reference = references.parse(item.value, rule=template.source)
-        if reference is None:
-            notes.append(f"{json_values.dumps(item.value)} cannot be an approver: it is not the address of a person.")
-        elif item.is_written:
-            yield reference
-        elif reference.is_address:
-            from_data = True
-            yield replace(reference, not_requester=not asks_requester)
-        else:
-            notes.append(
-                f"{json_values.dumps(item.value)} cannot be an approver: data can name people only by their address."
-            )
-    if from_data and (inputs := gate.approver_inputs.get(template.source)):
-        where = " and ".join(f"“{in_words(name)}”" for name in inputs)
-        is_ask = any(path[0] == "ask" for path in template.references)
-        who = "The program that asks" if is_ask else "The person who started this run"
-        notes.append(f"{who} chose the approver, in {where}.")
-
-
-_REQUESTER: Final = ("run", "requester")
 
 
 def _editable(gate: Gate, step: Step, content: Params, notes: list[str]) -> Iterator[Editable]:

@@ -253,6 +253,7 @@ def read_request(
         edited_before=failure_requests.read_editors(details),
         hold=undos.read_hold(details),
         ask=ask_facts.read(details),
+        because=details.get("because", ""),
         risk=request_risk.read_risk(details),
         amount=request_risk.read_amount(details),
         plan=details.get("plan"),

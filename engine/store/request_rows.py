@@ -260,6 +260,8 @@ def _step_details(opening: Opening) -> Iterator[tuple[str, Value]]:
         yield "technical", list[Value](opening.technical)
     if opening.feedback:
         yield ratings.ASKED, True
+    if opening.because:
+        yield "because", opening.because
 
 
 def _write_edits(edits: Sequence[Edit]) -> str | None:

@@ -19,6 +19,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery import absentees, account_holders, amount_limits, backups, callbacks, digests, routing
 from engine.delivery.amount_limits import Split
 from engine.delivery.recipients import Recipients, Resolved
+from engine.delivery.routes import Router
 from engine.domain import DeliveryKind, Person, RunStatus, SecretName, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
@@ -281,7 +282,7 @@ class Advancer:
         request_id, notes = tx.new_id(), [*opening.notes, *self._missing_secrets(opening)]
         models, opening = plan_draws.drafted(tx, run, workflow, opening)
         recipients = Recipients(tx, self.directory, resolved)
-        named, missing = recipients.approvers(run, opening.groups)
+        opening, named, missing = Router(tx, recipients, self.directory, self.hours).choose(run, opening)
         notes += missing
         named, missing, are_away = absentees.replace_absent(tx, recipients, run, opening, named)
         notes += missing
@@ -420,6 +421,8 @@ def _opened_entry(
         content["left_out"] = [{"person": left_out.person.id, "name": left_out.person.label, "rule": left_out.rule}]
     if models:
         content["models"] = [list[Value](pair) for pair in models]
+    if opening.because:
+        content["because"] = opening.because
     if opening.risk is not None:
         content["risk"] = requests.risk_value(opening.risk.assessment)
     if opening.drawn is not None:

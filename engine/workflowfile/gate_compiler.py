@@ -37,6 +37,7 @@ from engine.workflowfile.expression_scope import (
 from engine.workflowfile.grammar import AutonomyFile, GateFile, ShowFile
 from engine.workflowfile.policy_compiler import compile_people, compile_policy
 from engine.workflowfile.report import ProblemReport
+from engine.workflowfile.route_compiler import names_route, route_of
 from engine.workflowfile.scalars import MAX_CONFIRM, MAX_REASON, MAX_TITLE
 from engine.workflowfile.step_kinds import FORM
 from engine.workflowfile.workflow import (
@@ -181,11 +182,13 @@ def _with_people(
 ) -> Gate:
     """Return the gate with who is asked, how many of them have to agree, and who is left out."""
     approver_checks.check_not_empty(report, gate, at)
-    approvers = compile_people(report, gate.approvers, (*at, "approvers"), names)
+    route = route_of(report, gate, at, names, compile_condition)
+    approvers = () if names_route(gate) else compile_people(report, gate.approvers, (*at, "approvers"), names)
     policy = compile_policy(report, gate, at, names, is_filled_in=is_form and _has_to_be_filled_in(compiled))
     with_people = replace(
         compiled,
         approvers=approvers,
+        route=route,
         policy=policy.strictest,
         policy_choice=policy.choice,
         policies=policy.policies,

@@ -414,3 +414,4 @@ class WorkflowFile(FilePart):
     examples: list[ExampleFile] = []
     steps: Annotated[list[Any], Key(min_length=1)]
     output: Annotated[dict[str, Any], Key(min_length=1, max_length=MAX_OUTPUTS)] | None = None
+    routes: Any = None

@@ -29,6 +29,7 @@ from engine.workflowfile import (
     jump_checks,
     output_compiler,
     review_names,
+    route_compiler,
     step_lists,
     step_titles,
     trigger_compiler,
@@ -76,6 +77,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
     compiler = _StepCompiler(report, draft, kinds)
     steps = compiler.compile()
     ask_checks.check_asks(report, draft)
+    route_compiler.check_routes(report, draft.steps)
     output = output_compiler.compile_output(report, draft, compiler.names)
     jump_checks.check_comments_are_read(report, draft.steps, steps)
     triggers = trigger_compiler.compile_triggers(report, draft)

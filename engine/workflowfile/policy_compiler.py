@@ -18,10 +18,11 @@ from engine.workflowfile.expression_scope import ExpressionNames, compile_text
 from engine.workflowfile.grammar import GateFile, PlainPolicy, PolicyFile
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
-from engine.workflowfile.scalars import EXPRESSION, has_expression, person_kind
+from engine.workflowfile.route import ROUTE_PREFIX
+from engine.workflowfile.scalars import EXPRESSION, ROUTE, has_expression, person_kind
 from engine.workflowfile.workflow import ANY_ONE, GatePolicy
 
-_UNCOUNTED = frozenset({references.GROUP, references.ROLE, EXPRESSION})
+_UNCOUNTED = frozenset({references.GROUP, references.ROLE, EXPRESSION, ROUTE})
 """Kinds of references that can name any number of people."""
 _EXCLUDED = "the requester is excluded"
 _POLICY = TypeAdapter[str | PolicyFile](PlainPolicy)
@@ -44,6 +45,9 @@ def compile_people(
     compiled: list[Template] = []
     for index, text in enumerate(people):
         path = item_path(report, at, index)
+        if text.startswith(ROUTE_PREFIX):
+            report.add(path, "A route stands alone in `approvers` of a gate.", f"Write approvers: [{cite(text)}].")
+            continue
         template = compile_text(report, text, path, names)
         if template is not None:
             approver_checks.check_person(report, template, path, names)

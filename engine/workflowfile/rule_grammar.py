@@ -95,6 +95,7 @@ class RulesFile(FilePart):
     owner: Owner | None = None
     examples: list[ExampleFile] = Key(default=[])
     rules: list[Any]
+    routes: Any = None
 
     @field_validator("rules")
     @classmethod

@@ -46,6 +46,9 @@ SECRET_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 EXPRESSION: Final = "expression"
 """The kind of a reference to people that only the run can evaluate."""
+ROUTE: Final = "route"
+"""The kind of a reference to a route of the file, in `approvers` of a gate."""
+_ROUTE: Final = re.compile(r"route:[a-z][a-z0-9_-]{0,62}")
 _CONDITION_EXAMPLE: Final = 'Write it like "{{ inputs.amount | number > 100 }}".'
 _HEADER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _OTHER_HEADERS: Final = frozenset({"content-type", "content-length", "host", "cookie", "webhook-id"})
@@ -234,6 +237,8 @@ def person_kind(text: str) -> str | None:
     """Return the kind of a reference to people, which may be `EXPRESSION`, or None if the text is no reference."""
     if has_expression(text):
         return EXPRESSION
+    if _ROUTE.fullmatch(text):
+        return ROUTE
     reference = references.parse(text)
     return None if reference is None else reference.kind
 
@@ -267,7 +272,7 @@ def _owner(text: str) -> str:
 
 def _starter(text: str) -> str:
     text = _person(text)
-    if person_kind(text) in (references.REQUESTER, EXPRESSION):
+    if person_kind(text) in (references.REQUESTER, EXPRESSION, ROUTE):
         allowed = f"email addresses, {accounts.SEVERAL}, `group:handle` or `role:name`"
         raise refuse(f"Who may start a workflow is known before it runs: write {allowed}.")
     return text

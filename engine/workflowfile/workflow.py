@@ -38,6 +38,7 @@ from engine.oversight.sampling_plan import SamplingPlan
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
+from engine.workflowfile.route import GateRoute
 from engine.workflowfile.rule import Rule
 from engine.workflowfile.step_kinds import StepKind
 
@@ -166,6 +167,8 @@ class Gate:
     approver_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The inputs that an approver's expression reads, by the source of the expression. Through these inputs the
     requester names the approver."""
+    route: GateRoute | None = None
+    """The rules that choose the approvers, if the gate names a route."""
     policy: GatePolicy = ANY_ONE
     """The policy, or the strictest one if an expression chooses."""
     policy_choice: Template | None = None
@@ -217,7 +220,8 @@ class Gate:
         """Every reference to an approver."""
         policies = (self.policy, *self.policies.values())
         in_chains = (person for policy in policies for group in policy.chain for person in group)
-        return (*self.approvers, *in_chains, *self.clocks.escalate_to)
+        routed = self.route.people if self.route is not None else ()
+        return (*self.approvers, *routed, *in_chains, *self.clocks.escalate_to)
 
     @property
     def needs_account(self) -> bool:
@@ -231,7 +235,8 @@ class Gate:
         plan = (self.autonomy.only_when, self.autonomy.class_) if self.autonomy is not None else ()
         parts = self.risk.parts.values() if self.risk is not None else ()
         texts = (self.when, self.reason, self.title, self.confirm, self.policy_choice, *self.people, *about)
-        more = (self.amount, *plan, *parts, *(item.value for item in self.show))
+        routed = self.route.templates if self.route is not None else ()
+        more = (self.amount, *routed, *plan, *parts, *(item.value for item in self.show))
         return tuple(template for template in (*texts, *more) if template is not None)
 
 

@@ -71,12 +71,15 @@ def test_a_file_has_roles_and_people() -> None:
         ("roles: {a: ['role:A']}", "roles.a[0]: The role `a` names itself. Remove this member."),
         ("roles: {a: ['role:b'], b: ['role:a']}", "roles.a[0]: The role `a` names itself through `role:b`."),
         ("people: {}", "people: This must be a list of people, each with `name` and `addresses`."),
-        ("people: [7]", "people[0]: This must be a mapping with `name`, `addresses` and `timezone`."),
+        ("people: [7]", "people[0]: This must be a mapping with `name`, `addresses`, `timezone` and `department`."),
         ("people: [{}]", "people[0]: `name` is missing."),
         ("people: [{name: A}]", "people[0]: `addresses` is missing. Name at least one."),
         ("people: [{name: A, addresses: []}]", "people[0].addresses: This person has no address."),
         ("people: [{name: A, addresses: [b@c.de], zone: UTC}]", "There is no key `zone`. Did you mean `timezone`?"),
-        ("people: [{name: A, addresses: [b@c.de], x: 1}]", "The keys here are `name`, `addresses` and `timezone`."),
+        (
+            "people: [{name: A, addresses: [b@c.de], x: 1}]",
+            "The keys here are `name`, `addresses`, `timezone`",
+        ),
         ("people: [{name: 7, addresses: [b@c.de]}]", "people[0].name: The name of a person must be text."),
         ('people: [{name: "A\u202eB", addresses: [b@c.de]}]', "A name is one line of at most 80 visible characters."),
         ("people: [{name: A, addresses: [b@c.de], timezone: Moon}]", "There is no time zone `Moon`."),
@@ -142,3 +145,12 @@ def test_each_wrong_limit_has_a_sentence(text: str, sentence: str) -> None:
     (problem,) = problems(limits(text))
     assert sentence in problem
     assert "\u202e" not in problem
+
+
+def test_a_person_has_a_department() -> None:
+    roles = file.read(b"people: [{name: Ann, addresses: [ann@example.com], department: ' Sales '}]")
+    assert [person.department for person in roles.people] == ["Sales"]
+    (problem,) = problems('people: [{name: Ann, addresses: [ann@example.com], department: "a\\u202eb"}]')
+    assert "A department is one line of at most 80 visible characters." in problem
+    (problem,) = problems("people: [{name: Ann, addresses: [ann@example.com], department: 5}]")
+    assert "The department of a person must be text." in problem

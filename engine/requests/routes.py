@@ -1,0 +1,98 @@
+"""Routes of a gate, evaluated when its request opens: which rules may apply, and why the others do not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from msgspec import Struct
+
+from engine.errors import ExpressionError
+from engine.json_values import Value
+from engine.references import Reference
+from engine.requests.named_people import named
+from engine.workflowfile import Gate, Step
+from engine.workflowfile.name_patterns import matches
+from engine.workflowfile.route import GateRoute, RouteRule
+
+
+class RouteTrial(Struct, frozen=True, kw_only=True):
+    """A rule of a route, tried. `refused`: why it does not apply, as far as the run can tell, or an empty text.
+
+    The rest depends on people: the `department` of the requester, who is `working` now, and who is `least_loaded`.
+    """
+
+    number: int
+    references: tuple[Reference, ...] = ()
+    refused: str = ""
+    doubt: str = ""
+    department: tuple[str, ...] = ()
+    working: bool = False
+    least_loaded: int | None = None
+    expires: timedelta | None = None
+    because: str = ""
+
+
+class RouteTrials(Struct, frozen=True, kw_only=True):
+    """All rules of a route, tried in order."""
+
+    name: str
+    trials: tuple[RouteTrial, ...]
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """All people that the rules name."""
+        return tuple(reference for trial in self.trials for reference in trial.references)
+
+
+def try_routes(gate: Gate, step: Step, scope: Mapping[str, Value], notes: list[str]) -> RouteTrials | None:
+    """Return the rules of the route of a gate, tried, or None if it has none."""
+    if gate.route is None:
+        return None
+    return RouteTrials(name=gate.route.name, trials=tuple(_trials(gate, gate.route, step, scope, notes)))
+
+
+def _trials(gate: Gate, route: GateRoute, step: Step, scope: Mapping[str, Value], notes: list[str]) -> list[RouteTrial]:
+    trials: list[RouteTrial] = []
+    for rule in route.rules:
+        refused, doubt = _applies(rule, step, scope)
+        found = () if refused else tuple(reference for to in rule.to for reference in named(gate, to, scope, notes))
+        trials.append(
+            RouteTrial(
+                number=rule.number,
+                references=found,
+                refused=refused,
+                doubt=doubt,
+                department=rule.department,
+                working=rule.working,
+                least_loaded=rule.least_loaded,
+                expires=rule.expires,
+                because=rule.because,
+            )
+        )
+    return trials
+
+
+def _applies(rule: RouteRule, step: Step, scope: Mapping[str, Value]) -> tuple[str, str]:
+    """Return why a rule does not apply, and why it may not; each may be empty.
+
+    A condition that cannot be evaluated counts as true: a rule for large amounts is not passed over for want of one.
+    """
+    actions = _actions(step, scope)
+    if rule.action and not any(matches(pattern, action) for pattern in rule.action for action in actions):
+        return f"the action is {' or '.join(actions)}", ""
+    if rule.when is None:
+        return "", ""
+    try:
+        value = rule.when.evaluate_condition(scope)
+    except ExpressionError as error:
+        return "", f"its condition could not be told: {error}"
+    if not isinstance(value, bool):
+        return "", "its condition is neither true nor false"
+    return ("", "") if value else ("its condition is false", "")
+
+
+def _actions(step: Step, scope: Mapping[str, Value]) -> list[str]:
+    ask = scope.get("ask")
+    tool = ask.get("tool") if isinstance(ask, dict) else None
+    return [step.kind.name, *([tool] if isinstance(tool, str) and tool else [])]
