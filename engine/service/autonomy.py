@@ -11,7 +11,7 @@ from engine.domain import NotAllowed, NotFound, Refusal, RequestState
 from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
 from engine.json_values import show_path
 from engine.oversight import sampling_plan
-from engine.oversight.sampling_plan import BadNews
+from engine.oversight.sampling_plan import BadNews, PlanStage
 from engine.requests import REASON_LENGTH, Request, Ruling, clip
 from engine.service.context import CommandContext
 from engine.store import run_rows, sampling_plans
@@ -35,9 +35,10 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
         return
     plan = sampling_plans.lock(tx, request.plan)
     state = sampling_plan.after_review(plan.state, request.id)
-    is_enough = sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
-    plan_draws.save(tx, plan, state, zones=sorted(request.zones, key=str), look_at=tx.now if is_enough else None)
-    if is_enough:
+    has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, context.advancer.key) is None
+    is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
+    plan_draws.save(tx, plan, state, zones=sorted(request.zones, key=str), look_at=tx.now if is_due else None)
+    if is_due:
         plan_draws.look_soon(tx, plan.id)
 
 

@@ -27,6 +27,14 @@ EXPENSE = DOCS.parent / "templates" / "workflows" / "expense.yaml"
 INPUTS = ("-i", "what=Train to Bonn", "-i", "amount=84.50", "-i", "spent_on=2026-03-02")
 
 
+COUNTED = """
+name: counted
+steps:
+  - id: note
+    uses: set
+    with: {text: hello}
+    gate: {autonomy: {clean: 100, sample: 10%, only_when: true}}
+"""
 RATED = """\
 name: rated
 owner: finance@example.com
@@ -113,6 +121,14 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     terminal.json("decide", rated, "approve")
     real["signoff rate"] = terminal.json("rate", rated, "4")
     real["signoff undo"] = terminal.json("undo", rated)
+    (Path.cwd() / "counted.yaml").write_text(COUNTED)
+    terminal.json("register", "counted.yaml")
+    counted = terminal.json("run", "counted")["run"]
+    real["signoff autonomy list"] = terminal.json("autonomy", "list")
+    plan = real["signoff autonomy list"][0]["id"]
+    real["signoff autonomy show"] = terminal.json("autonomy", "show", plan)
+    real["signoff autonomy tighten"] = terminal.json("autonomy", "tighten", plan, "--reason", "Audit week.")
+    real["signoff incident"] = terminal.json("incident", counted, "--reason", "It was paid twice.")
     real["signoff away"] = terminal.json("away", "for", "two", "days", "--delegate", "new@example.com")
     real["signoff back"] = terminal.json("back")
     real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")

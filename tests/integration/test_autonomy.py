@@ -11,7 +11,22 @@ import pytest
 from sqlalchemy import text
 
 from engine import json_values, verify_audit, verify_draws
-from engine.domain import DEFAULT_WORKSPACE, Address, Cancel, Decided, Done, RequestState, RunStatus, Verdict
+from engine.domain import (
+    DEFAULT_WORKSPACE,
+    Address,
+    ApprovalUndone,
+    Assurance,
+    Cancel,
+    Decided,
+    Done,
+    NotAllowed,
+    NotFound,
+    RequestState,
+    RunStatus,
+    TryAgain,
+    Undo,
+    Verdict,
+)
 from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
 from engine.errors import StepError
 from engine.oversight.sampling_plan import BadNews, PlanStage
@@ -21,7 +36,7 @@ from engine.store import audit_log, reconciliation, sampling_plans
 from engine.store.port import Connection
 from engine.store.sampling_plans import LoadedPlan
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
 
 KIM = Address("email", "kim@example.com")
 PLAN = "{clean: 3, sample: 10%, review_after: 50%, only_when: '{{ inputs.amount <= 200 }}'KEYS}"
@@ -278,6 +293,138 @@ async def test_bad_news_of_any_kind_brings_back_the_review_of_everything(env: En
         await approved(env)
     (entry,) = await contents(env, "autonomy.tightened")
     assert entry["reason"] == news
+
+
+async def test_an_undone_approval_brings_back_the_review_of_everything(env: EngineEnv) -> None:
+    await env.register(flow(source=FLOW.replace("edit: [text]", "edit: [text], hold: 1h")))
+    for _ in range(3):
+        await held(env)
+    await agree(env, await plan_of(env))
+    run = await start_until(env, reviewed=True, most=1_000)
+    assert isinstance(await env.decide(run), Decided)
+    command = Undo(request=(await env.request(run)).id, actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL)
+    assert isinstance(await env.engine.undo(command), ApprovalUndone)
+    await env.settle()
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    (entry,) = await contents(env, "autonomy.tightened")
+    assert entry["reason"] == BadNews.UNDONE
+    assert (await env.view(run)).status is RunStatus.WAITING, "what is asked again is asked, and not drawn"
+    assert await findings(env) == []
+
+
+async def held(env: EngineEnv) -> None:
+    """Approve a run, and wait until its hold is over."""
+    env.pass_time(seconds=1)
+    run = await env.start()
+    await env.settle()
+    assert isinstance(await env.decide(run), Decided)
+    env.pass_time(hours=1, seconds=1)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+
+
+async def test_another_key_of_the_server_reviews_everything(env: EngineEnv) -> None:
+    await relax(env)
+    await start_until(env, reviewed=False)
+    env.advancer.key = b"x" * 32
+    for _ in range(3):
+        await approved(env)
+    await env.settle()
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    (entry,) = await contents(env, "autonomy.lapsed")
+    assert (entry["reason"], "salt" in entry) == ("new_key", False)
+    assert await findings(env) == []
+
+
+async def test_without_a_key_everything_is_reviewed_and_no_one_is_asked(env: EngineEnv) -> None:
+    env.advancer.key = None
+    for _ in range(5):
+        await approved(env)
+    assert (await plan_of(env)).state.proposal is None
+
+
+async def test_nothing_goes_through_outside_of_working_hours(env: EngineEnv) -> None:
+    """The clock of a test begins on a Monday at nine, in UTC, and so do the working hours."""
+    await env.register(flow(source=FLOW.replace("edit: [text]", "edit: [text], hours: true, expires: 2d")))
+    await relax(env)
+    env.pass_time(hours=10)
+    for _ in range(15):
+        await approved(env)
+    env.pass_time(hours=14)
+    await start_until(env, reviewed=False)
+
+
+AFTER = """
+name: flow
+owner: sam@example.com
+inputs:
+  amount: {type: number, default: 20}
+  text: {type: text, default: hello}
+steps:
+  - id: pay
+    uses: set
+    with: {text: "{{ inputs.text }}"}
+    gate: {at: after, approvers: [lee@example.com], edit: [text], autonomy: PLAN}
+  - {id: send, uses: played, with: {text: "{{ steps.pay.text }}"}}
+"""
+
+
+async def test_a_gate_after_a_step_lets_its_output_through(env: EngineEnv) -> None:
+    await env.register(flow(source=AFTER))
+    await relax(env)
+    run = await start_until(env, reviewed=False)
+    view = await env.view(run)
+    assert (view.status, view.is_unreviewed) == (RunStatus.SUCCEEDED, True)
+    assert [step.step for step in view.steps if step.is_unreviewed] == ["pay"]
+    await failed(env)
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    assert await findings(env) == []
+
+
+async def test_what_is_tried_again_is_asked(env: EngineEnv) -> None:
+    """Only the first visit of a run to a step is drawn."""
+    await relax(env)
+    works = env.step.play
+
+    async def fail(params: PlayedParams, context: StepContext) -> Mapping[str, Any]:
+        raise StepError("the bank said no")
+
+    env.step.play = fail
+    run = await start_until(env, reviewed=False)
+    env.step.play = works
+    await agree(env, await again_enough(env))
+    assert isinstance(await env.engine.try_again(TryAgain(run=run, actor=SAM, origin=TERMINAL)), Done)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.WAITING
+
+
+async def again_enough(env: EngineEnv) -> LoadedPlan:
+    for _ in range(3):
+        await approved(env)
+    return await plan_of(env)
+
+
+async def test_only_the_owner_and_admins_may_bring_back_the_review(env: EngineEnv) -> None:
+    plan = await relax(env)
+    command = TightenPlan(plan=plan.id, reason="no", actor=ANN, origin=TERMINAL)
+    assert isinstance(await env.engine.tighten(command), NotAllowed)
+    run = await start_until(env, reviewed=False)
+    assert isinstance(
+        await env.engine.report_incident(ReportIncident(run=run, reason="no", actor=ANN, origin=TERMINAL)), NotAllowed
+    )
+    empty = ReportIncident(run=run, reason="  ", actor=SAM, origin=TERMINAL)
+    assert isinstance(await env.engine.report_incident(empty), NotAllowed)
+    unknown = TightenPlan(plan="nothing", reason="no", actor=SAM, origin=TERMINAL)
+    assert isinstance(await env.engine.tighten(unknown), NotFound)
+    assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
+
+
+async def test_those_who_agreed_are_told_of_bad_news(env: EngineEnv) -> None:
+    await relax(env)
+    env.channel.posted.clear()
+    await rejected(env)
+    told = {copy.address for copy in env.channel.posted.values() if "in full again" in copy.card.title}
+    assert told == {SAM.value, KIM.value}
 
 
 async def test_a_minor_edit_is_no_correction(env: EngineEnv) -> None:
