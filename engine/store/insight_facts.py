@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from engine.audit_entries import EntryKind
 from engine.domain import DeliveryKind, ReviewPoint
@@ -16,6 +16,7 @@ from engine.json_values import Path
 from engine.oversight import time_buckets
 from engine.store import deadline_columns, edit_columns
 from engine.store.insight_tables import RemindedRequestRow
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.port import Tx
 from engine.store.tables import AuditRow, ContentChangeRow, DecisionRow, RequestRow, RunRow
 from engine.workflowfile.step_kinds import FORM
@@ -32,6 +33,7 @@ CLOSED: Final[Mapping[str, str]] = {
 COPIES: Final[Mapping[str, str]] = {EntryKind.DELIVERY_SHOWN: "shown", EntryKind.DELIVERY_DEAD: "failed"}
 
 _request = RequestRow.__table__  # type: ignore[attr-defined]
+_oversight = OversightRequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
@@ -42,6 +44,8 @@ _REQUESTS = (
     .add_columns(_request.c.clocks, _request.c.content_version, _run.c.workflow)
     .add_columns(_request.c.details.contains(f'"uses":"{FORM}"').label("is_form"))
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
+    # What Signoff itself asks is no gate of a workflow. A seeded rejection would count as one of people.
+    .where(~exists().where(_oversight.c.run == _request.c.run))
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select, union
 
 from engine.access import Reader
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.read_models import WorkflowName
 from engine.store import joined_people, workflows
 from engine.store.connection import Connection
@@ -44,6 +45,7 @@ def _concerned(person: ColumnElement[str]) -> ColumnElement[bool]:
 _OF_PERSON = Statement(
     select(_workflow.c.name, _workflow.c.title, _workflow.c.owner).where(
         _workflow.c.workspace == bindparam("workspace"),
+        _workflow.c.name != OVERSIGHT_WORKFLOW,
         or_(_workflow.c.owner == bindparam("person"), _concerned(bindparam("person"))),
     )
 )

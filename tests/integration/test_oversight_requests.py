@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sqlalchemy import text
 
 from bot.presentation import decision_records, request_card
+from engine.access import Reader
 from engine.delivery.recipients import Resolved
 from engine.domain import (
     Address,
@@ -47,7 +48,7 @@ from engine.requests.oversight_request import EndedOversightRequest, OversightRe
 from engine.service import Engine
 from engine.service.context import CommandContext
 from engine.service.oversight_requests import owner_or_admins
-from engine.store import identities, oversight_rows, people, reconciliation
+from engine.store import identities, log_followers, oversight_rows, people, reconciliation
 from engine.store.port import Tx
 from engine.worker.oversight_requests import open_oversight_request
 from tests.support.databases import OpenStore
@@ -435,3 +436,18 @@ async def test_exports_mark_what_signoff_itself_asked(env: EngineEnv, followed: 
     wanted = DecisionFilter(since=env.clock.now() - timedelta(days=1))
     (exported,) = await env.engine.exported(wanted)
     assert decision_records.record(exported)["oversight"] == "later_review"
+
+
+async def test_those_who_are_asked_cannot_limit_lists_to_it_and_it_is_counted_nowhere(
+    env: EngineEnv, followed: Followed
+) -> None:
+    run = await ask(env)
+    lee = (await env.request(run)).approvers[0].person
+    assert await env.engine.workflows_of(Reader(person=lee)) == []
+    await env.decide(run, Verdict.REJECT)
+    assert await env.engine.workflows_of(Reader(person=lee)) == []
+    await env.settle()
+    while await env.store.transact(lambda tx: log_followers.follow_log(tx, "default")):
+        pass
+    for table in ("insight_gate", "insight_load", "insight_copy"):
+        assert await env.rows(f"SELECT * FROM {table}") == []
