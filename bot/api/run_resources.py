@@ -112,6 +112,7 @@ class RequestResource(TypedDict):
     expires_at: Moment | None
     closed_at: Moment | None
     decision: VerdictResource | None
+    because: Annotated[str | None, Field(description="Why these people are asked, if a route chose them.")]
     risk: Annotated[RiskResource | None, Field(description="null: its gate does not tell the risk.")]
     url: Annotated[str | None, Field(description="Its page for people.")]
 
@@ -276,6 +277,7 @@ def request(view: RequestView, *, url: str | None) -> RequestResource:
         "expires_at": iso(model.deadlines.expires_at),
         "closed_at": iso(model.closed_at),
         "decision": _verdict(view),
+        "because": model.because or None,
         "risk": _risk(model),
         "url": url,
     }

@@ -114,12 +114,17 @@ def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Elem
     yield from _policy(gate)
     yield from rich_text.words(f"{_separation(gate)}{_CONFIRMED.get(gate.confirm_with, '')}")
     yield from _escalation(gate, approvers)
-    yield from rich_text.words(_expiry(gate))
+    yield from rich_text.words(f"{_expiry(gate)}{_BY_RISK if gate.risk is not None else ''}")
+
+
+_BY_RISK: Final = " The risk may change who is asked, and how."
 
 
 def _asked(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
     """Yield who is asked: of a chain, its groups in order. Those that only a run knows are expressions."""
-    if gate.policy.chain and gate.policy_choice is None:
+    if gate.route is not None:
+        yield from rich_text.words(f"the people that the route {text_objects.line(gate.route.name)} chooses")
+    elif gate.policy.chain and gate.policy_choice is None:
         for index, group in enumerate(gate.policy.chain):
             yield from rich_text.words(", then by " if index else "")
             yield from _people(group, approvers, "or")

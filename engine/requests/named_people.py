@@ -16,6 +16,7 @@ from engine.json_values import Value
 from engine.references import Reference
 from engine.requests.policy import Policy
 from engine.workflowfile import Gate, GatePolicy
+from engine.workflowfile.route import ROUTE_PREFIX
 
 Scope = Mapping[str, Value]
 
@@ -29,6 +30,9 @@ def people(gate: Gate, scope: Scope, notes: list[str]) -> tuple[Policy, tuple[tu
 
 def asked_people(gate: Gate, scope: Scope) -> tuple[str, ...]:
     """Return the people that the gate asks, as the file names them, or by their address where data names them."""
+    if gate.route is not None:
+        # Which of its rules applies depends on people, too.
+        return (f"{ROUTE_PREFIX}{gate.route.name}",)
     references = (reference for group in people(gate, scope, [])[1] for reference in group)
     return tuple(dict.fromkeys(one.value if one.is_address else one.rule for one in references))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.api import run_resources
 from bot.cli import serialize
 from bot.presentation import request_card
 from bot.roles import file
@@ -88,6 +89,7 @@ async def test_the_first_rule_that_applies_chooses_and_the_card_says_why(world: 
     assert because(view) == "Rule 1 of the route payments applies (Over 5,000)."
     assert view.model.deadlines.expires_after is not None
     assert view.model.deadlines.expires_after.total_seconds() == 4 * 3600
+    assert run_resources.request(view, url=None)["because"] == "Rule 1 of the route payments applies (Over 5,000)"
     assert serialize.request(view)["because"] == "Rule 1 of the route payments applies (Over 5,000)"
     view = await world.ask(LARGE, REST, amount=5000)
     assert asked(view) == ["Mia"]

@@ -116,6 +116,25 @@ rules:
     )
 
 
+def test_a_route_and_a_risk_are_named() -> None:
+    source = """name: a
+routes: {payments: [{to: [owner]}]}
+steps:
+  - id: pay
+    uses: set
+    with: {a: 1}
+    gate:
+      approvers: ["route:payments"]
+      risk: {reversible: false, levels: {high: {if: {reversible: false}, policy: all}}}
+"""
+    flow = workflowfile.load(source.encode(), kinds=registry.builtin())
+    message = check_message(command_messages.workflow(flow, version=1, approvers={}))
+    assert lines_of(message.blocks[1])[0] == (
+        "1. Pay\nFirst needs approval by the people that the route payments chooses. "
+        "The risk may change who is asked, and how."
+    )
+
+
 def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     people = ", ".join(f"p{number}@example.com" for number in range(7))
     step = f"  - {{id: ask, uses: form, fields: {{vat: text}}, approvers: [{people}]}}"

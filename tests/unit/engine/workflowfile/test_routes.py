@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine import requests
 from tests.support.workflow_files import load_workflow, problems_of
 
 FILE = """name: pay
@@ -81,3 +82,9 @@ def test_a_level_of_risk_may_name_a_route() -> None:
     assert gate is not None
     assert gate.route is None
     assert any(variant.route is not None for variant in gate.variants)
+
+
+def test_a_replay_names_the_route() -> None:
+    gate = load_workflow(FILE % ("[{to: [owner]}]", "")).steps[0].gate
+    assert gate is not None
+    assert requests.asked_people(gate, {}) == ("route:payments",)
