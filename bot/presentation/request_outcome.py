@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import asks, characters, expiry, labels, people, states, undo
+from bot.presentation import asks, characters, expiry, labels, people, seeded, states, undo
 from bot.presentation.characters import line, visible
 from engine import runs
 from engine.domain import CardOutcome, OnExpiry, Person, Phrase, RequestState, StepStatus, Tone
@@ -35,6 +35,9 @@ def with_reason(request: RequestView) -> Phrase:
 
 def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutcome:
     """Return how a closed request ended, and what became of the step."""
+    if seeded.is_seeded(request):
+        told = seeded.ended(request, reader)
+        return CardOutcome(line=told, sentence=told)
     reason = visible(request.decision.reason or "") if request.decision else ""
     return CardOutcome(
         line=ended(request),
@@ -51,6 +54,8 @@ def card_outcome(request: RequestView, reader: Person | None = None) -> CardOutc
 def sentence(request: RequestView, reader: Person | None) -> Phrase:
     """Return `ended` as a sentence without a full stop, to the person who decided as well: "You approved this, …"."""
     decision = request.decision
+    if seeded.is_seeded(request):
+        return seeded.ended(request, reader)
     if decision is None:
         return ended(request)
     if request.model.state is RequestState.UNDONE:
@@ -67,6 +72,8 @@ def sentence(request: RequestView, reader: Person | None) -> Phrase:
 
 def ended(request: RequestView) -> Phrase:
     """Return how a request ended, who ended it and when."""
+    if seeded.is_seeded(request):
+        return seeded.ended(request, None)
     model = request.model
     if request.decision is not None and model.undone is not None:
         undone, approved = model.undone, f". Approved by {_decider_names(request)}, "

@@ -16,6 +16,7 @@ from bot.presentation import (
     refusals,
     request_card,
     request_outcome,
+    seeded,
     states,
     summary,
 )
@@ -139,7 +140,7 @@ class SlackService:
             return None
         # A closed one is the same for all, unless it offers something to those who decided, each in their own copy.
         is_shared = by is not None and by.channel.startswith(SLACK.channel_starts)
-        offers = (view.model.feedback or view.is_held) and not is_shared
+        offers = (view.model.feedback or view.is_held or seeded.is_seeded(view)) and not is_shared
         differs = view.model.state is RequestState.PENDING or offers
         reader = await self.person(by) if by is not None and differs else None
         large = json_values.is_larger(view.model.content.value, LARGE)

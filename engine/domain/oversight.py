@@ -42,9 +42,19 @@ class About(Struct, frozen=True, kw_only=True):
     step: str | None = None
 
 
+class SeededFacts(Struct, frozen=True, kw_only=True):
+    """What was wrong with a seeded request that has ended. `is_caught`: it was rejected, or put right."""
+
+    label: str
+    kind: str
+    is_caught: bool
+
+
 class OversightFacts(Struct, frozen=True, kw_only=True):
     """What a card tells of an oversight request. `workflow`: the title of the workflow that it is about."""
 
     purpose: OversightPurpose
     about: About
     workflow: str | None = None
+    seeded: SeededFacts | None = None
+    """What was wrong, if it was seeded and has ended."""

@@ -16,6 +16,7 @@ from engine.domain import (
     OnExpiry,
     Params,
     Person,
+    QuestionRule,
     ReasonRequired,
     RequesterRule,
     RequestState,
@@ -63,6 +64,7 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
     confirm_with: Assurance | None = None
     alone: AloneReason | None = AloneReason.GATE
     ways: Ways = EVERY_WAY
+    questions: QuestionRule = QuestionRule.OFF
     expires_after: timedelta | None = EXPIRES_AFTER
     facts: Mapping[str, Value] = field(default_factory=dict)
     owner: str | None = None
@@ -91,6 +93,7 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
             confirm_with=self.confirm_with,
             alone=self.alone,
             ways=self.ways,
+            questions=self.questions,
             expires_after=self.expires_after,
             on_expiry=OnExpiry.STOP,
             separation=Separation(requester=RequesterRule.NEVER, barred=self.barred),

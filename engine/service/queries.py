@@ -56,6 +56,7 @@ from engine.store import (
     reader_workflows,
     request_queries,
     run_queries,
+    seeded_requests,
     trigger_rows,
     workflows,
 )
@@ -115,6 +116,14 @@ class Queries:
         """Return the figures of all who decide about a workflow, or None if they are too few besides the reader."""
         looks = await self.store.read(lambda connection: attention.looks_of_workflow(connection, workspace, workflow))
         return shared_figures(looks, without=reader)
+
+    async def shared_detection(
+        self, workflow: str, reader: str, *, workspace: str = DEFAULT_WORKSPACE
+    ) -> tuple[int, int] | None:
+        """Return how many seeded requests people caught, and of how many, or None if too few others had one."""
+        return await self.store.read(
+            lambda connection: seeded_requests.shared_detection(connection, workspace, workflow, without=reader)
+        )
 
     async def runs(self, page: PageQuery, *, workspace: str = DEFAULT_WORKSPACE) -> list[RunView]:
         return await self.store.read(lambda connection: run_queries.run_views(connection, workspace, page))

@@ -28,7 +28,7 @@ from engine.errors import Conflict
 from engine.json_values import Value
 from engine.references import Reference
 from engine.requests import Question, Request, questions
-from engine.service import assurance, decide, eligibility
+from engine.service import assurance, decide, eligibility, seeded_requests
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.store import deliveries, delivery_queries, people, question_rows, run_rows
@@ -61,6 +61,8 @@ def ask(context: CommandContext, tx: Tx, command: AskQuestion, resolved: Resolve
     if checked.excluded is not None:
         eligibility.exclude(context.advancer, tx, request, approver, checked.excluded)
         return NoLongerApprover(why=checked.excluded)
+    if seeded_requests.is_seeded(tx, request):
+        return seeded_requests.asked_about(context, tx, request, approver.person, resolved)
     to, is_known = _asked_person(tx, recipients, request, proven.command)
     if not is_known or not context.advancer.directory.reach(to):
         return CannotAsk(why="unreachable", to=to.label)

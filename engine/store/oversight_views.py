@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, select
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Origin, Person, RequestState
-from engine.domain.oversight import OVERSIGHT_WORKFLOW, OversightFacts
+from engine.domain.oversight import OVERSIGHT_WORKFLOW, OversightFacts, OversightPurpose, SeededFacts
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
@@ -96,8 +96,18 @@ def _seen(connection: Connection, view: RequestView, row: OversightRow, titles: 
     if look is not None:
         return _disguised(view, look)
     workflow = titles.get(row.about.workflow or "")
-    told = OversightFacts(purpose=row.purpose, about=row.about, workflow=workflow)
+    told = OversightFacts(purpose=row.purpose, about=row.about, workflow=workflow, seeded=_seeded(view, row))
     return replace(view, oversight=told, workflow_title=workflow or view.workflow_title)
+
+
+def _seeded(view: RequestView, row: OversightRow) -> SeededFacts | None:
+    """Return what was wrong with a seeded request, as long as its contents were not erased."""
+    if row.purpose is not OversightPurpose.SEEDED or "label" not in row.facts:
+        return None
+    facts = cast("dict[str, Any]", row.facts)
+    is_right = any([*edit.path] == facts["path"] and edit.after == facts["real"] for edit in view.edits)
+    is_caught = view.model.state is RequestState.REJECTED or is_right
+    return SeededFacts(label=facts["label"], kind=facts["kind"], is_caught=is_caught)
 
 
 def _disguised(view: RequestView, look: Look) -> RequestView:

@@ -32,6 +32,7 @@ from engine.store.people_tables import (
 )
 from engine.store.person_texts import TextTable
 from engine.store.port import Tx
+from engine.store.seeded_tables import SeededResultRow, SeedingRow
 from engine.store.tables import AuditRow, RunRow
 from engine.store.view_tables import LastViewRow
 
@@ -55,7 +56,7 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _IDENTIFYING: Final[tuple[Any, ...]] = (
     *(AddressRow, AddressPeriodRow, BrowserRow, LinkRow, AttentionLinkRow, ChallengeRow, SignInRow),
-    *(AttentionRow, RequestViewRow),
+    *(AttentionRow, RequestViewRow, SeedingRow, SeededResultRow),
 )
 OF_PERSON: Final = tuple(row.__table__ for row in _IDENTIFYING)
 """The tables whose rows identify a person or tell how they work, and nothing else refers to."""

@@ -38,6 +38,7 @@ from engine.worker import (
     plan_draws,
     repeat_question,
     run_cancellation,
+    seeded_requests,
     step_outcomes,
 )
 from engine.worker.lane_states import LaneStates
@@ -217,6 +218,8 @@ class Advancer:
             )
         opened = self._open(tx, run, progress.opening, resolved) if progress.opening is not None else None
         plan_draws.follow(self, tx, run, progress, opened)
+        if opened is not None:
+            seeded_requests.may_open(self, tx, run, opened.id, opened.opening, opened.circle, resolved)
         callbacks.announce(tx, run.state.id, progress)
         asked = step_outcomes.asked_about_failure(tx, run, progress)
         alert = None

@@ -23,6 +23,7 @@ from engine.workflowfile.scalars import (
     Header,
     HoldDuration,
     Label,
+    OneIn,
     Owner,
     People,
     Percent,
@@ -410,6 +411,7 @@ class WorkflowFile(FilePart):
     owner: Owner | None = None
     inputs: dict[str, Any] = {}
     may_run: Starters | None = None
+    seeded: OneIn | None = None
     triggers: list[Any] = []
     examples: list[ExampleFile] = []
     steps: Annotated[list[Any], Key(min_length=1)]

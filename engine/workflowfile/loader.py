@@ -94,6 +94,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         owner=file.owner,
         inputs={name: field for name, field in (draft.inputs or {}).items() if field is not None},
         may_run=tuple(file.may_run or ()),
+        seeded=file.seeded,
         triggers=tuple(triggers),
         steps=tuple(steps),
         output=output,

@@ -56,6 +56,11 @@ _EMOJI: Final = re.compile(r"[a-z0-9_+'-]{1,100}")
 _EMOJI_ALIASES: Final = {"thumbsup": "+1", "thumbsdown": "-1"}
 """Emoji that Slack sends by another name than the one that people may type."""
 _SKIN_TONE: Final = re.compile(r":skin-tone-\d$")
+FEWEST_REAL: Final = 50
+"""Fewest requests of which one may be seeded: people who are tested often only look for tests."""
+MOST_REAL: Final = 200
+"""Most of them: of what a person is asked, so many requests are looked at when another one opens."""
+_ONE_IN: Final = re.compile(r"1 in ([0-9]{1,5})")
 _PERCENT: Final = re.compile(r"([0-9]{1,2}(?:\.[0-9]{1,2})?) ?%")
 _EMAIL: Final = Field(type=FieldType.EMAIL)
 _PERSON_SEPARATOR: Final = re.compile(r"\s*[,;]\s*|\s+(?:and\s+)?")
@@ -220,8 +225,19 @@ def _percent(raw: object) -> Decimal:
     return share
 
 
+def _one_in(raw: object) -> int:
+    found = _ONE_IN.fullmatch(raw.strip()) if isinstance(raw, str) else None
+    if found is None:
+        raise refuse("This must be a share, like 1 in 50.")
+    number = int(found[1])
+    if not FEWEST_REAL <= number <= MOST_REAL:
+        raise refuse(f"This must be from 1 in {FEWEST_REAL} to 1 in {MOST_REAL}.")
+    return number
+
+
 Percent = Annotated[Decimal, BeforeValidator(_percent)]
 Header = Annotated[str, AfterValidator(_header)]
+OneIn = Annotated[int, BeforeValidator(_one_in)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 HoldDuration = Annotated[Duration, AfterValidator(_hold)]
 ShortDuration = Annotated[Duration, AfterValidator(_up_to_an_hour)]

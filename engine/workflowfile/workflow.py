@@ -407,6 +407,8 @@ class Workflow:
     owner: str | None = None
     inputs: Mapping[str, Field] = field(default_factory=dict)
     may_run: tuple[str, ...] = ()
+    seeded: int | None = None
+    """Of how many requests to a person at most one is seeded, if the owner wants that."""
     triggers: tuple[Trigger, ...] = ()
     steps: tuple[Step, ...]
     output: CompiledValue | None = None

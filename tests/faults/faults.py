@@ -31,6 +31,7 @@ _WRITERS = "tests/integration/test_many_writers.py"
 _ASKS = "tests/integration/test_asks.py"
 _UNDO = "tests/integration/test_undo.py"
 _OVERSIGHT = "tests/integration/test_oversight_requests.py"
+_SEEDED = "tests/integration/test_seeded_requests.py tests/unit/engine/oversight/test_seeded_change.py"
 _WAYS = "tests/integration/test_ways.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
@@ -1573,6 +1574,55 @@ FAULTS: Final = (
         "            oversight_requests.end(context, tx, request, state, resolved)\n",
         "",
         _OVERSIGHT,
+    ),
+    Fault(
+        "a seeded request asks for what its card shows to be right",
+        "engine/oversight/seeded_change.py",
+        "    return any(map(_found_in(text), old)) and not any(map(_found_in(text), new))\n",
+        "    return True\n",
+        _SEEDED,
+    ),
+    Fault(
+        "tests of attention come more often than the owner says",
+        "engine/worker/seeded_requests.py",
+        "    return one_in + _drawn(tx) % one_in\n",
+        "    return _drawn(tx) % one_in\n",
+        _SEEDED,
+    ),
+    Fault(
+        "an approval of a seeded request counts as caught",
+        "engine/service/seeded_requests.py",
+        "    if ended.state is RequestState.REJECTED:\n",
+        "    if ended.state is not RequestState.EXPIRED:\n",
+        _SEEDED,
+    ),
+    Fault(
+        "a question about a seeded request is sent to a person",
+        "engine/service/questions.py",
+        "    if seeded_requests.is_seeded(tx, request):\n",
+        "    if False:\n",
+        _SEEDED,
+    ),
+    Fault(
+        "others read how a person answered a test",
+        "bot/presentation/seeded.py",
+        "    is_own = decision is not None and reader is not None and decision.person.id == reader.id\n",
+        "    is_own = decision is not None\n",
+        _SEEDED,
+    ),
+    Fault(
+        "an owner is told about fewer than five people",
+        "engine/oversight/attention.py",
+        "    if len(counted) < FEWEST_PEOPLE:\n",
+        "    if not counted:\n",
+        "tests/unit/engine/oversight/test_attention.py",
+    ),
+    Fault(
+        "a mail scanner that opens a link counts as a view",
+        "bot/web/service.py",
+        "        if visit.remembered and visit.decides:\n",
+        "        if visit.decides:\n",
+        "tests/integration/web/test_attention_figures.py",
     ),
     Fault(
         "a seeded request says that it is one while it waits",

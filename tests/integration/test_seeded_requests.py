@@ -1,0 +1,234 @@
+"""Seeded requests: rare, disguised until the answer, without any effect, and told to the person alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.presentation import decision_records, seeded
+from bot.presentation.request_card import request_card
+from engine.domain import Address, AskQuestion, Assurance, Decided, NotAllowed, Person, RequestState, Verdict
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
+from engine.read_models import DecisionFilter, RequestView
+from engine.store import decision_export, seeded_requests
+from engine.store.port import Tx
+from engine.store.seeded_requests import Seeding
+from tests.support.databases import OpenStore
+from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
+
+KIM = Address("email", "kim@example.com")
+FLOW = """
+name: flow
+title: Refunds
+owner: sam@example.com
+SEEDED
+inputs: {amount: money, note: text}
+steps:
+  - id: act
+    title: Pay the refund
+    uses: played
+    with: {text: "{{ inputs.note }}"}
+  - id: book
+    title: Book the refund
+    uses: set
+    with: {amount: "{{ inputs.amount }}", note: "{{ inputs.note }}"}
+    gate: {approvers: [lee@example.com, kim@example.com], title: "Refund {{ inputs.amount }}?", edit: [amount]}
+"""
+REVEALED = "This was a test. “Amount” was 10 times the real one. You caught it, "
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        yield env
+
+
+async def register(env: EngineEnv, key: str = "seeded: 1 in 50") -> None:
+    await env.register(FLOW.replace("SEEDED", key))
+
+
+async def ask(env: EngineEnv, note: str = "hello") -> str:
+    env.pass_time(seconds=1)
+    run = await env.start(amount={"amount": "120.50", "currency": "EUR"}, note=note)
+    await env.settle()
+    env.pass_time(seconds=5)
+    return run
+
+
+async def person(env: EngineEnv, address: Address = LEE) -> Person:
+    found = await env.engine.person(address)
+    assert found is not None
+    return found
+
+
+async def seeded_runs(env: EngineEnv) -> list[str]:
+    return [str(run) for (run,) in await env.rows("SELECT run FROM oversight_request ORDER BY run")]
+
+
+async def open_seeded(env: EngineEnv, keys: str = "") -> RequestView:
+    """Let the time of a seeded request come after one past request, and return it. `keys`: more keys of the gate."""
+    await env.register(FLOW.replace("SEEDED", "seeded: 1 in 50").replace("edit: [amount]", f"edit: [amount]{keys}"))
+    assert isinstance(await env.decide(await ask(env)), Decided)
+    await env.settle()
+
+    def come(tx: Tx) -> None:
+        (workflow,) = [str(row) for row in _WORKFLOW(tx)]
+        for one in (lee, kim):
+            seeding = seeded_requests.load_seeding(tx, workflow, one.id)
+            assert seeding is not None
+            assert 50 <= seeding.gap < 100
+            assert seeded_requests.try_go_on(tx, workflow, one.id, seeding, Seeding(seeding.since, 0))
+
+    lee, kim = await person(env), await person(env, KIM)
+    await env.store.transact(come)
+    await ask(env)
+    (run,) = await seeded_runs(env)
+    return await env.request(run)
+
+
+def _WORKFLOW(tx: Tx) -> list[Any]:
+    from sqlalchemy import text
+
+    return [*tx.connection.execute(text("SELECT id FROM workflow WHERE name = 'flow'")).scalars()]
+
+
+async def answer(env: EngineEnv, request: RequestView, verdict: Verdict, **edits: Any) -> None:
+    assert isinstance(await env.decide(request.run, verdict, seen=request, edits=edits), Decided)
+    await env.settle()
+
+
+async def again(env: EngineEnv, request: RequestView) -> RequestView:
+    found = await env.engine.request(request.id)
+    assert found is not None
+    return found
+
+
+async def detection(env: EngineEnv) -> tuple[int, int]:
+    def read(tx: Tx) -> tuple[int, int]:
+        return seeded_requests.detection(tx.connection, str(_WORKFLOW(tx)[0]))
+
+    return await env.store.transact(read)
+
+
+async def test_at_most_one_in_fifty_is_seeded_and_none_without_the_owners_word(env: EngineEnv) -> None:
+    await register(env)
+    decided = 0
+    while not await seeded_runs(env):
+        assert isinstance(await env.decide(await ask(env)), Decided)
+        decided += 1
+    assert 50 <= decided <= 101
+    await register(env, "")
+    assert isinstance(await env.decide(await ask(env)), Decided)
+
+
+async def test_it_looks_like_the_request_that_it_imitates_until_the_answer(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    lee = await person(env)
+    assert (request.workflow, request.workflow_title, request.requester.label) == ("flow", "Refunds", "ann@example.com")
+    assert request.title == "Refund 120.50 EUR?"
+    real = request_card((await env.engine.requests_of_run((await _real_run(env))))[-1], lee)
+    card = request_card(request, lee)
+    assert [field.text for field in card.values] != [field.text for field in real.values]
+    assert "1205.00 EUR" in str(card.values)
+    assert [(field.label, field.type) for field in card.values] == [(field.label, field.type) for field in real.values]
+    assert (card.lead, card.actions, card.may_ask, card.notes) == (real.lead, real.actions, real.may_ask, real.notes)
+    assert [fact.label for fact in card.details] == [fact.label for fact in real.details]
+    assert {copy.address for copy in env.channel.posted.values()} == {LEE.value, KIM.value}
+
+
+async def _real_run(env: EngineEnv) -> str:
+    rows = await env.rows(
+        "SELECT run.id FROM run JOIN workflow ON workflow.id = run.workflow "
+        "WHERE workflow.name = 'flow' ORDER BY run.id"
+    )
+    return str(rows[-1][0])
+
+
+async def test_the_person_alone_is_told_and_every_copy_is_closed(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    await answer(env, request, Verdict.REJECT)
+    closed = await again(env, request)
+    lee, kim = request_card(closed, await person(env)), request_card(closed, await person(env, KIM))
+    assert lee.outcome is not None
+    assert lee.outcome.line[0] == REVEALED
+    assert kim.outcome is not None
+    assert kim.outcome.line[0] == "This was a test of Signoff, and it is over, "
+    assert "because" not in str(kim.outcome), "not the reason either"
+    assert await detection(env) == (1, 1)
+    copies = [copy for copy in env.channel.posted.values() if copy.card.request == request.id]
+    assert [bool(copy.card.actions) for copy in copies] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "edits", "is_caught", "told"),
+    [
+        (Verdict.APPROVE, {}, False, "You approved it, and nothing was done, "),
+        (Verdict.APPROVE, {"amount": {"amount": "120.50", "currency": "EUR"}}, True, "You caught it, "),
+        (Verdict.REJECT, {}, True, "You caught it, "),
+    ],
+    ids=["missed", "put right", "rejected"],
+)
+async def test_nothing_ever_runs_from_it(
+    env: EngineEnv, verdict: Verdict, edits: dict[str, Any], is_caught: bool, told: str
+) -> None:
+    request = await open_seeded(env)
+    calls = len(env.step.calls)
+    await answer(env, request, verdict, **edits)
+    env.pass_time(days=1)
+    await env.settle()
+    assert len(env.step.calls) == calls
+    assert await detection(env) == (int(is_caught), 1)
+    outcome = request_card(await again(env, request), await person(env)).outcome
+    assert outcome is not None
+    assert str(outcome.line[0]).endswith(told)
+    effects = await env.rows(f"SELECT step, status FROM step_run WHERE run = '{request.run}'")
+    assert [step for step, _ in effects] == ["answer"], "its only step keeps a value"
+
+
+async def test_a_question_ends_it_and_reaches_no_one(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    posted = len(env.channel.posted)
+    command = AskQuestion(
+        request=request.id, text="Is this right?", actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL
+    )
+    answered = await env.engine.ask_question(command)
+    assert isinstance(answered, NotAllowed)
+    assert "This was a test of Signoff" in answered.why
+    await env.settle()
+    assert (await again(env, request)).model.state is RequestState.CANCELLED
+    assert await detection(env) == (0, 0)
+    assert len(env.channel.posted) == posted
+
+
+async def test_one_that_expires_or_that_no_one_answers_counts_for_nothing(env: EngineEnv) -> None:
+    request = await open_seeded(env, ", expires: 2d")
+    env.pass_time(days=3)
+    await env.settle()
+    assert (await again(env, request)).model.state is not RequestState.PENDING
+    assert await detection(env) == (0, 0)
+
+
+async def test_exports_and_the_log_say_what_it_was(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    kinds = [entry.kind for entry in await env.engine.story(request.run)]
+    assert "oversight.opened" in kinds or request.model.state is RequestState.PENDING
+    await answer(env, request, Verdict.REJECT)
+    everything = DecisionFilter(since=request.started_at.replace(year=2020))
+    export = decision_export.export
+    found = await env.store.read(lambda connection: [*export(connection, "default", everything)])
+    marks = {line["request"]: line["oversight"] for line in map(decision_records.record, found)}
+    assert marks[request.id] == "seeded"
+    assert (await again(env, request)).workflow == OVERSIGHT_WORKFLOW
+
+
+async def test_an_owner_is_told_of_at_least_five_people_together(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    await answer(env, request, Verdict.REJECT)
+    sam = await person(env, SAM)
+    found = await env.engine.shared_detection("flow", sam.id)
+    assert found is None
+    assert seeded.shared(found) == "How many tests are caught is shown once at least 5 people besides you had one."
+    assert seeded.shared((3, 4)) == "People caught 3 of 4 tests."
