@@ -120,6 +120,11 @@ def time_name(bound: int) -> str:
     return _TIMES[bound]
 
 
+def field_name(path: str) -> str:
+    """Return the name of an edited field in words."""
+    return in_words(path.replace(".", "_"))
+
+
 def reminder_name(number: int) -> str:
     return "before any reminder" if number == 0 else f"after reminder {number}"
 
@@ -252,7 +257,7 @@ def fields(insights: Insights) -> InsightTable:
         title="What approvers change",
         columns=("gate", "field", "changed"),
         rows=tuple(
-            (_label(insights, field), in_words(field.field.replace(".", "_")), rate(field.edits, field.approved))
+            (_label(insights, field), field_name(field.field), rate(field.edits, field.approved))
             for field in insights.fields[:LISTED]
         ),
         note="As a share of the approved requests of the gate.",
@@ -359,7 +364,7 @@ def _worth_knowing(insights: Insights) -> Iterator[str]:
         yield f"Half of the requests were decided within {within(insights.times, 0.5)}."
     for field in insights.fields[:1]:
         if field.approved >= FEW:
-            name = in_words(field.field.replace(".", "_"))
+            name = field_name(field.field)
             yield f"{_label(insights, field)}: approvers change {name} in {rate(field.edits, field.approved)}."
     total = sum(person.decisions for person in insights.load)
     if total >= FEW and insights.load[0].decisions * 2 > total and len(insights.load) > 1:

@@ -6,12 +6,22 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from bot.presentation import characters, refusals, summary
-from bot.slack import command_messages, list_rows, message_view, register_modal, replies, start_modal, text_objects
+from bot.slack import (
+    command_messages,
+    insight_handlers,
+    list_rows,
+    message_view,
+    register_modal,
+    replies,
+    start_modal,
+    text_objects,
+)
 from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
@@ -59,6 +69,7 @@ class CommandHandlers:
             "away": self._absence.away,
             "back": self._absence.back,
             "preferences": PreferencesHandlers(context).typed,
+            "insights": partial(insight_handlers.typed, context.service),
         }
 
     async def command(self, ack: Any, body: Any) -> None:

@@ -37,6 +37,7 @@ COMMANDS: Final = (
     ("away until WHEN", "say that you are away; away alone asks when, and who decides in your place"),
     ("back", "say that you are back"),
     ("preferences", "choose when you are told of requests: at once, in a digest, not in quiet hours"),
+    ("insights", "what became of the requests of your workflows, and what is worth knowing"),
     ("show NAME", "the steps of a workflow, and who is asked"),
     ("register", "register a workflow, or a new version of it"),
 )
@@ -233,6 +234,15 @@ def _asked(request: RequestView) -> str:
 
 
 # -- all ----------------------------------------------------------------------------------------------------
+
+
+def insights(period: str, sentences: Sequence[str], *, page: str) -> SlackMessage:
+    """Return the few sentences about what became of requests. `page`: the address of all of it, if pages are served."""
+    parts = [rich_text.section(rich_text.words(f"• {sentence}")) for sentence in sentences]
+    if page:
+        link: Element = {"type": "link", "url": page, "text": "See all insights on the web"}
+        parts.append(rich_text.section([link]))
+    return _message(period, [rich_text.paragraphs(parts, block="insights")] if parts else [])
 
 
 def _list(title: str, blocks: Sequence[Block]) -> SlackMessage:

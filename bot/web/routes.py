@@ -29,6 +29,7 @@ from bot.web.file_pages import FilePages
 from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
+from bot.web.insight_pages import InsightPages
 from bot.web.item_pages import ItemPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
@@ -150,6 +151,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
+        page_urls.INSIGHTS: (InsightPages(context).show, None),
         page_urls.EXPORT: (export.show, export.download),
         page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),

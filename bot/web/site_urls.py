@@ -115,6 +115,10 @@ class SiteUrls:
         return self.path(page_urls.PREFERENCES)
 
     @property
+    def insights(self) -> str:
+        return self.path(page_urls.INSIGHTS)
+
+    @property
     def export(self) -> str:
         return self.path(page_urls.EXPORT)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from engine.oversight.bounds import interval
 from engine.oversight.time_buckets import BOUNDS
 
 CLASSES: Final = len(BOUNDS) + 1
@@ -60,7 +61,8 @@ class GroupedTimes(Struct, frozen=True):
     def waiting(self) -> tuple[WaitingShare, ...]:
         """Return the share that still waits at the bound of each class, but the last one, which has none.
 
-        The interval is Greenwood's on the scale of log(-log), so that it stays between 0 and 1.
+        The interval is Greenwood's on the scale of log(-log), so that it stays between 0 and 1. Where none or all are
+        decided, it has no width, and the interval is that of the rate among those who waited until then.
         """
         shares, share, variance, at_risk = list[WaitingShare](), 1.0, 0.0, self.requests
         for bucket, seconds in enumerate(BOUNDS):
@@ -68,7 +70,7 @@ class GroupedTimes(Struct, frozen=True):
             if at_risk and decided:
                 share *= 1 - decided / at_risk
                 variance += decided / (at_risk * (at_risk - decided)) if at_risk > decided else 0.0
-            low, high = _interval(share, variance)
+            low, high = _interval(share, variance, at_risk)
             shares.append(WaitingShare(seconds, share, low, high, at_risk))
             at_risk -= decided + self.undecided[bucket]
         return tuple(shares)
@@ -81,8 +83,8 @@ class GroupedTimes(Struct, frozen=True):
 NO_TIMES: Final = GroupedTimes((0,) * CLASSES, (0,) * CLASSES)
 
 
-def _interval(share: float, variance: float) -> tuple[float, float]:
+def _interval(share: float, variance: float, at_risk: int) -> tuple[float, float]:
     if not 0 < share < 1:
-        return share, share
+        return interval(round(share) * at_risk, at_risk) if at_risk else (0.0, 1.0)
     centre, spread = log(-log(share)), _Z * sqrt(variance) / -log(share)
     return exp(-exp(centre + spread)), exp(-exp(centre - spread))

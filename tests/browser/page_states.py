@@ -19,6 +19,7 @@ from engine.steps.form import FormStep
 from engine.steps.set import SetStep
 from tests.browser.ask_states import ASK_STATES
 from tests.browser.inbox_states import ADMIN, AUDITOR, INBOX_STATES
+from tests.browser.insight_states import INSIGHT_STATES
 from tests.browser.oversight_states import OVERSIGHT_STATES
 from tests.browser.review_page import (
     BY_LINK,
@@ -865,4 +866,5 @@ STATES: Final[Mapping[str, PageState]] = {
     **ASK_STATES,
     **INBOX_STATES,
     **OVERSIGHT_STATES,
+    **INSIGHT_STATES,
 }

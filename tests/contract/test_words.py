@@ -566,6 +566,9 @@ def views() -> Iterator[tuple[str, str, Any]]:
             answer = command_messages.started("Refunds", asked, created=created, here=created)
             yield "started", f"{variant} {created}", answer.blocks
     yield "help", "all", command_messages.help_message().blocks
+    known = ["Half of the requests were decided within 2 hours."]
+    period = "Requests that were opened since Mar 1, 2026."
+    yield "insights", "all", command_messages.insights(period, known, page="https://signoff.example/insights").blocks
     yield "start form", "every field", start_modal.run_form(_workflow(), version=1, metadata=ref)
     yield from message_views(ref)
     yield "register form", "paste", register_modal.register_form(metadata=ref)

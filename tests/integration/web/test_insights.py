@@ -1,0 +1,85 @@
+"""The page of insights: who sees what, in which time zone, and what is said where there is little or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engine.domain import Verdict
+from tests.browser.insight_states import REFUNDS, REQUESTS, decide_many
+from tests.support.engine_env import LEE
+from tests.support.web_env import WebEnv, open_web
+
+ADMIN, AUDITOR, OWNER = "boss@example.com", "aud@example.com", "sam@example.com"
+OTHER = REFUNDS.replace("name: refund", "name: other").replace("Refund an order", "Another one")
+
+
+@pytest.fixture
+async def web(path: Path) -> AsyncIterator[WebEnv]:
+    async with open_web(path, admins=[ADMIN], auditors=[AUDITOR]) as env:
+        yield env
+
+
+async def test_owners_see_their_workflows_and_those_who_read_everything_see_all(web: WebEnv) -> None:
+    await decide_many(web.engine_env)
+    await web.engine_env.register(OTHER.replace("owner: sam@example.com", "owner: mia@example.com"))
+    for person, sees in ((OWNER, (True, False)), ("mia@example.com", (False, True)), (ADMIN, (True, True))):
+        text = (await (await web.sign_in(person)).get("/insights")).page.text
+        assert ("Refund an order: Pay the refund" in text, "Another one: Pay the refund" in text) == sees
+    auditor = await web.sign_in(AUDITOR)
+    assert "Another one: Pay" not in (await auditor.get("/insights?workflow=refund")).page.text
+    assert (
+        "Refund an order: Pay"
+        not in (await (await web.sign_in("mia@example.com")).get("/insights?workflow=refund")).page.text
+    )
+
+
+async def test_the_page_says_rates_with_intervals_and_draws_them(web: WebEnv) -> None:
+    await decide_many(web.engine_env)
+    answer = await (await web.sign_in(OWNER)).get("/insights")
+    assert "96% (79–>99%)" in answer.page.text
+    assert "4 of 24" not in answer.page.text
+    assert answer.text.count("<svg") >= 3
+    assert "<style" not in answer.text
+    assert "<script" not in answer.text.partition("<main")[2]
+    assert "Pay the refund" in answer.page.text
+    assert "No request was opened here in this time." in answer.page.text  # of the second gate
+
+
+async def test_few_requests_are_numbers_and_no_rate(web: WebEnv) -> None:
+    await decide_many(web.engine_env, 3)
+    answer = await (await web.sign_in(OWNER)).get("/insights")
+    assert "2 of 3" in answer.page.text
+    assert "(" not in answer.page.text.partition("What people decided")[2].partition("Approved and rejected")[0]
+    assert "<svg" not in answer.text
+
+
+async def test_hours_are_those_of_the_readers_time_zone(web: WebEnv) -> None:
+    await decide_many(web.engine_env, 3)
+    in_utc = (await (await web.sign_in(OWNER)).get("/insights")).page.text
+    assert "time zone UTC" in in_utc
+
+
+async def test_an_empty_server_and_people_without_a_workflow_are_told_so(web: WebEnv) -> None:
+    await web.engine_env.register(REFUNDS)
+    await web.engine_env.start("refund")
+    await web.engine_env.settle()
+    page = await (await web.sign_in("lee@example.com")).get("/insights")
+    assert (page.status, "You do not own one yet." in page.page.text) == (200, True)
+    unknown = await (await web.sign_in(OWNER)).get("/insights?weeks=nonsense&workflow=unknown")
+    assert "No request was opened in this time." in unknown.page.text
+    visitor = await web.browser().get("/insights")
+    assert (visitor.status, visitor.page.headings) == (403, ["Sign in to see this page"])
+
+
+async def test_how_long_a_person_takes_is_on_no_page(web: WebEnv) -> None:
+    await decide_many(web.engine_env)
+    run = await web.engine_env.start("refund")
+    await web.engine_env.decide(run, Verdict.APPROVE, by=LEE)
+    text = (await (await web.sign_in(OWNER)).get("/insights")).page.text
+    who = text.partition("Who decides")[2]
+    assert "lee@example.com" in who
+    assert str(REQUESTS + 1) in who
+    assert not {"minute", "hour", "second"} & {*who.partition("How long a person takes is not shown here.")[0].split()}
