@@ -13,6 +13,7 @@ from bot.presentation import (
     changes,
     expiry,
     outcome_card,
+    oversight,
     people,
     questions,
     request_outcome,
@@ -50,7 +51,7 @@ def alert_card(copy: DeliveryContent) -> Card:
     question, failed = _open_question(copy), _failed_step(copy)
     asked = question or failed
     outcome = _outcome(copy)
-    opens = voids or (request if topic in PASSED_ON and outcome is None else None)
+    opens = voids or (request if topic in PASSED_ON and outcome is None and not _is_barred(copy) else None)
     return Card(
         kind=DeliveryKind.ALERT,
         # The outcome says that it is decided, so the question is enough.
@@ -293,8 +294,15 @@ def _about_request(topic: str, copy: DeliveryContent) -> tuple[str, str]:
     )
 
 
+def _is_barred(copy: DeliveryContent) -> bool:
+    """Return whether the reader neither decides the request nor chooses who does."""
+    return copy.request is not None and copy.person.id in copy.request.model.separation.barred
+
+
 def _short(asks: str, copy: DeliveryContent) -> tuple[str, str]:
     """Return the title and the advice of the alert that more approvals are needed than people can give."""
+    if _is_barred(copy):
+        return f"No one can decide “{asks}”", oversight.NO_ONE_LEFT
     todo = "Pass it on to another person, or cancel the run."
     if copy.request is None:
         return f"Too few people can approve “{asks}”", todo

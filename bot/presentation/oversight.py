@@ -45,6 +45,14 @@ STORY: Final[Mapping[str, str]] = {
 """What Signoff did, in the story of a run."""
 
 
+NO_ONE_LEFT: Final = (
+    "You registered this version of the workflow, so you do not decide about it, and there is no admin who could. "
+    "Ask the operator of this server to name an admin, or give the workflow another owner. "
+    "Nothing is approved meanwhile."
+)
+"""What the author of a version reads who owns the workflow, if no other person may decide about it."""
+
+
 def heading(facts: OversightFacts) -> str:
     """Return the headline above the values of an oversight request."""
     return _HEADINGS.get(facts.purpose, "What this is about")

@@ -1625,6 +1625,27 @@ FAULTS: Final = (
         "tests/integration/web/test_attention_figures.py",
     ),
     Fault(
+        "a mistake that a later review finds changes nothing",
+        "engine/service/later_reviews.py",
+        "    if ended.state is not RequestState.REJECTED or",
+        "    if ended.state is not RequestState.CANCELLED or",
+        "tests/integration/test_later_reviews.py",
+    ),
+    Fault(
+        "a later review shows another content than what went through",
+        "engine/runs/later_review.py",
+        "    if transition.subject(step, at_gate, gate.at).digest(content) != digest:\n",
+        "    if False:\n",
+        "tests/integration/test_later_reviews.py",
+    ),
+    Fault(
+        "who started a run looks at what it did without review",
+        "engine/service/later_reviews.py",
+        "barred=() if is_own_allowed else (run.requester,),",
+        "barred=(),",
+        "tests/integration/test_later_reviews.py",
+    ),
+    Fault(
         "a seeded request says that it is one while it waits",
         "engine/store/oversight_views.py",
         "    if row.looks_like is None or row.state is not None:\n",

@@ -222,6 +222,11 @@ async def test_if_no_one_is_left_its_owner_is_told_and_nothing_is_approved(env: 
     assert await env.rows(f"SELECT topic, address FROM delivery WHERE run = '{run}' AND kind = 'alert'") == [
         ("short", SAM.value)
     ]
+    (alert,) = [copy.card for copy in env.channel.posted.values() if copy.address == SAM.value]
+    assert alert.title == "No one can decide “Was this refund right?”"
+    assert "You registered this version of the workflow" in repr(alert.lead)
+    # Who does not decide does not choose who does.
+    assert alert.digest is None
     assert isinstance(await env.decide(run, by=SAM), Refusal)
     assert isinstance(await pass_on(env, run, by=SAM), NotAllowed)
     env.pass_time(minutes=15)
