@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from bot.cli.workflow_names import check_workflow
 from bot.presentation import decision_records
 from engine.domain import DEFAULT_WORKSPACE
 from engine.read_models import DecisionFilter
-from engine.store import decision_export
+from engine.store import decision_export, sampling_queries
 from engine.store.connection import Connection
 
 
@@ -34,7 +35,8 @@ def decisions(since: datetime, until: datetime | None, workflow: str | None, as_
     """Write one line for each request that a person decided, the oldest decision first.
 
     Each line has the content as it was asked and as it was approved, every difference, who decided when and why, and
-    what became of the step. Secrets are not in it, only their names.
+    what became of the step. Secrets are not in it, only their names. What went through without review follows, with
+    the verdict not_reviewed.
     """
     if until is not None and until < since:
         raise click.UsageError("The last day is before the first day. Give --since an earlier date than --until.")
@@ -57,7 +59,11 @@ def _write(connection: Connection, wanted: DecisionFilter, as_: str, output: Pat
     count = 0
     with open_output(output) as out:
         found = decision_export.export(connection, DEFAULT_WORKSPACE, wanted)
-        lines = decision_records.csv_lines(found) if as_ == "csv" else decision_records.json_lines(found)
+        passed = sampling_queries.unreviewed_visits(connection, DEFAULT_WORKSPACE, wanted)
+        lines = chain(
+            decision_records.csv_lines(found) if as_ == "csv" else decision_records.json_lines(found),
+            decision_records.unreviewed_lines(passed, as_csv=as_ == "csv"),
+        )
         if as_ == "csv":
             out.write(decision_records.csv_head())
         for count, line in enumerate(lines, 1):  # noqa: B007 the count is the answer

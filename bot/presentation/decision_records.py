@@ -7,13 +7,35 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from bot.presentation import autonomy
 from bot.presentation.dates import iso
 from engine import json_values
 from engine.domain import Params, Person, RequestState
 from engine.json_values import Value
+from engine.oversight.draw import UnreviewedVisit
 from engine.read_models import ExportedDecision, RequestView
 from engine.requests import Question, Rating, Request, Vote
 
+NOT_REVIEWED: Final = "not_reviewed"
+"""The verdict of a visit that went through its gate because the sampling plan drew no review."""
+KEYS: Final = (
+    *(
+        "decision",
+        "request",
+        "run",
+        "workflow",
+        "workflow_version",
+        "workflow_hash",
+        "step",
+        "step_title",
+        "visit",
+        "at",
+    ),
+    *("title", "requested_by", "oversight", "asked_at", "first_shown_at", "decided_at", "seconds_to_decide", "verdict"),
+    *("button", "undone", "decided_by", "attention_seconds", "attention_known", "assurance", "reason", "rating"),
+    *("comment", "draft", "final", "changes", "policy", "approvals_needed", "votes", "questions", "outcome", "erased"),
+)
+"""The keys of each line, in their order."""
 _FORMULA: Final = (*"=+-@\t\r\n", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20)))
 """How a text begins that a spreadsheet takes for a formula: also with the wide forms of the signs."""
 
@@ -34,6 +56,33 @@ def json_line(facts: Mapping[str, Value]) -> str:
 def csv_lines(decisions: Iterable[ExportedDecision]) -> Iterator[str]:
     """Yield a line of CSV for each decision, as RFC 4180 has them: each ends with CR and LF. `csv_head` goes first."""
     return (csv_line(csv_row(record(decision))) for decision in decisions)
+
+
+def unreviewed(visit: UnreviewedVisit) -> dict[str, Value]:
+    """Return a visit that went through without review, with the keys of a decision: no one was asked."""
+    known: dict[str, Value] = {
+        "run": visit.run,
+        "workflow": visit.workflow,
+        "workflow_version": visit.version,
+        "workflow_hash": visit.hash,
+        "step": visit.step,
+        "step_title": visit.step_title,
+        "visit": visit.visit,
+        "requested_by": {"id": visit.requester, "name": visit.requester_name},
+        "decided_at": iso(visit.at),
+        "verdict": NOT_REVIEWED,
+        "reason": autonomy.NOT_REVIEWED,
+        "changes": [],
+        "votes": [],
+        "questions": [],
+        "erased": False,
+    }
+    return {key: known.get(key) for key in KEYS}
+
+
+def unreviewed_lines(visits: Iterable[UnreviewedVisit], *, as_csv: bool) -> Iterator[str]:
+    """Yield a line for each visit that went through without review."""
+    return (csv_line(csv_row(facts)) if as_csv else json_line(facts) for facts in map(unreviewed, visits))
 
 
 def csv_head() -> str:

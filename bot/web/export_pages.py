@@ -116,6 +116,10 @@ class ExportPages:
             page = found
             yield await off_loop(lambda page=page: "".join(write(page)))  # type: ignore[misc]
             found = await self._context.service.engine.exported(wanted, found[-1].id)
+        passed = await self._context.service.engine.unreviewed_visits(wanted)
+        while passed:
+            yield "".join(decision_records.unreviewed_lines(passed, as_csv=as_csv))
+            passed = await self._context.service.engine.unreviewed_visits(wanted, passed[-1])
 
     async def _form(
         self,

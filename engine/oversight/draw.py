@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
@@ -75,6 +76,21 @@ class GateDraw(Struct, frozen=True, kw_only=True):
     is_later: bool = False
     digest: str = ""
     """Of the content that goes through."""
+
+
+class UnreviewedVisit(Struct, frozen=True, kw_only=True):
+    """A visit of a run to a step that went through without review, for an export. `at`: when."""
+
+    run: str
+    workflow: str
+    version: int
+    hash: str
+    step: str
+    step_title: str
+    visit: int
+    requester: str
+    requester_name: str
+    at: datetime
 
 
 def drawn(found: DrawnPlan, run: str, step: str, visit: int, *, class_name: str, plan: SamplingPlan) -> GateDraw:

@@ -27,6 +27,7 @@ from engine.inbox import InboxPage, InboxQuery
 from engine.insights import InsightQuery, Insights
 from engine.off_loop import off_loop
 from engine.oversight.attention import Figures, SharedFigures, shared_figures
+from engine.oversight.draw import UnreviewedVisit
 from engine.read_models import (
     DecisionFilter,
     DeliveryView,
@@ -56,6 +57,7 @@ from engine.store import (
     reader_workflows,
     request_queries,
     run_queries,
+    sampling_queries,
     seeded_requests,
     trigger_rows,
     workflows,
@@ -246,6 +248,12 @@ class Queries:
     ) -> list[ExportedDecision]:
         """Return the decisions of an export that follow the one with the id `after`; none at its end."""
         return await self.store.read(lambda connection: decision_export.page(connection, workspace, wanted, after))
+
+    async def unreviewed_visits(
+        self, wanted: DecisionFilter, after: UnreviewedVisit | None = None, *, workspace: str = DEFAULT_WORKSPACE
+    ) -> list[UnreviewedVisit]:
+        """Return the visits of an export that went through without review and follow this one; none at its end."""
+        return await self.store.read(lambda connection: sampling_queries.page(connection, workspace, wanted, after))
 
     async def insights(self, query: InsightQuery, now: datetime, *, workspace: str = DEFAULT_WORKSPACE) -> Insights:
         """Return what became of the requests of the workflows that a reader owns or reads."""

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from engine.domain import Person
+from engine.oversight.draw import UnreviewedVisit
 from engine.oversight.sampling_plan import PlanState
+from engine.read_models import DecisionFilter
 from engine.store import people, sampling_plans, workflows
 from engine.store.connection import Connection
 from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
-from engine.store.tables import WorkflowRow
+from engine.store.tables import RunRow, WorkflowRow, WorkflowVersionRow
 from engine.workflowfile import load_step_labels
 
 _plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
 _draw = GateDrawRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_run = RunRow.__table__  # type: ignore[attr-defined]
+_version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 MOST: Final = 500
-"""Maximum number of plans of a list."""
+"""Maximum number of plans of a list, and of visits that are read at a time."""
 _UNREVIEWED = select(func.count()).where(_draw.c.plan == _plan.c.id, _draw.c.request.is_(None)).scalar_subquery()
 _PLANS = (
     select(
@@ -101,3 +106,74 @@ def _view(connection: Connection, row: Any, agreed_by: Person | None, source: by
         agreed_by=agreed_by,
         source=source,
     )
+
+
+def unreviewed_visits(connection: Connection, workspace: str, wanted: DecisionFilter) -> Iterator[UnreviewedVisit]:
+    """Yield the visits that went through without review in the time of an export, by run."""
+    found = page(connection, workspace, wanted, None)
+    while found:
+        yield from found
+        found = page(connection, workspace, wanted, found[-1])
+
+
+def page(
+    connection: Connection, workspace: str, wanted: DecisionFilter, after: UnreviewedVisit | None
+) -> list[UnreviewedVisit]:
+    """Return the next of these visits, those that follow `after`; none at the end. Ids of runs sort by their time."""
+    statement = _VISITS.where(_draw.c.workspace == workspace, *_within(wanted))
+    if after is not None:
+        key = tuple_(_draw.c.run, _draw.c.step, _draw.c.visit)
+        statement = statement.where(key > tuple_(after.run, after.step, after.visit))
+    rows = connection.execute(statement).all()
+    persons = people.load_people(connection, {row.requester for row in rows})
+    return [
+        UnreviewedVisit(
+            run=row.run,
+            workflow=row.name,
+            version=row.version,
+            hash=row.hash,
+            step=row.step,
+            step_title=_labels(connection, row.workflow, row.version).get(row.step, row.step),
+            visit=row.visit,
+            requester=row.requester,
+            requester_name=persons[row.requester].label,
+            at=row.at,
+        )
+        for row in rows
+    ]
+
+
+_VISITS = (
+    select(
+        *(_draw.c.run, _draw.c.step, _draw.c.visit, _draw.c.at, _run.c.workflow, _run.c.version, _run.c.requester),
+        *(_workflow.c.name, _version.c.hash),
+    )
+    .select_from(
+        _draw.join(_run, _run.c.id == _draw.c.run)
+        .join(_workflow, _workflow.c.id == _run.c.workflow)
+        .join(_version, (_version.c.workflow == _run.c.workflow) & (_version.c.version == _run.c.version))
+    )
+    .where(_draw.c.request.is_(None))
+    .order_by(_draw.c.run, _draw.c.step, _draw.c.visit)
+    .limit(MOST)
+)
+
+
+def _within(wanted: DecisionFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of an export."""
+    yield _draw.c.at >= wanted.since
+    if wanted.until is not None:
+        yield _draw.c.at < wanted.until
+    if wanted.workflow is not None:
+        yield _workflow.c.name == wanted.workflow
+    if wanted.workflows is not None:
+        yield _workflow.c.name.in_(wanted.workflows)
+    if wanted.owner is not None:
+        yield _workflow.c.owner == wanted.owner
+
+
+def _labels(connection: Connection, workflow: str, version: int) -> Mapping[str, str]:
+    return _step_labels(workflows.load_source(connection, workflow, version))
+
+
+_step_labels = lru_cache(64)(load_step_labels)

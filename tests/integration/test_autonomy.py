@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bot.presentation import decision_records
 from engine import json_values, verify_audit, verify_draws
 from engine.domain import (
     DEFAULT_WORKSPACE,
@@ -31,6 +33,7 @@ from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, Report
 from engine.errors import StepError
 from engine.oversight.sampling_plan import BadNews, PlanStage
 from engine.ports import StepContext
+from engine.read_models import DecisionFilter
 from engine.service import Engine
 from engine.store import audit_log, reconciliation, sampling_plans
 from engine.store.port import Connection
@@ -484,3 +487,21 @@ async def test_a_forged_row_is_found(env: EngineEnv, forgery: str) -> None:
     assert await findings(env) == []
     await env.store.transact(lambda tx: tx.connection.execute(text(FORGED[forgery])))
     assert await findings(env) != []
+
+
+async def test_an_export_of_decisions_has_what_was_not_reviewed(env: EngineEnv) -> None:
+    await relax(env)
+    run = await start_until(env, reviewed=False)
+    wanted = DecisionFilter(since=env.clock.now() - timedelta(days=1))
+    (passed, *_) = await env.engine.unreviewed_visits(wanted)
+    assert (passed.run, passed.step, passed.workflow) == (run, "pay", "flow")
+    assert await env.engine.unreviewed_visits(wanted, passed) == []
+    later = DecisionFilter(since=env.clock.now() + timedelta(days=1))
+    assert await env.engine.unreviewed_visits(later) == []
+    (line,) = decision_records.unreviewed_lines([passed], as_csv=False)
+    facts: Any = json_values.loads(line)
+    assert (facts["verdict"], facts["run"], facts["request"]) == ("not_reviewed", run, None)
+    decided = decision_records.record((await env.engine.exported(wanted))[0])
+    assert list(facts) == list(decided) == list(decision_records.KEYS)
+    (row,) = decision_records.unreviewed_lines([passed], as_csv=True)
+    assert len(row.split(",")) == len(decision_records.csv_head().split(","))
