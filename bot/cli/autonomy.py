@@ -18,7 +18,7 @@ from engine.domain import DEFAULT_WORKSPACE
 from engine.json_values import Value
 from engine.oversight import plan_sentences
 from engine.oversight.sampling_plan import PlanStage, SamplingPlan
-from engine.store import sampling_queries
+from engine.store import sampling_queries, seeded_requests
 from engine.store.sampling_queries import PlanView
 
 
@@ -63,13 +63,15 @@ def show(plan_id: str, as_json: bool) -> None:
     """Show the sampling plan ID: its evidence, and at worst how much goes through unreviewed and bad."""
     with client.open_for_reading() as connection:
         view = sampling_queries.plan_view(connection, DEFAULT_WORKSPACE, plan_id)
+        workflow = view.workflow if view is not None else ""
+        detection = seeded_requests.shared_detection(connection, DEFAULT_WORKSPACE, workflow, without="")
     if view is None:
         client.refuse(f"There is no sampling plan “{plan_id}”. {LISTS['sampling plan']}")
     plan = _written(view)
     if as_json:
-        click.echo(render_json(facts(view) | {"at_worst": plan_sentences.worst_case_of(plan)}))
+        click.echo(render_json(facts(view) | {"at_worst": plan_sentences.worst_case_of(plan, detection)}))
         return
-    for sentence in _sentences(view, plan):
+    for sentence in _sentences(view, plan, detection):
         print_sentence(sentence)
 
 
@@ -82,7 +84,7 @@ def _written(view: PlanView) -> SamplingPlan:
     return gate.autonomy.plan
 
 
-def _sentences(view: PlanView, plan: SamplingPlan) -> Iterator[str]:
+def _sentences(view: PlanView, plan: SamplingPlan, detection: tuple[int, int] | None) -> Iterator[str]:
     state = view.state
     yield f"“{view.step_label}” in {view.workflow}, version {view.version}: {texts.stage(state)}."
     if view.class_name:
@@ -94,7 +96,7 @@ def _sentences(view: PlanView, plan: SamplingPlan) -> Iterator[str]:
     if state.proposal is not None:
         yield f"It is asked whether a share may go through: signoff runs {state.proposal}"
     yield plan_sentences.rule(plan)
-    for label, text in plan_sentences.evidence(plan, state):
+    for label, text in plan_sentences.evidence(plan, state, detection):
         yield f"{label}: {text}"
     yield f"Went through without review: {view.unreviewed:,}."
 

@@ -220,7 +220,8 @@ def _decided(facts: Mapping[str, Value], edits: Collection[str], rating: int | N
         return f"{facts.get('saved', 'Your decision was saved. Others have to approve as well.')}{rated}"
     edited = " with edits" if facts["edited"] else " without edits: these are its present values" if edits else ""
     closed = states.closed(RequestState(str(facts["state"])), "this", about_failure=about_failure)
-    return f"You {closed}{edited}.{rated}"
+    test = f" {facts['test']}." if "test" in facts else ""
+    return f"You {closed}{edited}.{test}{rated}"
 
 
 @click.command()

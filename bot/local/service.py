@@ -24,7 +24,7 @@ from bot.local import (
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
 from bot.monitor import Monitor
-from bot.presentation import dates, progress, refusals, verdict_words
+from bot.presentation import dates, progress, refusals, seeded, verdict_words
 from engine import fields, requests, workflowfile
 from engine.domain import (
     Address,
@@ -258,7 +258,16 @@ class OperatorCommands:
         )
         if isinstance(result, Refusal):
             return self._refused(result)
-        return CommandReply(facts={**_decision_facts(result), **await self._missing_approvals(result)})
+        more = await self._missing_approvals(result) | await self._test(result)
+        return CommandReply(facts={**_decision_facts(result), **more})
+
+    async def _test(self, decided: Decided) -> dict[str, Value]:
+        """Return that the request was a test, if it was one, and what the operator did."""
+        view = await self._engine.request(decided.request)
+        if view is None or not seeded.is_seeded(view):
+            return {}
+        told = seeded.ended(view, await self._engine.person(self._actor))
+        return {"test": dates.written(told, self._writer)}
 
     async def _missing_approvals(self, decided: Decided) -> dict[str, Value]:
         """Return how far the approvals have come, and a sentence about it, while others are missing."""

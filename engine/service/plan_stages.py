@@ -12,7 +12,7 @@ from engine.requests.oversight_request import EndedOversightRequest, OversightRe
 from engine.service import oversight_requests
 from engine.service.autonomy import autonomy_of
 from engine.service.context import CommandContext
-from engine.store import sampling_plans
+from engine.store import sampling_plans, seeded_requests
 from engine.store.port import Tx
 from engine.store.sampling_plans import LoadedPlan
 from engine.worker import plan_draws
@@ -45,6 +45,7 @@ def _propose(context: CommandContext, tx: Tx, plan: LoadedPlan, resolved: Resolv
     """Ask the owner, or the admins if the owner wrote the version, to let a share through."""
     deciders = oversight_requests.owner_or_admins(context, tx, plan.key.workflow, plan.key.version)
     workflow = context.advancer.workflow(tx, plan.key.workflow, plan.key.version)
+    detection = seeded_requests.told_detection(tx.connection, plan.key.workflow)
     label, written = workflow.step(plan.key.step).label, autonomy_of(context, tx, plan).plan
     asked = OversightRequest(
         workspace=plan.key.workspace,
@@ -55,7 +56,7 @@ def _propose(context: CommandContext, tx: Tx, plan: LoadedPlan, resolved: Resolv
         owner=deciders.owner,
         about=About(workflow=plan.key.workflow, version=plan.key.version, step=plan.key.step),
         reason=f"Of “{workflow.title}”, {plan.state.clean:,} in a row were approved without a correction.",
-        show=(*plan_sentences.evidence(written, plan.state), *_counted(plan)),
+        show=(*plan_sentences.evidence(written, plan.state, detection), *_counted(plan)),
         approve_label="Review a share",
         reject_label="Review everything",
         expires_after=sampling_plan.ANSWER_WITHIN,

@@ -159,6 +159,14 @@ def detection(connection: Connection, workflow: str) -> tuple[int, int]:
     return _counted([bool(row.is_caught) for row in _RESULTS.all(connection, {"of": workflow})])
 
 
+def told_detection(connection: Connection, workflow: str) -> tuple[int, int] | None:
+    """Return the same, or None if fewer than five people decided any: what follows from it is told to others."""
+    rows = _RESULTS.all(connection, {"of": workflow})
+    if len({row.person for row in rows}) < FEWEST_PEOPLE:
+        return None
+    return _counted([bool(row.is_caught) for row in rows])
+
+
 def shared_detection(connection: Connection, workspace: str, name: str, *, without: str) -> tuple[int, int] | None:
     """Return the same of a workflow by its name, or None if fewer than five people besides the reader decided any."""
     rows = [row for row in _BY_NAME.all(connection, {"in_workspace": workspace, "name": name}) if row.person != without]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from bot.presentation.request_card import request_card
 from engine.domain import Address, AskQuestion, Assurance, Decided, NotAllowed, Person, RequestState, Verdict
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.read_models import DecisionFilter, RequestView
-from engine.store import decision_export, seeded_requests
+from engine.store import decision_export, people, seeded_requests
 from engine.store.port import Tx
-from engine.store.seeded_requests import Seeding
+from engine.store.seeded_requests import SeededResult, Seeding
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 
@@ -232,3 +233,29 @@ async def test_an_owner_is_told_of_at_least_five_people_together(env: EngineEnv)
     assert found is None
     assert seeded.shared(found) == "How many tests are caught is shown once at least 5 people besides you had one."
     assert seeded.shared((3, 4)) == "People caught 3 of 4 tests."
+
+
+async def test_what_people_catch_is_evidence_once_five_of_them_had_a_test(env: EngineEnv) -> None:
+    request = await open_seeded(env)
+    await answer(env, request, Verdict.REJECT)
+
+    def told(tx: Tx) -> tuple[int, int] | None:
+        return seeded_requests.told_detection(tx.connection, str(_WORKFLOW(tx)[0]))
+
+    def add(tx: Tx) -> None:
+        for number, one in enumerate(others):
+            result = SeededResult(
+                run=runs[number], workflow=str(_WORKFLOW(tx)[0]), person=one.id, kind="ten_times", is_caught=number > 0
+            )
+            seeded_requests.insert_result(tx, result)
+
+    assert await env.store.transact(told) is None
+    runs = [await ask(env) for _ in range(4)]
+    others = [await env.store.transact(partial(_known, number)) for number in range(4)]
+    await env.store.transact(add)
+    assert await env.store.transact(told) == (4, 5)
+    assert await env.engine.shared_detection("flow", (await person(env)).id) is None
+
+
+def _known(number: int, tx: Tx) -> Person:
+    return people.need_person(tx, "default", Address("email", f"p{number}@example.com"), evidence="test")
