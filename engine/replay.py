@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine import json_values, requests, timestamps
 from engine.domain import Params, ReviewPoint
@@ -70,6 +71,10 @@ class RecordedVisit(Struct, frozen=True, kw_only=True):
         """The key under which the visit is drawn."""
         return draw.visit_key(self.run, self.step, self.visit)
 
+    def without_contents(self) -> RecordedVisit:
+        """Return what a report needs of it, in little memory."""
+        return replace(self, inputs="", outputs={}, content=None, params=None, output=None)
+
 
 class Replayed(Struct, frozen=True):
     """What the changed file does at a visit. `unknown`: why that could not be evaluated, or an empty text.
@@ -110,9 +115,10 @@ class ReplayReport(Struct, kw_only=True):
     until: datetime | None = None
 
     def add(self, visit: RecordedVisit, replayed: Replayed) -> None:
-        """Count a visit. Visits come newest first."""
+        """Count a visit."""
         self.visits += 1
-        self.since, self.until = visit.started_at, self.until or visit.started_at
+        at = visit.started_at
+        self.since, self.until = min(self.since or at, at), max(self.until or at, at)
         self.opened += visit.request is not None
         self.would_open += replayed.opens
         self.saved += visit.request is not None and not replayed.opens
@@ -175,7 +181,7 @@ class GateReplay:
         """Whether a recorded ask may come to another step than it did."""
         return self._rules is not None
 
-    @property
+    @cached_property
     def reads_content(self) -> bool:
         """Whether a gate reads what it asks about."""
         return any(gate.reads_content for gate in self._gates.values())
@@ -188,19 +194,23 @@ class GateReplay:
 
     def report(self, visits: Iterable[RecordedVisit]) -> ReplayReport:
         """Replay visits, the newest first, and count what comes of them."""
-        replayed = [(visit, done) for visit in visits if (done := self.replay(visit)) is not None]
-        report = ReplayReport()
-        for visit, done in reversed([*self._sampled(reversed(replayed))]):
+        report, counted = ReplayReport(), list[tuple[RecordedVisit, Replayed]]()
+        for visit in visits:
+            done = self.replay(visit)
+            if done is not None and done.counted is not None:
+                # A sampling plan begins with the oldest, so these wait, without their contents.
+                counted.append((visit.without_contents(), done))
+            elif done is not None:
+                report.add(visit, done)
+        for visit, done in reversed([*self._sampled(reversed(counted))]):
             report.add(visit, done)
         return report
 
-    def _sampled(self, replayed: Iterable[tuple[RecordedVisit, Replayed]]) -> Iterator[tuple[RecordedVisit, Replayed]]:
-        """Yield the visits, the oldest first, with those that sampling plans would have let through."""
+    def _sampled(self, counted: Iterable[tuple[RecordedVisit, Replayed]]) -> Iterator[tuple[RecordedVisit, Replayed]]:
+        """Yield the visits, the oldest first, with what sampling plans would have let through."""
         plans: dict[tuple[str, ...], ReplayedPlan] = {}
-        for visit, done in replayed:
-            if done.counted is None:
-                yield visit, done
-                continue
+        for visit, done in counted:
+            assert done.counted is not None
             plan = plans.setdefault(done.counted, ReplayedPlan(self._gates[done.counted[0]].sampling_plan))
             is_asked = visit.request is not None
             passes = plan.lets_through(visit.key, is_corrected=visit.correction is not None, is_recorded=is_asked)

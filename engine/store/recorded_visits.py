@@ -44,18 +44,17 @@ _VISITS = (
         _visit.c.run,
         _visit.c.step,
         _visit.c.visit,
-        _visit.c.started_at.label("begun_at"),
+        _visit.c.started_at.is_not(None).label("has_begun"),
         _visit.c.status,
         _visit.c.attempt,
         _visit.c.output.is_not(None).label("has_output"),
         _run.c.inputs,
         _run.c.requester_label,
         _run.c.started_at,
-        _run.c.erased_at,
+        _run.c.erased_at.is_not(None).label("is_erased"),
         _run.c.lane,
         _request.c.id.label("request"),
         _request.c.state,
-        _request.c.opened_at,
         or_(_decision.c.edits.is_not(None), _request.c.content_version > 1).label("is_edited"),
     )
     .select_from(
@@ -77,12 +76,14 @@ _VISITS = (
     .where(*_OF_RUNS)
     .order_by(_visit.c.run.desc(), _visit.c.position.desc(), _visit.c.visit.desc(), _request.c.id)
 )
+_TIMES: Final = (_visit.c.started_at.label("begun_at"), _request.c.opened_at)
 _CONTENTS: Final = (_request.c.content, _visit.c.params, _visit.c.output)
 _OUTPUTS = select(
     _visit.c.run, _visit.c.step, _visit.c.visit, _visit.c.status, _visit.c.output, _visit.c.error, _visit.c.ended_at
 ).select_from(_run.join(_visit, _visit.c.run == _run.c.id))
 _NEWEST: Final = "\N{DEL}"
 """A text that sorts after every id."""
+_APPROVED: Final = RequestState.APPROVED.value
 _CORRECTED: Final = {
     RequestState.REJECTED.value: Correction.REJECTED,
     RequestState.CHANGES_REQUESTED.value: Correction.CHANGES_REQUESTED,
@@ -118,7 +119,9 @@ def _visits(connection: Connection, workflow: str, replay: GateReplay) -> Iterat
     while runs := _OLDER.scalars(connection, {"workflow": workflow, "before": before}):
         before = runs[-1]
         within = {"workflow": workflow, "first": before, "last": runs[0]}
-        wanted = _VISITS.add_columns(*_CONTENTS) if replay.reads_content else _VISITS
+        wanted = _VISITS.add_columns(
+            *(_CONTENTS if replay.reads_content else ()), *(_TIMES if replay.steps_read else ())
+        )
         rows = connection.execute(wanted.where(_wanted(replay)), within).all()
         outputs = _load_outputs(connection, replay, within) if replay.steps_read else {}
         for _, same in groupby(rows, key=attrgetter("run", "step", "visit")):
@@ -144,11 +147,11 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
         requester=first.requester_label,
         inputs=first.inputs,
         has_output=first.has_output,
-        is_erased=first.erased_at is not None,
+        is_erased=first.is_erased,
         is_item=first.lane is not None,
         request=last.request,
-        correction=next((found for found in map(_correction, rows) if found is not None), None),
-        outputs=dict(_outputs_at(first, replay, outputs)),
+        correction=next((found for row in rows if (found := _correction(row)) is not None), None),
+        outputs=dict(_outputs_at(first, replay, outputs)) if outputs else {},
         visit=first.visit,
         content=first.content if replay.reads_content else None,
         params=first.params if replay.reads_content else None,
@@ -158,12 +161,14 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
 
 def _came_to_gate(row: Any) -> bool:
     """Return whether a visit that asked no one came to its gate: not if it was skipped, or failed before its call."""
-    return row.begun_at is not None and (row.attempt > 0 or row.status != StepStatus.FAILED.value)
+    return bool(row.has_begun) and (row.attempt > 0 or row.status != StepStatus.FAILED.value)
 
 
 def _correction(row: Any) -> Correction | None:
-    is_edited = row.state == RequestState.APPROVED.value and row.is_edited
-    return Correction.EDITED if is_edited else _CORRECTED.get(row.state)
+    state = row.state
+    if state == _APPROVED:
+        return Correction.EDITED if row.is_edited else None
+    return _CORRECTED.get(state)
 
 
 def _load_outputs(connection: Connection, replay: GateReplay, within: Mapping[str, str]) -> _Outputs:
