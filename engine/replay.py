@@ -259,7 +259,7 @@ class GateReplay:
             opens=True,
             unknown=opens if isinstance(opens, str) else "",
             asked=gate.asked(content, names),
-            counted=gate.counted(names) if opens is True else None,
+            counted=gate.counted(names) if opens is True and visit.visit == 1 else None,
         )
 
     def _left_to_people(self, gate: _ReplayedGate, visit: RecordedVisit) -> Replayed:

@@ -10,7 +10,7 @@ from bot.devtools.bench import oversight as bench
 from bot.devtools.bench import report
 from tests.support.documents import Page
 
-SMALL = bench.OversightBenchSize(requests=60, rounds=1)
+SMALL = bench.OversightBenchSize(requests=60, rounds=1, lifecycles=8, lifecycle_rounds=1, counted=300, reads=2)
 
 
 async def test_a_small_measurement_gives_every_figure(tmp_path: Path) -> None:

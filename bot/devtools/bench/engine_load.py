@@ -171,11 +171,15 @@ def _without_deliveries(works: Sequence[Work]) -> list[Work]:
 
 
 def build_env(
-    store: CountingStore, read_button: ReadButton, *, steps: Mapping[str, StepType[Any]] | None = None
+    store: CountingStore,
+    read_button: ReadButton,
+    *,
+    steps: Mapping[str, StepType[Any]] | None = None,
+    key: bytes | None = None,
 ) -> EngineBenchEnv:
-    """Return an engine on the store. No worker runs yet."""
+    """Return an engine on the store. No worker runs yet. `key`: of the server, for the draws of sampling plans."""
     steps, secrets = steps or {"set": SetStep()}, EnvironmentSecrets({})
-    advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets)
+    advancer = Advancer(kinds=steps, directory=_OneRouteDirectory(), secrets=secrets, key=key)
     runner = Runner(store, advancer, steps=steps, secrets=secrets)
     return EngineBenchEnv(store, Engine(store, advancer), runner, read_button)
 

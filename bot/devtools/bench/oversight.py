@@ -1,8 +1,8 @@
-"""`signoff bench oversight`: what a replay of many recorded requests costs, with gates of three kinds.
+"""`signoff bench oversight`: what a sampling plan adds to a run, insights of many requests, and the speed of a replay.
 
-One decided request is recorded by the engine; the rows of the others are made after it. All of them are replayed with a
-gate that always opens, with one whose condition reads an input, and with one whose condition reads what an earlier step
-returned, in turn.
+For the replay, one decided request is recorded by the engine; the rows of the others are made after it. All of them are
+replayed with a gate that always opens, with one whose condition reads an input, and with one whose condition reads what
+an earlier step returned, in turn.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from bot.devtools.bench import insights_fill, sampling
 from bot.devtools.bench.engine_load import WORKFLOW, open_engine
-from bot.devtools.bench.figures import Figure, Machine, Target
+from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from engine import timestamps, workflowfile
 from engine.domain import DEFAULT_WORKSPACE
+from engine.insights import InsightQuery
 from engine.replay import GateReplay, ReplayReport
 from engine.steps.set import SetStep
 from engine.store import recorded_visits, schema, workflows
@@ -44,9 +46,21 @@ class OversightBenchSize:
 
     requests: int = 100_000
     rounds: int = 3
+    lifecycles: int = 3_000
+    """Runs with each kind of gate, in all rounds together."""
+    lifecycle_rounds: int = 15
+    counted: int = 500_000
+    """Requests that insights count."""
+    reads: int = 200
+    """How often insights are read."""
 
 
 FIGURES: Final[Mapping[str, tuple[str, Target | None]]] = {
+    "lifecycle_cpu_ms": ("CPU of a run from start to end without a sampling plan", None),
+    "counted_over_without": ("the same with a plan while everything is reviewed, over it", Target(1.05, reached=True)),
+    "drawn_over_without": ("the same while a share is drawn, over it", Target(1.05, reached=True)),
+    "insights_p50_ms": ("insights of all workflows over 500,000 requests (p50)", None),
+    "insights_p99_ms": ("the same (p99)", Target(300)),
     "replay_always_per_s": ("requests replayed a second with a gate that always opens, fastest round", None),
     "replay_input_per_s": ("the same with a condition that reads an input", Target(20_000, least=True)),
     "replay_step_per_s": ("the same with a condition that reads what an earlier step returned", None),
@@ -68,6 +82,10 @@ async def run(
         copy_rows(path, size.requests)
         report_progress("Replaying them …")
         values = _measure_replay(path, size)
+        report_progress(f"{size.lifecycles:,} runs with each kind of gate …")
+        values |= await sampling.measure(work_folder, lifecycles=size.lifecycles, rounds=size.lifecycle_rounds)
+        report_progress(f"Insights over {size.counted:,} requests …")
+        values |= await _measure_insights(work_folder / "insights.db", size)
     figures = [
         Figure(name=f"oversight.{name}", value=values[name], meaning=meaning, target=target)
         for name, (meaning, target) in FIGURES.items()
@@ -134,6 +152,17 @@ def _measure_replay(path: Path, size: OversightBenchSize) -> dict[str, float]:
         **{f"replay_{name}_per_s": size.requests / seconds for name, seconds in fastest.items()},
         "replay_input_cpu_us": min(cpu for _, cpu in taken["input"]) / size.requests * 1e6,
     }
+
+
+async def _measure_insights(path: Path, size: OversightBenchSize) -> dict[str, float]:
+    await insights_fill.fill(path, size.counted)
+    taken, now = [], SystemClock().now()
+    with open_engine(path) as env:
+        for _ in range(size.reads):
+            began = time.perf_counter()
+            await env.engine.insights(InsightQuery(), now)
+            taken.append((time.perf_counter() - began) * 1000)
+    return {"insights_p50_ms": percentile(taken, 0.5), "insights_p99_ms": percentile(taken, 0.99)}
 
 
 def _replay(path: Path, condition: str, requests: int) -> ReplayReport:
