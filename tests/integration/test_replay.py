@@ -187,7 +187,7 @@ RISK: Final = """    gate:
 """
 OLD_GATE: Final = "    gate: {approvers: [lee@example.com], edit: [text], revise: draft, hold: 1h, KEYS}\n"
 CLOSE: Final = Autonomy(
-    plan=SamplingPlan(clean=5, share=Decimal("0.01"), later=Decimal("0.1")),
+    plan=SamplingPlan(clean=5, share=Decimal("0.000000001"), later=Decimal("0.1")),
     only_when=compile_template("{{ inputs.amount <= 200 }}"),
 )
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from bot.devtools.bench import insights_fill, sampling
+from bot.devtools.bench import insights_fill, plan_load
 from bot.devtools.bench.engine_load import WORKFLOW, open_engine
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
 from engine import timestamps, workflowfile
@@ -83,7 +83,7 @@ async def run(
         report_progress("Replaying them …")
         values = _measure_replay(path, size)
         report_progress(f"{size.lifecycles:,} runs with each kind of gate …")
-        values |= await sampling.measure(work_folder, lifecycles=size.lifecycles, rounds=size.lifecycle_rounds)
+        values |= await plan_load.measure(work_folder, lifecycles=size.lifecycles, rounds=size.lifecycle_rounds)
         report_progress(f"Insights over {size.counted:,} requests …")
         values |= await _measure_insights(work_folder / "insights.db", size)
     figures = [
