@@ -267,6 +267,7 @@ _TAKES_NOT_OVER: Final[Mapping[str, str]] = {
     "requester": "started this, so another person has to decide it.",
     "barred": "wrote what this is about, so another person has to decide it.",
     "editor": "changed this, so another person has to approve it.",
+    "limit": "may not approve this amount.",
     "account": "has no Slack account, and people sign in with Slack to decide this.",
     "decides": "already decides this request.",
     "excluded": "can no longer decide this request.",

@@ -12,7 +12,7 @@ from engine.delivery.recipients import Recipients, references_of
 from engine.domain import Approver, Person
 from engine.name_lists import join_names
 from engine.oversight import limits
-from engine.oversight.limits import Limit
+from engine.oversight.limits import Limit, Money
 from engine.oversight.risk import CannotTell
 from engine.ports import Directory, KnowsLimits
 from engine.references import ROLE, Reference
@@ -117,6 +117,14 @@ def refreshed(recipients: Recipients, directory: Directory, request: Request) ->
     return replace(request, amount=request.amount.with_limits(own))
 
 
+def suffices(recipients: Recipients, directory: Directory, request: Request, person: Person) -> bool:
+    """Return whether a person may approve the amount of an open request. Raises `NeedsDirectory`."""
+    if request.amount is None:
+        return True
+    limit = known(recipients, directory, [person]).get(person.id)
+    return limits.may_approve(limit, request.amount.of(request.content))
+
+
 def _roles(directory: Directory) -> list[Reference]:
     """Return the references to the members of all roles with a limit."""
     roles = directory.limits() if isinstance(directory, KnowsLimits) else {}
@@ -128,7 +136,7 @@ def _is_named(approver: Approver) -> bool:
     return any(reference.is_address or reference.is_keyword for reference in references_of(approver))
 
 
-def _notes(amount: limits.Money | CannotTell, over: Sequence[Approver], own: Mapping[str, Limit]) -> Iterator[str]:
+def _notes(amount: Money | CannotTell, over: Sequence[Approver], own: Mapping[str, Limit]) -> Iterator[str]:
     if isinstance(amount, CannotTell) and over:
         yield f"Signoff could not tell the amount, so it counts as above every limit: {amount}"
     by_limit: dict[str, dict[bool, list[str]]] = {}

@@ -344,6 +344,7 @@ class CannotTakeOver(Refusal, frozen=True, kw_only=True):
         "requester",
         "barred",
         "editor",
+        "limit",
         "account",
         "decides",
         "excluded",

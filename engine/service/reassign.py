@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine import json_values, requests
 from engine.audit_entries import EntryKind, entry
+from engine.delivery import amount_limits
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
     AlreadyVoted,
@@ -62,6 +63,8 @@ def reassign(context: CommandContext, tx: Tx, command: Reassign, resolved: Resol
     to = _successor(recipients, tx, request, command, any_address=is_owner)
     if isinstance(to, Refusal):
         return to
+    if not amount_limits.suffices(recipients, context.advancer.directory, request, to):
+        return CannotTakeOver(name=to.label, why="limit")
     reason = requests.clip(json_values.clean_text(command.reason).strip(), requests.REASON_LENGTH)
     if not reason:
         return _NO_REASON

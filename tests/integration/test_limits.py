@@ -11,12 +11,22 @@ import pytest
 from bot.presentation import refusals, request_card
 from bot.roles import file
 from bot.roles.directory import DirectoryWithRoles
-from engine.domain import Address, Decided, OverLimit, RequestState, Verdict
+from engine.domain import (
+    Address,
+    Assurance,
+    CannotTakeOver,
+    Decided,
+    OverLimit,
+    Reassign,
+    Reassigned,
+    RequestState,
+    Verdict,
+)
 from engine.ports import Directory
 from engine.read_models import RequestView
 from tests.support.account_directory import AccountDirectory
 from tests.support.databases import OpenStore
-from tests.support.engine_env import SAM, EngineEnv, open_engine
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 LEE, KIM, MIA = (Address("email", f"{name}@example.com") for name in ("lee", "kim", "mia"))
 ROLES = """
@@ -186,3 +196,20 @@ async def test_all_asks_for_the_approval_of_those_who_may(world: World) -> None:
     decided = await world.env.decide(view.run, by=KIM)
     assert isinstance(decided, Decided)
     assert decided.state is RequestState.APPROVED
+
+
+async def test_a_place_is_not_passed_on_to_a_person_whose_limit_does_not_suffice(world: World) -> None:
+    view = await world.ask("kim@example.com")
+    command = Reassign(
+        request=view.id,
+        to=LEE,
+        reason="I am away",
+        actor=SAM,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+    )
+    refused = await world.env.engine.reassign(command)
+    assert isinstance(refused, CannotTakeOver)
+    assert refusals.sentence(refused) == "Lee may not approve this amount. Choose another person."
+    world.text = ROLES.replace("support: 5000 EUR", "support: 9000 EUR")
+    assert isinstance(await world.env.engine.reassign(command), Reassigned)

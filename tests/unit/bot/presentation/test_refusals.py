@@ -292,6 +292,7 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         CannotTakeOver(name="Kim", why="editor"),
         "Kim changed this, so another person has to approve it. Choose another person.",
     ),
+    (CannotTakeOver(name="Kim", why="limit"), "Kim may not approve this amount. Choose another person."),
     (CannotTakeOver(name="Kim", why="decides"), "Kim already decides this request. Choose another person."),
     (CannotTakeOver(name="Kim", why="excluded"), "Kim can no longer decide this request. Choose another person."),
     (CannotTakeOver(name="Kim", why="unknown"), "Kim is not known here. Choose another person."),
