@@ -90,6 +90,9 @@ class GateInsight:
     """Whether people fill in what it asks, so that nothing can be approved unchanged."""
     has_plan: bool = False
     """Whether it has a sampling plan."""
+    can_sample: bool = False
+    """Whether a sampling plan is possible there: one person decides, and what is done can be undone."""
+    reminds: bool = False
 
     @property
     def decided(self) -> int:

@@ -45,6 +45,8 @@ def insights(workflow: str | None, since: datetime | None, rebuild: bool, as_jso
         return
     out = create_console()
     out.print(insight_report.period(found, local_time))
+    for sentence in insight_report.highlights(found):
+        out.print(f"- {sentence}")
     for table in insight_report.tables(found):
         out.print()
         out.print(table.title, style="bold")

@@ -15,12 +15,17 @@ from engine.identifiers import in_words
 from engine.insights import FieldInsight, GateInsight, GateKey, Insights, LoadInsight
 from engine.oversight.bounds import interval
 from engine.oversight.grouped_times import GroupedTimes
+from engine.oversight.worst_case import worst_case
+from engine.recommendations import Recommendation, RecommendationKind, recommend
 
 FEW: Final = 20
 """The fewest cases of which a rate is said."""
 LONG: Final = timedelta(weeks=4)
 """How long a request is open before it is said."""
 LISTED: Final = 10
+_CLEAN: Final = 100
+_SHARE: Final = 0.1
+"""The sampling plan that is recommended: so many in a row without a correction, then this share."""
 MOST_GATES: Final = 30
 NONE: Final = "–"
 _TIMES: Final = (
@@ -343,12 +348,37 @@ def _too_few(requests: int) -> str:
     return f"Too few requests to say: {requests:,}." if requests else "No request was opened in this time."
 
 
+# -- what is recommended -------------------------------------------------------------------------------------------
+
+
+def recommended(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
+    """Return a sentence for each recommendation, with its evidence and how often it is wrong."""
+    return tuple(_recommended(one) for one in recommendations)
+
+
+def _recommended(one: Recommendation) -> str:
+    name, wrong = gate_name(one.gate, one.label), percent(one.error)
+    if one.kind is RecommendationKind.SAMPLE:
+        evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times"
+        worst = worst_case(_CLEAN, _SHARE)
+        change = (
+            f"A sampling plan (autonomy) would review {percent(_SHARE)} after {_CLEAN} in a row without a correction: "
+            f"at worst 1 in {worst.one_in} goes through unreviewed and bad, if reviewers notice everything."
+        )
+        meaning = f"If people corrected {percent(one.against)} or more, this would be said in at most {wrong} of cases."
+        return f"{name}: {evidence}. {change} {meaning}"
+    return (
+        f"{name}: its reminders bring no more decisions. Of {one.cases:,} decisions close to a reminder, {one.hits:,} "
+        f"came after it. If reminders doubled the decisions, this would be said in at most {wrong} of cases."
+    )
+
+
 # -- what is worth knowing ---------------------------------------------------------------------------------------
 
 
-def highlights(insights: Insights, recommended: Sequence[str] = (), *, most: int = 3) -> tuple[str, ...]:
-    """Return the few sentences that are most worth knowing. `recommended`: what is recommended, first."""
-    return (*recommended, *_worth_knowing(insights))[:most]
+def highlights(insights: Insights, *, most: int = 3) -> tuple[str, ...]:
+    """Return the few sentences that are most worth knowing, first what is recommended."""
+    return (*recommended(recommend(insights)), *_worth_knowing(insights))[:most]
 
 
 def _worth_knowing(insights: Insights) -> Iterator[str]:

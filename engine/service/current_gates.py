@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
+from engine.domain import OnExpiry
 from engine.errors import DefinitionError
 from engine.insights import GateInsight, GateKey, Insights
-from engine.workflowfile import Step, Workflow
+from engine.workflowfile import Gate, Step, Workflow
 from engine.workflowfile.step_kinds import FORM
+from engine.workflowfile.workflow import ANY_ONE
 
 ReadFile: TypeAlias = Callable[[bytes], Workflow]
 
@@ -45,7 +47,15 @@ def _described(gate: GateInsight, step: Step) -> GateInsight:
         is_current=True,
         is_form=step.kind.name == FORM,
         has_plan=step.gate.autonomy is not None,
+        can_sample=_can_sample(step.gate),
+        reminds=step.gate.clocks.remind is not None,
     )
+
+
+def _can_sample(gate: Gate) -> bool:
+    """Return whether the gate may have a sampling plan, as far as it tells (`engine.workflowfile.autonomy_checks`)."""
+    is_alone = gate.alone is None and gate.confirm_with is None
+    return is_alone and gate.policy == ANY_ONE and gate.policy_choice is None and gate.on_expiry != OnExpiry.CONTINUE
 
 
 def _order(gate: GateInsight) -> tuple[object, ...]:

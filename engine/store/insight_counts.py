@@ -109,6 +109,8 @@ def count(tx: Tx, workspace: str, entries: Sequence[Any]) -> None:
     batch = _Batch(workspace, insight_facts.load(tx, workspace, of_requests))
     for seq, leaf in of_requests:
         batch.add(seq, leaf)
+    for gate in insight_facts.sampled_out(tx, [leaf for _, leaf in leaves if leaf.kind == EntryKind.GATE_SAMPLED_OUT]):
+        batch.add_sampled_out(gate)
     batch.write(tx)
     _SET_PROGRESS.write(tx.connection, {"workspace": workspace, "seq": entries[-1].seq, "at": leaves[-1][1].at})
 
@@ -145,6 +147,10 @@ class _Batch:
             self._close(request, leaf.at, CLOSED[leaf.kind])
         elif leaf.kind == EntryKind.REQUEST_UNDONE:
             self._count(_gates, request.gate, undone=1)
+
+    def add_sampled_out(self, gate: tuple[int, str, str]) -> None:
+        """Count a visit to a gate that went through without a review."""
+        self._count(_gates, gate, sampled_out=1)
 
     def _count(self, table: Table, key: tuple[Any, ...], **more: int) -> None:
         counts = self.counts[table]

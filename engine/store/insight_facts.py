@@ -138,6 +138,20 @@ def load(tx: Tx, workspace: str, entries: Sequence[tuple[int, LogLeaf]]) -> Entr
     )
 
 
+def sampled_out(tx: Tx, leaves: Sequence[LogLeaf]) -> list[tuple[int, str, str]]:
+    """Return the week, the workflow and the step of each of these visits, which went through without a review."""
+    runs = {leaf.run for leaf in leaves}
+    if not runs:
+        return []
+    rows = tx.connection.execute(select(_run.c.id, _run.c.workflow).where(_run.c.id.in_(runs))).all()
+    workflows = {row.id: row.workflow for row in rows}
+    return [
+        (time_buckets.week(leaf.at), workflows[leaf.run], leaf.step)
+        for leaf in leaves
+        if leaf.run in workflows and leaf.step is not None
+    ]
+
+
 def _edited_fields(tx: Tx, approved: Sequence[Any]) -> dict[str, frozenset[str]]:
     """Return the fields that approvers changed, by request."""
     fields: dict[str, set[str]] = {row.id: set() for row in approved if row.content_version > 1}

@@ -1,0 +1,85 @@
+"""What insights recommend about gates, each with its evidence: by sequential tests whose two errors are named. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from engine.insights import GateInsight, GateKey, Insights, ReminderInsight
+from engine.oversight.sprt import RateAnswer, SequentialTest
+
+CORRECTIONS: Final = SequentialTest(low=0.01, high=0.03, alpha=0.05, beta=0.05)
+"""Whether people correct at most 1 in 100, or at least 3 in 100."""
+REMINDED: Final = SequentialTest(low=0.5, high=2 / 3, alpha=0.05, beta=0.05)
+"""Of the decisions near a reminder, which share comes after it: one half if it does nothing, two thirds if it doubles
+their number."""
+
+
+class RecommendationKind(StrEnum):
+    """What is recommended about a gate."""
+
+    SAMPLE = "sample"
+    """It is approved unchanged nearly always: a sampling plan would review a share."""
+    DROP_REMINDER = "drop_reminder"
+    """Its reminders bring no more decisions."""
+
+
+class Recommendation(Struct, frozen=True, kw_only=True):
+    """A recommendation about a gate. `hits` of `cases`: its evidence. `error`: how often it is wrong at most."""
+
+    kind: RecommendationKind
+    gate: GateKey
+    label: str
+    hits: int
+    cases: int
+    error: float
+    against: float
+    """The rate that the evidence speaks against."""
+
+
+def recommend(insights: Insights) -> tuple[Recommendation, ...]:
+    """Return what is recommended, the strongest evidence first."""
+    found = [*_samples(insights), *_reminders(insights)]
+    return tuple(sorted(found, key=lambda recommended: (-recommended.cases, recommended.gate.name)))
+
+
+def _samples(insights: Insights) -> Iterator[Recommendation]:
+    for gate in insights.gates:
+        corrected = gate.decided - gate.unchanged
+        if _may_sample(gate) and CORRECTIONS.answer(corrected, gate.decided) is RateAnswer.LOW:
+            yield Recommendation(
+                kind=RecommendationKind.SAMPLE,
+                gate=gate.gate,
+                label=gate.label,
+                hits=gate.unchanged,
+                cases=gate.decided,
+                error=CORRECTIONS.beta,
+                against=CORRECTIONS.high,
+            )
+
+
+def _may_sample(gate: GateInsight) -> bool:
+    return gate.is_current and not gate.is_form and not gate.has_plan and gate.can_sample
+
+
+def _reminders(insights: Insights) -> Iterator[Recommendation]:
+    current = {gate.gate: gate for gate in insights.gates if gate.is_current and gate.reminds}
+    near: dict[GateKey, list[ReminderInsight]] = {}
+    for reminder in insights.reminders:
+        near.setdefault(reminder.gate, []).append(reminder)
+    for key, reminders in near.items():
+        after = sum(reminder.after for reminder in reminders)
+        cases = after + sum(reminder.before for reminder in reminders)
+        if key in current and REMINDED.answer(after, cases) is RateAnswer.LOW:
+            yield Recommendation(
+                kind=RecommendationKind.DROP_REMINDER,
+                gate=key,
+                label=current[key].label,
+                hits=after,
+                cases=cases,
+                error=REMINDED.beta,
+                against=REMINDED.high,
+            )
