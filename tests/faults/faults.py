@@ -73,7 +73,7 @@ FAULTS: Final = (
     # -- approvers --
     Fault(
         "a word from data names the owner, the requester or a group",
-        "engine/requests/open_request.py",
+        "engine/requests/named_people.py",
         "        elif item.is_written:\n",
         "        elif item.is_written or not reference.is_address:\n",
         "tests/flow/test_approvers.py tests/unit/engine/requests/test_requests.py",
@@ -256,7 +256,7 @@ FAULTS: Final = (
     ),
     Fault(
         "the gate for what was changed after a failure asks its editor",
-        "engine/runs/transition.py",
+        "engine/runs/gates.py",
         "            self.opening = replace(self.opening, edited_before=(person,))\n",
         "            self.opening = replace(self.opening, edited_before=())\n",
         "tests/integration/test_failure_requests.py",

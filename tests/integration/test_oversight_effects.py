@@ -15,6 +15,7 @@ from engine import workflowfile
 from engine.domain import Cancel, OnError, Resume, ResumeAnswer, TryAgain, Verdict
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.fields import Field, FieldType
+from engine.json_values import Value
 from engine.read_models import RequestView
 from engine.references import Reference
 from engine.requests import Editable
@@ -113,7 +114,7 @@ async def ask(env: EngineEnv, asked: Asked, real: RequestView) -> str:
         editable=tuple(Editable((name,), Field(type=FieldType.LONG_TEXT)) for name in texts),
         about=About(run=real.run, request=real.id, workflow=workflow, version=1, step=asked.step),
         # What the followers read. Whatever else stands there, they do not look at it.
-        facts={**asked.content, "plan": plan},
+        facts={**asked.content, "plan": plan, "path": list[Value](asked.content)[:1], "real": asked.edited},
         looks_like=real.id if asked.is_disguised else None,
     )
     run = await env.engine.transact_with_directory(
