@@ -72,6 +72,13 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     return Terminal(capsys)
 
 
+ROUTED = """name: routed
+owner: sam@example.com
+routes: {payments: [{to: [owner]}]}
+steps:
+  - {id: pay, uses: set, with: {a: 1}, gate: {approvers: ["route:payments"]}}
+"""
+
 # -- JSON ---------------------------------------------------------------------------------------------------
 
 
@@ -107,6 +114,8 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff decide"] = terminal.json("decide", pending["id"], "edit", "what=Bus to Bonn")
     real["signoff requests"] = terminal.json("requests", pending["id"])
     real["signoff insights"] = terminal.json("insights")
+    Path("routed.yaml").write_text(ROUTED)
+    real["signoff route"] = terminal.json("route", "routed.yaml")
     real["signoff replay"] = terminal.json("replay", str(EXPENSE))
     real["signoff evaluate"] = terminal.json("evaluate", "expense")  # integration/test_evaluation.py has drafts
     real["signoff runs"] = terminal.json("runs", real["signoff run"]["run"])
