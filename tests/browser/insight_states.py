@@ -65,7 +65,7 @@ async def _empty(windows: ReviewWindows, page: Page) -> None:
 
 
 async def _without(windows: ReviewWindows, page: Page) -> None:
-    await windows.web.engine_env.register(REFUNDS)
+    await decide_many(windows.web.engine_env, 1)
     await _open(windows, page, "lee@example.com")
 
 

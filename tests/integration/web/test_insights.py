@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from engine.domain import Verdict
+from engine.insights import InsightQuery
 from tests.browser.insight_states import REFUNDS, REQUESTS, decide_many
 from tests.support.engine_env import LEE
 from tests.support.web_env import WebEnv, open_web
@@ -60,6 +62,11 @@ async def test_hours_are_those_of_the_readers_time_zone(web: WebEnv) -> None:
     await decide_many(web.engine_env, 3)
     in_utc = (await (await web.sign_in(OWNER)).get("/insights")).page.text
     assert "time zone UTC" in in_utc
+    engine, now = web.engine_env.engine, web.engine_env.clock.now()
+    utc = (await engine.insights(InsightQuery(), now)).by_hour
+    for name, minutes in (("Asia/Kolkata", 330), ("America/New_York", -300), ("Asia/Kathmandu", 345)):
+        found = (await engine.insights(InsightQuery(zone=ZoneInfo(name)), now)).by_hour
+        assert {(at + minutes) % (24 * 60): times for at, times in utc.items()} == found
 
 
 async def test_an_empty_server_and_people_without_a_workflow_are_told_so(web: WebEnv) -> None:
