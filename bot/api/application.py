@@ -65,8 +65,10 @@ class Api:
             operation, names = found
             await self._access.admit(call)
             call.check_idempotency_key()
+            handled = operation.handler(call=call, **await operation.arguments(call, names))
             # Thousands may wait in a handler, so its arguments are not kept here.
-            return self._response(call, await operation.handler(call=call, **await operation.arguments(call, names)))
+            del found, operation, names
+            return self._response(call, await handled)
         except ClientDisconnect:
             return Response()
         except ApiProblem as problem:

@@ -91,9 +91,10 @@ class AskHandlers:
         if isinstance(view, Refusal) or not seconds or has_answer(view, after):
             return view if isinstance(view, Refusal) else self._writer.write(view)
         reader = self._reader(call, view.id)
-        # Thousands may wait here.
+        # Thousands may wait here, and hardly any of them names a state.
+        is_over = has_answer if after is None else partial(has_answer, after=after)
         del view, query
-        return self._writer.write(await reader.until(partial(has_answer, after=after), seconds))
+        return self._writer.write(await reader.until(is_over, seconds))
 
     async def events(self, call: ApiCall, ask: str) -> AskStream | Refusal:
         """Follow an ask: server-sent events.

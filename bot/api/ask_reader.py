@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from bot.api.calls import ApiCall
 from bot.api.problems import of_refusal
@@ -36,9 +36,11 @@ class AskReader:
 
     async def changed(self, rev: int, seconds: float) -> None:
         """Return once the ask is no longer at `rev`, or after some seconds, or when no one waits any more."""
-        self.is_gone |= not await self._waits.changed(
-            self.ask, rev, self._engine.ask_rev, seconds=seconds, watch=self._call.watch
-        )
+        self.is_gone |= not await self._changed(rev, seconds)
+
+    def _changed(self, rev: int, seconds: float) -> Awaitable[bool]:
+        """Return what `changed` awaits. Thousands may wait for it, each without a further coroutine."""
+        return self._waits.changed(self.ask, rev, self._engine.ask_rev, seconds=seconds, watch=self._call.watch)
 
     async def until(self, is_over: Callable[[AskView], bool], seconds: float) -> AskView:
         """Return the ask once `is_over` holds for it, or after some seconds whether it holds or not."""
@@ -51,7 +53,7 @@ class AskReader:
             rev = view.rev
             # Thousands may wait, and none of them keeps the ask meanwhile.
             del view
-            await self.changed(rev, end - clock())
+            self.is_gone |= not await self._changed(rev, end - clock())
 
     @property
     def is_over(self) -> bool:
@@ -59,7 +61,7 @@ class AskReader:
         return self.is_gone or self._waits.is_closing
 
 
-def has_answer(view: AskView, after: int | None) -> bool:
+def has_answer(view: AskView, after: int | None = None) -> bool:
     """Return whether a program that waits has what it waits for: a state other than `after`, or one that is decided."""
     if view.is_final:
         return True

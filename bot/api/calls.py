@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 
 from bot import request_scope
@@ -16,6 +17,8 @@ from engine.domain.api_keys import ApiAction, ApiKeyForbids, ApiPrincipal, may
 IDEMPOTENCY: Final = "idempotency-key"
 LONGEST_KEY: Final = 255
 """Maximum length of an `Idempotency-Key`, in characters."""
+_ANSWERED_WITH: Final = ("type", "method")
+"""The parts of a scope that an answer is written with."""
 
 
 class ApiCall(Request):
@@ -24,6 +27,17 @@ class ApiCall(Request):
     principal: ApiPrincipal
     status: int
     """The status of the answer, which a handler may change."""
+
+    _tell: Callable[[Callable[[], None]], None] | None = None
+
+    # The two are read where the call begins, and kept by no call that waits.
+    @property
+    def headers(self) -> Headers:
+        return Headers(scope=self.scope)
+
+    @property
+    def query_params(self) -> QueryParams:
+        return QueryParams(self.scope["query_string"])
 
     @property
     def actor(self) -> Address:
@@ -74,7 +88,14 @@ class ApiCall(Request):
         return "GET" if self.is_head else self.method
 
     def watch(self, leave: Callable[[], None]) -> None:
-        """Have `leave` called when the client goes away, if the server tells that."""
-        tell = self.scope["extensions"].get(WATCH)
-        if tell is not None:
-            tell(leave)
+        """Have `leave` called when the client goes away, if the server tells that.
+
+        From now on, the call keeps only what its answer is written with: thousands may wait, each with its headers.
+        """
+        if "extensions" in self.scope:
+            self._tell = self.scope["extensions"].get(WATCH)
+            kept = {name: self.scope[name] for name in _ANSWERED_WITH}
+            self.scope.clear()
+            self.scope.update(kept)
+        if self._tell is not None:
+            self._tell(leave)

@@ -84,6 +84,8 @@ class Waits:
                 return True
             watch(waiter.leave)
             timer = loop.call_later(seconds, waiter.wake)
+            # Thousands may wait here.
+            del present, watch, loop
             try:
                 await waiter.future
             finally:

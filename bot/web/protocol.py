@@ -41,6 +41,10 @@ _SENTENCES: Final = {
 }
 
 
+_NO_HEADERS: Final = list[tuple[bytes, bytes]]()
+"""What a connection keeps of the headers once its request is read: the request has a list of its own."""
+
+
 class _TooLarge(Exception):
     """The head of a request is too large."""
 
@@ -72,6 +76,8 @@ class LimitedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.pipeline: Any = Pipeline()
+        # No line of a log needs more of a request that waits than its answer does.
+        self.access_log = False
         self._context, self._limits, self._kept_for = connections, connections.limits, kept_for
         self._site: ASGIApp = self.app
         self.host, self.is_signed, self.used_at = "", False, connections.now()
@@ -121,11 +127,16 @@ class LimitedProtocol(HttpToolsProtocol):
             # Not with each byte: a request that trickles grows old.
             self.used_at = self._context.now()
             self._deadline = self.used_at + self._limits.head_seconds
+        if self.parser is None:
+            self.parser = _parser(self)
         for at in range(0, len(data), _PIECE):
             if self._is_refused or self.transport.is_closing():
                 self._ignore(len(data) - at)
                 return
             self._feed(data[at : at + _PIECE])
+        if self.cycle is not None and not (self._in_head or self._in_body or self._is_refused):
+            # A parser takes a kilobyte, and thousands of connections wait for an answer, or for a further request.
+            self.parser = None  # type: ignore[assignment]
 
     def _ignore(self, size: int) -> None:
         """Discard input after the response. Closing at once could lose the response."""
@@ -192,6 +203,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._in_body, self._deadline = False, None
         super().on_message_complete()
+        self.headers, self.url = _NO_HEADERS, b""
 
     def on_response_complete(self) -> None:
         self.used_at, self._when_gone = self._context.now(), None
@@ -263,6 +275,13 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.write(_answer(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+
+def _parser(connection: LimitedProtocol) -> httptools.HttpRequestParser:
+    """Return a parser for further requests, as lenient as that of uvicorn."""
+    parser = httptools.HttpRequestParser(connection)
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
 
 
 def _answer(status: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot import request_scope
 from bot.monitor import Monitor
-from bot.request_scope import HEADER
+from bot.request_scope import HEADER, RequestScope
 
 _UNKNOWN: Final = "an unknown path"
 """The endpoint of a request before a route took it, so that paths of strangers are no labels."""
@@ -32,9 +33,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get(HEADER)
-        with self._monitoring.request(_UNKNOWN, id_=given, parent=headers.get("traceparent")) as request:
+        with self._begun(Headers(scope=scope)) as request:
 
             async def with_id(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -43,6 +42,10 @@ class RequestIds:
                 await send(message)
 
             await self._app(scope, receive, with_id)
+
+    def _begun(self, headers: Headers) -> AbstractContextManager[RequestScope]:
+        """Return the request that its headers name. They are not kept: thousands of requests may wait."""
+        return self._monitoring.request(_UNKNOWN, id_=headers.get(HEADER), parent=headers.get("traceparent"))
 
 
 def named(route: Route) -> Route:

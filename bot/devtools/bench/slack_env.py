@@ -30,6 +30,8 @@ from bot.slack.transport import PATH
 from bot.variable_checks import PREFIX
 from engine.errors import SignoffError
 from engine.json_values import Value
+from engine.store import schema
+from engine.system import SystemClock
 
 STARTING_SECONDS: Final = 20.0
 """How long the bot may take to start."""
@@ -151,6 +153,8 @@ async def open_slack_env(
             added = tuple(_add_person(slack, number) for number in range(people))
             database = folder / "signoff.db"
             settings = _settings(slack, database, port) | {PREFIX + name: value for name, value in (more or {}).items()}
+            # As after any restart: only the first start makes a database, with libraries that stay in memory.
+            await asyncio.to_thread(schema.prepare, database, now=SystemClock().now())
             async with run_bot(folder, settings, limits) as bot:
                 yield SlackBenchEnv(slack=slack, people=added, database=database, port=port, pid=bot.pid)
 

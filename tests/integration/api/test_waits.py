@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from typing import Any
 
 import aiohttp
 
+from bot.web.protocol import LimitedProtocol
 from tests.support.api_env import ApiEnv, Reply, exchange
 from tests.support.engine_env import until
 
@@ -32,6 +34,23 @@ async def test_a_poll_without_a_change_gets_the_present_state(api: ApiEnv) -> No
     assert (reply.status, reply.body["status"], reply.body["rev"]) == (200, "pending", ask["rev"])
     for query in ("wait=0s", "", "after=0", f"wait=60s&after={ask['rev'] - 1}"):
         assert (await api.call("GET", f"/asks/{ask['id']}?{query}")).status == 200
+
+
+async def test_a_call_that_waits_keeps_only_what_its_answer_needs(api: ApiEnv) -> None:
+    ask = await api.ask()
+    waiting = poll(api, ask["id"])
+
+    def kept() -> list[tuple[object, list[tuple[bytes, bytes]], set[str]]]:
+        connections = [each for each in gc.get_objects() if isinstance(each, LimitedProtocol)]
+        return [
+            (each.parser, each.headers, set(each.cycle.scope))
+            for each in connections
+            if each.cycle is not None and not (each.cycle.response_complete or each.cycle.disconnected)
+        ]
+
+    await until(lambda: kept() == [(None, [], {"type", "method"})])
+    await api.decide(ask["id"])
+    assert (await waiting).body["status"] == "approved"
 
 
 async def test_a_poll_for_what_is_over_does_not_wait(api: ApiEnv) -> None:

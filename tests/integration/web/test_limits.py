@@ -184,6 +184,26 @@ async def test_requests_of_the_size_of_browsers_and_slack_are_accepted() -> None
         assert await client.status() == 200
 
 
+@pytest.mark.parametrize("size", [1, 3, 50, 1_000])
+async def test_requests_of_one_connection_may_come_in_any_pieces(size: int) -> None:
+    post = b"POST /slack/events HTTP/1.1\r\nHost: h\r\n"
+    whole = (
+        *(GET, post + b"Content-Length: 2\r\n\r\nab", b"\r\n" + GET),
+        post + b"Transfer-Encoding: chunked\r\n\r\n2\r\ncd\r\n0\r\nX-Trailer: 1\r\n\r\n",
+        *(GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),),
+    )
+    data = b"".join(whole)
+    async with serving() as served:
+        client = await served.client()
+        for at in range(0, len(data), size):
+            await client.send(data[at : at + size])
+            await asyncio.sleep(0)
+        assert [await client.status() for _ in whole] == [200] * len(whole)
+        # Also after all of them were answered.
+        assert await (await client.send(GET)).status() == 200
+        assert served.bodies == [b"ab", b"cd"]
+
+
 async def test_trailers_and_chunk_extensions_count_as_well() -> None:
     chunked = b"POST /slack/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with serving() as served:
