@@ -44,7 +44,11 @@ class AapApplication:
             f"/v1/requests/{_ID}/consume": {"POST": requests.consume},
             f"/v1/requests/{_ID}/outcome": {"POST": requests.report},
             "/v1/instances": {"POST": instances.create},
-            f"/v1/instances/{_ID}": {"GET": instances.get, "DELETE": instances.delete},
+            f"/v1/instances/{_ID}": {
+                "GET": instances.get,
+                "PATCH": instances.update,
+                "DELETE": instances.delete,
+            },
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

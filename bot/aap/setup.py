@@ -13,6 +13,7 @@ from bot.api.setup import OpenedApi
 from engine.code_derivation import Codes
 from engine.ports import Clock
 from engine.service import CallbackEndpoints, Engine
+from engine.service.instance_updates import InstanceUpdates
 from engine.service.instances import Instances
 from engine.steps import url_guard
 
@@ -27,5 +28,5 @@ def application(
     return AapApplication(
         api.access,
         RequestHandlers(engine, api.waits, instances),
-        InstanceHandlers(instances, endpoints, codes, check),
+        InstanceHandlers(instances, InstanceUpdates(engine), endpoints, codes, check),
     )

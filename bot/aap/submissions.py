@@ -107,15 +107,17 @@ def _mapping(sent: Mapping[str, Value], name: str) -> Mapping[str, Value]:
     return value
 
 
-def read_object(body: bytes, known: Collection[str], *, required: Collection[str]) -> dict[str, Value]:
-    """Return the fields of a body, each of which is known and not null. Raises `ProtocolError`."""
+def read_object(
+    body: bytes, known: Collection[str], *, required: Collection[str], nullable: Collection[str] = ()
+) -> dict[str, Value]:
+    """Return the fields of a body, each of which is known, and not null unless it may be. Raises `ProtocolError`."""
     sent = read_json(body)
     if not isinstance(sent, dict):
         raise invalid("The body has to be a JSON object.")
     for name, value in sent.items():
         if name not in known:
             raise invalid(f"The field `{name}` is unknown here.", name)
-        if value is None:
+        if value is None and name not in nullable:
             raise invalid(f"`{name}` is null. Leave it out instead.", name)
     if missing := next((name for name in required if name not in sent), None):
         raise invalid(f"`{missing}` is missing.", missing)

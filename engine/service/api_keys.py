@@ -88,7 +88,7 @@ def create(context: CommandContext, tx: Tx, command: CreateApiKey, resolved: Res
     secret = tx.ids.token()
     stored = _new_key(tx, command, name, hashed(secret))
     api_keys.insert_key(tx, stored, by=actor.id)
-    record(tx, EntryKind.API_KEY_CREATED, stored, actor=actor, facts=_limits(stored))
+    record(tx, EntryKind.API_KEY_CREATED, stored, actor=actor, facts=limits(stored))
     return _made(tx, stored, secret, unmatched=_unmatched(tx, command))
 
 
@@ -231,7 +231,8 @@ def _previous_until(stored: StoredKey, now: datetime, overlap: timedelta) -> dat
     return until if until > now else None
 
 
-def _limits(stored: StoredKey) -> dict[str, Value]:
+def limits(stored: StoredKey) -> dict[str, Value]:
+    """Return what the log says of a new key: what it may, and what its text can be compared with."""
     principal = stored.principal
     return {
         "actions": list[Value](sorted(action.value for action in principal.actions)),

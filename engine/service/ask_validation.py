@@ -75,11 +75,13 @@ def _context(command: Ask) -> Scope:
 def body_digest(command: Ask, scope: Scope) -> str:
     """Return the digest by which a repeat is known: the same key has to come with the same content."""
     content = command.content
+    # With an echo, the endpoint is the one that the instance has at the time, and nothing that was sent.
+    callback = content.callback if content.echo is None else None
     return json_values.digest(
         {
             **scope,
             "external_id": content.external_id,
-            "callback": content.callback,
+            "callback": callback,
             "echo": json_values.clean(content.echo),
         }
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
+from msgspec import Struct, structs
+
 from engine import timestamps, webhooks
 from engine.audit_entries import EntryKind, entry
 from engine.code_derivation import Codes
@@ -34,6 +36,7 @@ from engine.service.context import CommandContext
 from engine.service.engine import Engine
 from engine.steps.url_guard import Guard
 from engine.store import api_keys, callback_endpoints
+from engine.store.api_keys import StoredKey
 from engine.store.callback_endpoints import StoredEndpoint
 from engine.store.port import Tx
 
@@ -119,16 +122,28 @@ def add(
         return InvalidCallback(why="key", value=key.principal.name)
     if callback_endpoints.find_own(tx.connection, key.principal.address, command.url) is not None:
         return InvalidCallback(why="taken", value=command.url)
+    new = NewEndpoint(url=command.url, protocol=command.protocol, details=command.details, secret=sealed)
+    return _view(tx, insert(tx, key, new, actor).id)
+
+
+class NewEndpoint(Struct, frozen=True, kw_only=True):
+    """An endpoint that is about to be written. `secret`: sealed."""
+
+    url: str
+    protocol: str
+    details: str | None
+    secret: str
+
+
+def insert(tx: Tx, key: StoredKey, new: NewEndpoint, actor: Person) -> StoredEndpoint:
+    """Write a new endpoint of an API key."""
     endpoint = StoredEndpoint(
         id=tx.new_id(),
-        workspace=command.workspace,
+        workspace=key.workspace,
         key=key.id,
         key_name=key.principal.name,
         person=key.person,
-        url=command.url,
-        protocol=command.protocol,
-        details=command.details,
-        secret=sealed,
+        **structs.asdict(new),
         previous_secret=None,
         previous_until=None,
         state=EndpointState.ACTIVE,
@@ -138,8 +153,8 @@ def add(
         rests_until=None,
     )
     callback_endpoints.insert_endpoint(tx, endpoint, by=actor.id)
-    _record(tx, EntryKind.CALLBACK_ADDED, endpoint, actor, {"url": command.url, "protocol": command.protocol})
-    return _view(tx, endpoint.id)
+    record(tx, EntryKind.CALLBACK_ADDED, endpoint, actor, {"url": new.url, "protocol": new.protocol})
+    return endpoint
 
 
 def rotate(
@@ -155,7 +170,7 @@ def rotate(
     until = tx.now + command.overlap
     if not callback_endpoints.rotate(tx, endpoint.id, sealed, previous_until=until):
         return InvalidCallback(why="removed", value=endpoint.url)
-    _record(tx, EntryKind.CALLBACK_ROTATED, endpoint, actor, {"previous_until": timestamps.iso(until)})
+    record(tx, EntryKind.CALLBACK_ROTATED, endpoint, actor, {"previous_until": timestamps.iso(until)})
     return _view(tx, endpoint.id)
 
 
@@ -169,7 +184,7 @@ def enable(context: CommandContext, tx: Tx, command: EnableCallback, resolved: R
         return InvalidCallback(why="removed", value=endpoint.url)
     is_new = callback_endpoints.enable(tx, endpoint.id)
     if is_new:
-        _record(tx, EntryKind.CALLBACK_TURNED_ON, endpoint, actor, {})
+        record(tx, EntryKind.CALLBACK_TURNED_ON, endpoint, actor, {})
     return CallbackChanged(view=_view(tx, endpoint.id), already=not is_new)
 
 
@@ -179,10 +194,16 @@ def remove(context: CommandContext, tx: Tx, command: RemoveCallback, resolved: R
     if isinstance(found, Refusal):
         return found
     endpoint, actor = found
+    is_new = end(tx, endpoint, actor)
+    return CallbackChanged(view=_view(tx, endpoint.id), already=not is_new)
+
+
+def end(tx: Tx, endpoint: StoredEndpoint, actor: Person) -> bool:
+    """End an endpoint. Return False if it was removed before."""
     is_new = callback_endpoints.remove(tx, endpoint.id)
     if is_new:
-        _record(tx, EntryKind.CALLBACK_REMOVED, endpoint, actor, {})
-    return CallbackChanged(view=_view(tx, endpoint.id), already=not is_new)
+        record(tx, EntryKind.CALLBACK_REMOVED, endpoint, actor, {})
+    return is_new
 
 
 def _find(
@@ -218,7 +239,8 @@ def _new_secret(tx: Tx) -> str:
     return webhooks.secret_of(tx.ids.salt() + tx.ids.salt())
 
 
-def _record(tx: Tx, kind: EntryKind, endpoint: StoredEndpoint, actor: Person, facts: dict[str, Value]) -> None:
+def record(tx: Tx, kind: EntryKind, endpoint: StoredEndpoint, actor: Person, facts: dict[str, Value]) -> None:
+    """Note in the log what was done with an endpoint."""
     content = {"endpoint": endpoint.id, "key": endpoint.key, "name": endpoint.key_name, **facts}
     tx.audit(endpoint.workspace, entry(kind, actor=actor, content=content))
 

@@ -13,6 +13,7 @@ from engine.domain.api_keys import ApiAction, ApiKeyEnded, ApiPrincipal
 from engine.domain.asks import AskPage, AskStatus, CancelAsk, IdempotencyConflict
 from engine.domain.people import API, Address
 from engine.service.api_authentication import record
+from engine.service.api_keys import limits
 from engine.service.engine import Engine
 from engine.store import api_keys, callback_endpoints, people
 from engine.store.api_keys import StoredKey
@@ -24,7 +25,8 @@ PROTOCOL: Final = "aap"
 """The name of the protocol, in endpoints and in the log."""
 UNDER: Final = " / "
 """What stands between the name of a provisioner and that of its instance."""
-_TURN: Final = "api keys"
+TURN: Final = "api keys"
+"""The turn that commands take which write keys of programs."""
 _AT_ONCE: Final = 100
 """Number of asks that are withdrawn before the next are read."""
 
@@ -66,7 +68,7 @@ class Instances:
 
     async def find(self, provisioner: ApiPrincipal, instance: str) -> InstanceView | NotFound:
         """Return an instance that was not ended."""
-        stored = await self._engine.store.read(lambda connection: _own(connection, provisioner, instance))
+        stored = await self._engine.store.read(lambda connection: own(connection, provisioner, instance))
         if stored is None or stored.revoked_at is not None:
             return NotFound(what="instance", name=instance)
         return InstanceView(id=stored.id, name=stored.principal.name)
@@ -75,6 +77,12 @@ class Instances:
         """Return the endpoint that is told of what a key asks by the protocol, or None if there is none."""
         endpoints = await self._engine.store.read(lambda connection: callback_endpoints.of_key(connection, instance))
         return next((endpoint for endpoint in endpoints if endpoint.protocol == PROTOCOL), None)
+
+    async def was_told(self, instance: str) -> bool:
+        """Return whether a key has or had such an endpoint."""
+        return await self._engine.store.read(
+            lambda connection: callback_endpoints.was_added(connection, instance, PROTOCOL)
+        )
 
     async def retire(self, provisioner: ApiPrincipal, instance: str, origin: Origin) -> NotFound | None:
         """End an instance: its key, its callbacks, and all that it still asks. It may be ended again."""
@@ -97,23 +105,24 @@ class Instances:
 
 def provision(tx: Tx, command: ProvisionInstance) -> InstanceView | Refusal:
     """Write the key of an instance: the unit of `Instances.provision`."""
-    tx.take_turn(_TURN)
+    tx.take_turn(TURN)
     earlier = _earlier(tx.connection, command)
     if earlier is not None:
         return earlier
-    maker = _program(tx, command.workspace, command.provisioner)
-    principal = _principal(command, _free_name(tx, command))
-    program = _program(tx, command.workspace, principal)
+    maker = program(tx, command.workspace, command.provisioner)
+    name = free_name(tx, command.workspace, command.provisioner, command.name or command.id[-4:])
+    principal = _principal(command, name)
+    agent = program(tx, command.workspace, principal)
     stored = StoredKey(
         principal=principal,
         workspace=command.workspace,
-        person=program.id,
+        person=agent.id,
         hash=command.hash,
         created_at=tx.now,
     )
     api_keys.insert_key(tx, stored, by=maker.id)
-    record(tx, EntryKind.API_KEY_CREATED, stored, actor=maker, facts={"protocol": PROTOCOL})
-    return InstanceView(id=stored.id, name=principal.name, created=True)
+    record(tx, EntryKind.API_KEY_CREATED, stored, actor=maker, facts={**limits(stored), "protocol": PROTOCOL})
+    return InstanceView(id=stored.id, name=name, created=True)
 
 
 def _principal(command: ProvisionInstance, name: str) -> ApiPrincipal:
@@ -127,16 +136,19 @@ def _principal(command: ProvisionInstance, name: str) -> ApiPrincipal:
     )
 
 
-def _program(tx: Tx, workspace: str, principal: ApiPrincipal) -> Person:
+def program(tx: Tx, workspace: str, principal: ApiPrincipal) -> Person:
+    """Return the person that names a program in the record."""
     return people.need_person(tx, workspace, principal.address, name=principal.name, evidence=_EVIDENCE)
 
 
 def retire(tx: Tx, provisioner: ApiPrincipal, instance: str) -> StoredKey | NotFound:
     """End the key and the callbacks of an instance: the unit of `Instances.retire`."""
-    stored = _own(tx.connection, provisioner, instance)
+    # An update at the same time must not leave a receiver behind.
+    tx.take_turn(TURN)
+    stored = own(tx.connection, provisioner, instance)
     if stored is None:
         return NotFound(what="instance", name=instance)
-    maker = _program(tx, stored.workspace, provisioner)
+    maker = program(tx, stored.workspace, provisioner)
     # First: the end of what it asks is no news for its receiver.
     for endpoint in callback_endpoints.of_key(tx.connection, stored.id):
         callback_endpoints.remove(tx, endpoint.id)
@@ -146,7 +158,7 @@ def retire(tx: Tx, provisioner: ApiPrincipal, instance: str) -> StoredKey | NotF
 
 
 def _earlier(connection: Connection, command: ProvisionInstance) -> InstanceView | Refusal | None:
-    stored = _own(connection, command.provisioner, command.id)
+    stored = own(connection, command.provisioner, command.id)
     if stored is None:
         return None
     if stored.revoked_at is not None:
@@ -156,7 +168,7 @@ def _earlier(connection: Connection, command: ProvisionInstance) -> InstanceView
     return InstanceView(id=stored.id, name=stored.principal.name)
 
 
-def _own(connection: Connection, provisioner: ApiPrincipal, instance: str) -> StoredKey | None:
+def own(connection: Connection, provisioner: ApiPrincipal, instance: str) -> StoredKey | None:
     """Return an instance that this program made. Those of others it never learns of."""
     maker = people.find_person(connection, DEFAULT_WORKSPACE, provisioner.address)
     if maker is None or api_keys.creator(connection, instance) != maker.id:
@@ -164,14 +176,16 @@ def _own(connection: Connection, provisioner: ApiPrincipal, instance: str) -> St
     return api_keys.load(connection, instance)
 
 
-def _free_name(tx: Tx, command: ProvisionInstance) -> str:
-    """Return the name of a new instance: below that of its provisioner, and with a number if it is taken.
+def free_name(tx: Tx, workspace: str, provisioner: ApiPrincipal, wanted: str, *, own: str | None = None) -> str:
+    """Return the name of an instance: below that of its provisioner, and with a number if it is taken.
+
+    `own`: the name that it has.
 
     Rules and people know programs by names that an admin gave, so a program cannot give an instance any other.
     """
-    wanted = f"{command.provisioner.name}{UNDER}{command.name or command.id[-4:]}"
-    name, number = wanted, 1
-    while api_keys.is_taken(tx.connection, command.workspace, name):
+    whole = f"{provisioner.name}{UNDER}{wanted}"
+    name, number = whole, 1
+    while name != own and api_keys.is_taken(tx.connection, workspace, name):
         number += 1
-        name = f"{wanted} {number}"
+        name = f"{whole} {number}"
     return name

@@ -15,6 +15,7 @@ class ApiKeyRow(SQLModel, table=True):
 
     `person`: the person row that names the program in the record. `actions`, `workflows`: JSON lists; no workflows:
     all. `previous_hash` works until `previous_until`, after a rotation. `rev` goes up with each command.
+    `updates`: JSON of the latest updates of an instance by their keys, with their answers.
     """
 
     __tablename__ = "api_key"
@@ -42,3 +43,4 @@ class ApiKeyRow(SQLModel, table=True):
     refused_at: datetime | None = utc()
     """When the log last noted that its use was refused: at most once an hour."""
     rev: int = 1
+    updates: str | None = text_column()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from engine.domain.asks import AskStatus
 from engine.domain.people import API
 from engine.errors import Conflict
 from engine.json_values import Value
+from engine.person_mentions import Mentions
 from engine.store import ask_rows, people
 from engine.store.api_key_tables import ApiKeyRow
 from engine.store.ask_tables import AskRow
@@ -55,6 +56,12 @@ _REVOKE = Statement(
         previous_until=None,
         rev=_key.c.rev + 1,
     )
+)
+_UPDATES = Statement(select(_key.c.updates).where(_key.c.id == bindparam("id")))
+_UPDATE = Statement(
+    update(_key)
+    .where(_key.c.id == bindparam("held"), _key.c.rev == bindparam("seen"), _key.c.revoked_at.is_(None))
+    .values(name=bindparam("new_name"), updates=bindparam("new_updates"), rev=_key.c.rev + 1)
 )
 
 
@@ -187,6 +194,19 @@ def revoke(tx: Tx, key: str, *, by: str) -> bool:
     return tx.write(_REVOKE, {"held": key, "by": by, "now": tx.now}) == 1
 
 
+def load_updates(connection: Connection, key: str) -> str | None:
+    """Return the updates of an instance that may be repeated, as JSON, or None if there are none."""
+    row = _UPDATES.one(connection, {"id": key})
+    return None if row is None else row.updates
+
+
+def update_instance(tx: Tx, key: StoredKey, *, name: str, updates: str) -> None:
+    """Write the name of an instance and its updates. Raises `Conflict` if the key has changed."""
+    new = {"new_name": name, "new_updates": updates}
+    if not tx.write(_UPDATE, {"held": key.id, "seen": key.rev, **new}):
+        raise Conflict(f"the API key {key.id} has changed")
+
+
 def note_use(tx: Tx, key: str) -> bool:
     """Write that a key is used now. Return False if another process has written it within the last minute."""
     return tx.write(_USED, {"held": key, "before": tx.now - USED_EVERY, "now": tx.now}) == 1
@@ -197,15 +217,16 @@ def note_refusal(tx: Tx, key: str) -> bool:
     return tx.write(_REFUSED, {"held": key, "before": tx.now - REFUSED_EVERY, "now": tx.now}) == 1
 
 
-def erase_person(
-    tx: Tx, ids: Sequence[str], addresses: Sequence[str], pseudonym: str, erased: Callable[[str], str]
-) -> None:
-    """Erase a person from the keys. `erased` returns a name of a key without what names them."""
+def erase_person(tx: Tx, ids: Sequence[str], addresses: Sequence[str], pseudonym: str, mentions: Mentions) -> None:
+    """Erase a person from the keys. `mentions`: finds what names them in the name of a key."""
     acted = _key.c.acts_for.in_(addresses)
     tx.connection.execute(update(_key).where(acted).values(acts_for=None))
     tx.connection.execute(update(_key).where(_key.c.person.in_(ids)).values(name=pseudonym))
+    for row in tx.connection.execute(select(_key.c.id, _key.c.updates).where(_key.c.updates.is_not(None))).all():
+        updates = mentions.erased_json(row.updates)
+        tx.connection.execute(update(_key).where(_key.c.id == row.id).values(updates=updates))
     for row in tx.connection.execute(select(_key.c.id, _key.c.person, _key.c.name)).all():
-        name = erased(row.name)
+        name = mentions.erased(row.name)
         if name != row.name:
             tx.connection.execute(update(_key).where(_key.c.id == row.id).values(name=name))
             people.rename(tx, row.person, name)

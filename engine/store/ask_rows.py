@@ -55,6 +55,16 @@ _CALLS = Statement(
     .where(_ask.c.run == bindparam("held"), func.coalesce(_ask.c.calls, "") == bindparam("seen"))
     .values(calls=bindparam("new_calls"))
 )
+_TELL = Statement(
+    update(_ask)
+    .where(
+        _ask.c.workspace == bindparam("of_workspace"),
+        _ask.c.asker == bindparam("by"),
+        _ask.c.status == AskStatus.PENDING.value,
+        _ask.c.echo.is_not(None),
+    )
+    .values(callback=bindparam("new_callback"))
+)
 
 
 class NewAsk(Struct, frozen=True, kw_only=True):
@@ -119,6 +129,11 @@ def save_outcome(tx: Tx, run: str, outcome: OutcomeStatus, note: str | None) -> 
 def try_save_calls(tx: Tx, run: str, *, seen: str | None, calls: str) -> bool:
     """Write the calls that the program may repeat. Return False if they are not those that were `seen`."""
     return bool(tx.write(_CALLS, {"held": run, "seen": seen or "", "new_calls": calls}))
+
+
+def tell(tx: Tx, workspace: str, asker: Address, endpoint: str) -> None:
+    """Let an endpoint be told of all that waits of what a program asked with an echo."""
+    tx.write(_TELL, {"of_workspace": workspace, "by": written(asker), "new_callback": endpoint})
 
 
 def find_by_key(connection: Connection, workspace: str, asker: Address, key: str) -> Any | None:

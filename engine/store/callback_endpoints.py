@@ -50,12 +50,28 @@ _ROTATE = Statement(
         rotated_at=bindparam("now"),
     )
 )
+_NO_FAILURE: Final = dict.fromkeys(("error", "failing_since", "rests_until", "alerted_at"))
+_WELL: Final[dict[str, Any]] = {"state": EndpointState.ACTIVE.value, "failures": 0, **_NO_FAILURE}
+_MOVE = Statement(
+    update(_endpoint)
+    .where(_endpoint.c.id == bindparam("held"), _endpoint.c.removed_at.is_(None))
+    .values(
+        url=bindparam("new_url"),
+        details=bindparam("new_details"),
+        secret=bindparam("new_secret"),
+        previous_secret=None,
+        previous_until=None,
+        rotated_at=bindparam("now"),
+        **_WELL,
+    )
+)
+_EVER = Statement(
+    select(_endpoint.c.id).where(_endpoint.c.key == bindparam("key"), _endpoint.c.protocol == bindparam("protocol"))
+)
 _ENABLE = Statement(
     update(_endpoint)
     .where(_endpoint.c.id == bindparam("held"), _endpoint.c.state == EndpointState.OFF.value)
-    .values(
-        state=EndpointState.ACTIVE.value, error=None, failures=0, failing_since=None, rests_until=None, alerted_at=None
-    )
+    .values(_WELL)
 )
 _REMOVE = Statement(
     update(_endpoint)
@@ -86,7 +102,7 @@ _FAILED = Statement(
 _WORKS = Statement(
     update(_endpoint)
     .where(_endpoint.c.id == bindparam("held"), _endpoint.c.failures > 0)
-    .values(failures=0, error=None, failing_since=None, rests_until=None, alerted_at=None)
+    .values(failures=0, **_NO_FAILURE)
 )
 _WAKE = Statement(update(_endpoint).where(_endpoint.c.id == bindparam("held")).values(rests_until=None))
 _ALERT = Statement(
@@ -190,6 +206,17 @@ def rotate(tx: Tx, endpoint: str, secret: str, *, previous_until: datetime) -> b
     """Give an endpoint a new secret. Return False if it was removed."""
     new = {"new_secret": secret, "until": previous_until, "now": tx.now}
     return bool(tx.write(_ROTATE, {"held": endpoint, **new}))
+
+
+def move(tx: Tx, endpoint: str, *, url: str, details: str | None, secret: str) -> None:
+    """Give an endpoint another receiver, to which all that is on its way goes from now on."""
+    new = {"new_url": url, "new_details": details, "new_secret": secret, "now": tx.now}
+    tx.write(_MOVE, {"held": endpoint, **new})
+
+
+def was_added(connection: Connection, key: str, protocol: str) -> bool:
+    """Return whether an API key has or had an endpoint of a protocol."""
+    return bool(_EVER.all(connection, {"key": key, "protocol": protocol}))
 
 
 def enable(tx: Tx, endpoint: str) -> bool:

@@ -271,7 +271,7 @@ def erase_rows(tx: Tx, person: ErasablePerson) -> None:
     tx.connection.execute(
         update(_person).where(_person.c.id.in_(person.ids)).values(name=person.pseudonym, zone=None, preferences=None)
     )
-    api_keys.erase_person(tx, person.ids, addresses, person.pseudonym, person.sure.erased)
+    api_keys.erase_person(tx, person.ids, addresses, person.pseudonym, person.sure)
     # What people search for can name the person. Without these rows their lists begin at the first page.
     tx.connection.execute(delete(_last_view))
     tx.memory.forget()
