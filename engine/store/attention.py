@@ -33,7 +33,7 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _delivery = DeliveryRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
 
-_NEW_VIEW = Statement(Upsert(_view, key=["request", "person"], replaces=[]))
+_NEW_VIEW = Statement(Upsert(_view, key=["request", "person"]))
 _NEW = Statement(insert(_attention))
 _UNSEEN = Statement(
     select(_approver.c.request)

@@ -32,20 +32,6 @@ class Upsert:
         return statement
 
 
-class InsertNew(Upsert):
-    """An insert of a row, unless there is one with the same key."""
-
-    def __init__(self, table: Table, *, key: Sequence[str]) -> None:
-        super().__init__(table, key=key, replaces=())
-
-    def construct(self, dialect: Dialect) -> Executable:
-        """Return the statement for a database. Raises `KeyError` for one that the store does not support."""
-        statement: Executable = _insert(dialect.name)(self._table).on_conflict_do_nothing(
-            index_elements=list(self._key)
-        )
-        return statement
-
-
 def _insert(dialect: str) -> Any:
     """Return the constructor of an insert that can replace a row. Raises `KeyError` for an unknown database."""
     if dialect == "postgresql":

@@ -121,7 +121,7 @@ def _equal(condition: str, *, changed: set[str]) -> Iterator[int]:
 
 def _insert(text: str, types: Sequence[str]) -> Batch | None:
     match = _INSERT.fullmatch(text)
-    if match is None:  # RETURNING, DELETE
+    if match is None or "DO NOTHING" in text:  # RETURNING, DELETE, or a row that may stay as it is
         return None
     text = f"{match[1]} SELECT {_over(match[2])} FROM {_source(types)} ORDER BY batch.number"
     return Batch(f"{text}{match[3] or ''}", Kind.UPSERT if match[3] else Kind.NOTHING)

@@ -21,7 +21,7 @@ from engine.json_values import Value
 from engine.oversight.draw import GateDraw
 from engine.oversight.sampling_plan import NEW, PlanStage, PlanState
 from engine.store.connection import Connection
-from engine.store.dialect import InsertNew
+from engine.store.dialect import Upsert
 from engine.store.port import Tx
 from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
 from engine.store.statements import Statement
@@ -46,7 +46,7 @@ DUE = (
 """Selects the plans that have to be looked at; `engine.store.due_work` reads it."""
 IS_UNREVIEWED: Final = exists().where(_draw.c.run == _run.c.id, _draw.c.request.is_(None)).label("is_unreviewed")
 """A column of a selection from `run`: whether the run went through a gate without review."""
-_NEW = Statement(InsertNew(_plan, key=_KEY))
+_NEW = Statement(Upsert(_plan, key=_KEY))
 _BY_KEY = Statement(select(_plan).where(*(_plan.c[name] == bindparam(name) for name in _KEY)))
 _BY_ID = Statement(select(_plan).where(_plan.c.id == bindparam("id")))
 _BY_PROPOSAL = Statement(select(_plan).where(_plan.c.proposal == bindparam("proposal")))

@@ -37,7 +37,7 @@ _ONE = Statement(
         _seeding.c.workflow == bindparam("of"), _seeding.c.person == bindparam("to")
     )
 )
-_BEGIN = Statement(Upsert(_seeding, key=["workflow", "person"], replaces=[]))
+_BEGIN = Statement(Upsert(_seeding, key=["workflow", "person"]))
 _GO_ON = Statement(
     update(_seeding)
     .where(
