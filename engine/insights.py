@@ -44,11 +44,16 @@ class InsightQuery:
 
 @dataclass(frozen=True, slots=True)
 class ReadableWorkflow:
-    """A workflow that a reader may choose, with its id, its name and its title."""
+    """A workflow that a reader may choose, with its id, its name, its title, and the id of the person who owns it.
+
+    `is_seeded`: whether its owner wants tests of attention.
+    """
 
     id: str
     name: str
     title: str
+    owner: str
+    is_seeded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

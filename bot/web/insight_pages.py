@@ -9,7 +9,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import dates, insight_report
+from bot.presentation import dates, insight_report, owner_figures
+from bot.presentation.insight_report import InsightTable
+from bot.presentation.owner_figures import OwnerFigures
 from bot.web import insight_plots
 from bot.web.context import RequestContext
 from bot.web.reader_visit import ReaderVisit, signed_in
@@ -34,9 +36,23 @@ class InsightPages:
         workflow, weeks = request.query_params.get("workflow") or None, _weeks(request.query_params)
         query = InsightQuery.of(visit.reader, workflow=workflow, weeks=weeks, zone=zone or UTC)
         insights = await self._context.service.engine.insights(query, self._context.clock.now())
-        return await off_loop(lambda: self._page(visit, query, insights))
+        looks = await self._looks(visit, query, insights)
+        return await off_loop(lambda: self._page(visit, query, insights, looks))
 
-    def _page(self, visit: ReaderVisit, query: InsightQuery, insights: Insights) -> Response:
+    async def _looks(self, visit: ReaderVisit, query: InsightQuery, insights: Insights) -> InsightTable:
+        engine, reader = self._context.service.engine, visit.reader.person.id
+        return owner_figures.table(
+            [
+                OwnerFigures(
+                    workflow=one,
+                    looks=await engine.shared_figures(one.name, reader),
+                    caught=await engine.shared_detection(one.name, reader),
+                )
+                for one in owner_figures.owned(insights, reader, query.workflow)
+            ]
+        )
+
+    def _page(self, visit: ReaderVisit, query: InsightQuery, insights: Insights, looks: InsightTable) -> Response:
         zone = dates.zone_of(visit.reader.person)
         return self._context.pages.page(
             "insights",
@@ -44,7 +60,7 @@ class InsightPages:
             insights=insights,
             period=insight_report.period(insights, dates.in_zone(zone)),
             highlights=insight_report.highlights(insights),
-            tables=insight_report.tables(insights),
+            tables=(*insight_report.tables(insights), looks),
             plots=insight_plots.plots(insights),
             zone="UTC" if zone is None else str(zone),
             chosen=query.workflow or "",

@@ -25,18 +25,24 @@ def complete(read: ReadFile, counted: Insights, sources: Iterable[tuple[str, byt
     by_key = {(gate.gate.workflow, gate.gate.step): gate for gate in counted.gates}
     known = {workflow.id: workflow for workflow in counted.workflows}
     for workflow_id, source in sources:
-        workflow = known[workflow_id]
-        for step in _gated(read, source):
+        workflow, file = known[workflow_id], _file(read, source)
+        if file is None:
+            continue
+        known[workflow_id] = replace(workflow, is_seeded=file.seeded is not None)
+        for step in file.steps:
+            if step.gate is None:
+                continue
             key = GateKey(workflow=workflow_id, name=workflow.name, workflow_title=workflow.title, step=step.id)
             gate = by_key.get((workflow_id, step.id), GateInsight(gate=key))
             by_key[workflow_id, step.id] = _described(gate, step)
-    return replace(counted, gates=tuple(sorted(by_key.values(), key=_order)))
+    gates = tuple(sorted(by_key.values(), key=_order))
+    return replace(counted, gates=gates, workflows=tuple(known.values()))
 
 
-def _gated(read: ReadFile, source: bytes) -> list[Step]:
+def _file(read: ReadFile, source: bytes) -> Workflow | None:
     with contextlib.suppress(DefinitionError):
-        return [step for step in read(source).steps if step.gate is not None]
-    return []
+        return read(source)
+    return None
 
 
 def _described(gate: GateInsight, step: Step) -> GateInsight:

@@ -130,7 +130,7 @@ def insights(connection: Connection, workspace: str, query: InsightQuery, now: d
     answer = Insights(
         since=time_buckets.week_start(first),
         until=now,
-        workflows=tuple(ReadableWorkflow(row.id, row.name, row.title) for row in readable),
+        workflows=tuple(ReadableWorkflow(row.id, row.name, row.title, row.owner) for row in readable),
         **_progress_of(connection, workspace),
     )
     return _counted(scope, answer, query.zone) if chosen else answer
@@ -147,7 +147,7 @@ def load_sources(connection: Connection, workspace: str, workflows: Collection[s
 
 
 def _readable(connection: Connection, workspace: str, owner: str | None) -> Sequence[Any]:
-    columns = (_workflow.c.id, _workflow.c.name, _workflow.c.title)
+    columns = (_workflow.c.id, _workflow.c.name, _workflow.c.title, _workflow.c.owner)
     readable = select(*columns).where(_workflow.c.workspace == workspace, _workflow.c.name != OVERSIGHT_WORKFLOW)
     if owner is not None:
         readable = readable.where(_workflow.c.owner == owner)

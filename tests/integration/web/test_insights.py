@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.domain import Verdict
+from bot.presentation import attention, owner_figures, seeded
+from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Verdict
 from engine.insights import InsightQuery
+from engine.store import people, seeded_requests
+from engine.store.port import Tx
+from engine.store.seeded_requests import SeededResult
 from tests.browser.insight_states import REFUNDS, REQUESTS, decide_many
 from tests.support.engine_env import LEE
 from tests.support.web_env import WebEnv, open_web
 
 ADMIN, AUDITOR, OWNER = "boss@example.com", "aud@example.com", "sam@example.com"
+PEOPLE = [f"{name}@example.com" for name in ("lee", "kim", "pat", "jo", "max")]
 OTHER = REFUNDS.replace("name: refund", "name: other").replace("Refund an order", "Another one")
 
 
@@ -79,6 +85,56 @@ async def test_an_empty_server_and_people_without_a_workflow_are_told_so(web: We
     assert "No request was opened in this time." in unknown.page.text
     visitor = await web.browser().get("/insights")
     assert (visitor.status, visitor.page.headings) == (403, ["Sign in to see this page"])
+
+
+SHARED = REFUNDS.replace("approvers: [lee@example.com]", f"approvers: [{', '.join(PEOPLE)}]", 1)
+
+
+async def decided_by(web: WebEnv, people: Sequence[str]) -> None:
+    """Have each of these people approve three refunds, each eight seconds after they were told."""
+    env = web.engine_env
+    for name in people:
+        for _ in range(3):
+            run = await env.start("refund")
+            await env.settle()
+            env.pass_time(seconds=8)
+            assert isinstance(await env.decide(run, by=Address("email", name)), Decided)
+            await env.settle()
+            env.pass_time(seconds=600)
+
+
+async def test_an_owner_reads_how_at_least_five_others_look_and_no_one_else_does(web: WebEnv) -> None:
+    await web.engine_env.register(SHARED)
+    await decided_by(web, PEOPLE[:4])
+    owner = await web.sign_in(OWNER)
+    assert attention.TOO_FEW in (await owner.get("/insights")).page.text
+    await decided_by(web, PEOPLE[4:])
+    told = "5 people made the last 15 decisions. It took them 8 s in the middle."
+    page = (await owner.get("/insights")).page.text
+    assert told in page
+    assert owner_figures.NO_TESTS in page
+    assert told not in (await owner.get("/insights?workflow=other")).page.text
+    for other in (ADMIN, AUDITOR, PEOPLE[0]):
+        assert told not in (await (await web.sign_in(other)).get("/insights")).page.text
+
+
+async def test_an_owner_who_wants_tests_reads_how_many_were_caught(web: WebEnv) -> None:
+    env = web.engine_env
+    await env.register("seeded: 1 in 50\n" + SHARED)
+    owner = await web.sign_in(OWNER)
+    assert seeded.shared(None) in (await owner.get("/insights")).page.text
+    ((workflow,),) = await env.rows("SELECT id FROM workflow WHERE name = 'refund'")
+    runs = [await env.start("refund") for _ in PEOPLE]
+    for at, name in enumerate(PEOPLE):
+        await env.store.transact(partial(_catch, workflow, runs[at], name, at > 0))
+    assert "People caught 4 of 5 tests." in (await owner.get("/insights")).page.text
+    assert "of 5 tests" not in (await (await web.sign_in(ADMIN)).get("/insights")).page.text
+
+
+def _catch(workflow: str, run: str, name: str, is_caught: bool, tx: Tx) -> None:
+    one = people.need_person(tx, DEFAULT_WORKSPACE, Address("email", name), evidence="test")
+    result = SeededResult(run=run, workflow=workflow, person=one.id, kind="ten_times", is_caught=is_caught)
+    seeded_requests.insert_result(tx, result)
 
 
 async def test_how_long_a_person_takes_is_on_no_page(web: WebEnv) -> None:
