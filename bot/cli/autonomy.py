@@ -8,6 +8,7 @@ import click
 
 from bot.cli import client
 from bot.cli.context import json_option, load_context
+from bot.cli.workflow_names import check_workflow
 from bot.local.reply import LISTS
 from bot.presentation import autonomy as texts
 from bot.presentation.dates import iso
@@ -34,6 +35,7 @@ def autonomy() -> None:
 def list_(workflow: str | None, all_versions: bool, as_json: bool) -> None:
     """List the sampling plans, of all workflows or of one WORKFLOW."""
     with client.open_for_reading() as connection:
+        check_workflow(connection, workflow)
         views = sampling_queries.plan_views(connection, DEFAULT_WORKSPACE, workflow=workflow, all_versions=all_versions)
     if as_json:
         click.echo(render_json([facts(view) for view in views]))

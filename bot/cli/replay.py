@@ -60,4 +60,5 @@ def _head(name: str, report: ReplayReport) -> tuple[str, ...]:
     if report.since is None or report.until is None:
         return ()
     period = f"of runs from {format_time(report.since)} to {format_time(report.until)}"
-    return (f"Replayed {report.visits:,} visits to gates of {name}, {period}.",)
+    visits = "1 visit" if report.visits == 1 else f"{report.visits:,} visits"
+    return (f"Replayed {visits} to gates of {name}, {period}.",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from engine.oversight.bounds import bad_rate_bound
+from engine.oversight.bounds import bad_rate_bound_at_any_time
 from engine.oversight.sampling_plan import IDLE, LIFE, PlanState, SamplingPlan
 from engine.oversight.worst_case import WorstCase, worst_case
 
@@ -29,13 +29,17 @@ def worst_case_of(plan: SamplingPlan, detection: tuple[int, int] | None = None) 
 
 def _at_worst(worst: WorstCase) -> str:
     steady = (
-        f"At worst 1 in {worst.one_in:,} goes through unreviewed and bad while the rate of mistakes stays as it is, "
+        f"At worst {_share(worst.one_in)} unreviewed and bad while the rate of mistakes stays as it is, "
         f"and at least {percent(worst.least_reviewed)} is reviewed."
     )
-    changed = worst.one_in_if_it_changes
-    sudden = f"1 in {changed:,} goes through" if changed > 1 else "more than half can go through"
+    sudden = _share(worst.one_in_if_it_changes)
     turned = f"If it turns bad only once it is trusted, {sudden} unreviewed and bad before that is noticed."
     return f"{steady} {turned}" if worst.is_detection_known else f"{steady} {turned} {UNKNOWN}"
+
+
+def _share(one_in: int) -> str:
+    """Return the words for "1 in n", which for 1 would say that everything goes through."""
+    return f"1 in {one_in:,} goes through" if one_in > 1 else "more than half can go through"
 
 
 UNKNOWN = "How many mistakes reviewers miss is not known, so these figures are for reviewers who miss none."
@@ -49,8 +53,12 @@ def meaning(plan: SamplingPlan) -> str:
 def evidence(
     plan: SamplingPlan, state: PlanState, detection: tuple[int, int] | None = None
 ) -> tuple[tuple[str, str], ...]:
-    """Return the evidence for letting a share through, as labels and texts."""
-    bound = bad_rate_bound(0, state.clean, detection)
+    """Return the evidence for letting a share through, as labels and texts.
+
+    The record chooses the moment: after so many good ones in a row. So the bound counts all that was reviewed, and
+    holds at all moments together; that of the row alone would be false whenever a run of luck is looked at.
+    """
+    bound = bad_rate_bound_at_any_time(state.bad, state.reviewed, detection)
     known = "" if bound.is_detection_known else f" {UNKNOWN}"
     return (
         ("In a row", f"{state.clean:,} reviewed without a correction"),
@@ -60,7 +68,7 @@ def evidence(
             "From then on",
             f"{percent(plan.share)} is reviewed, drawn at random. {percent(plan.later)} of the others later.",
         ),
-        ("At worst", worst_case_of(plan, detection)),
+        ("Worst case", worst_case_of(plan, detection)),
         (
             "Until",
             f"The first correction, failure or report that something is wrong, {LIFE.days} days, "

@@ -21,6 +21,9 @@ def check_autonomy(report: ProblemReport, step: StepDraft, gate: GateFile) -> No
         return
     for message, hint in _reasons_for_review(step, gate):
         report.add(at, message, hint, at="key")
+    if gate.autonomy is not None and gate.autonomy.only_when is False and not report.registered:
+        message = "`only_when: false` lets nothing through, so the plan never has an effect."
+        report.add((*at, "only_when"), message, "Write a condition, or delete `autonomy`.", at="key")
     if gate.autonomy is not None and step.edit is not None and step.uses != FORM:
         _check_minor(report, gate.autonomy.minor, [edit.name for edit in step.edit], (*at, "minor"))
 

@@ -131,7 +131,7 @@ async def test_everything_is_reviewed_until_people_agree(env: EngineEnv) -> None
     assert [approver.person.email for approver in request.approvers] == [KIM.value]
     shown = dict(request.show)
     assert shown["In a row"] == "3 reviewed without a correction"
-    assert "At worst 1 in" in shown["At worst"]
+    assert "At worst 1 in" in shown["Worst case"]
     for _ in range(5):
         await approved(env)
 

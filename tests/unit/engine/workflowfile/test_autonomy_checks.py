@@ -52,6 +52,7 @@ def test_a_tenth_of_what_passes_is_looked_at_unless_the_file_says_more() -> None
         ("{clean: 100, sample: 100%, only_when: true}", "a share in percent"),
         ("{clean: 100, sample: 10%, review_after: most, only_when: true}", "a share in percent"),
         ('{clean: 100, sample: 10%, only_when: "{{ inputs.nothing }}"}', "nothing"),
+        ("{clean: 100, sample: 10%, only_when: false}", "never has an effect"),
         ("{clean: 100, sample: 10%, only_when: true, minor: [x]}", "not among the fields of `edit`"),
     ],
 )

@@ -183,3 +183,14 @@ def test_an_amount_is_money() -> None:
     assert problem.message == "This must be text, not the number 5000."
     (problem,) = problems_of(FILE % "amount: five EUR")
     assert problem.message == "This is no amount with a currency."
+    (problem,) = problems_of(FILE % 'amount: "{{ inputs.count }}"')
+    assert problem.message == "`inputs.count` is a number without a currency, which is above every limit."
+    assert 'like "{{ inputs.count }} EUR"' in str(problem.hint)
+
+
+@pytest.mark.parametrize("amount", ["{{ inputs.count }} EUR", "{{ inputs.any }}", "{{ inputs.amount }}"])
+def test_an_amount_may_be_money_of_any_currency_and_a_number_with_one(amount: str) -> None:
+    gate = load_workflow(FILE % f'amount: "{amount}"').steps[0].gate
+    assert gate is not None
+    assert gate.amount is not None
+    assert gate.amount.source == amount
