@@ -239,7 +239,8 @@ def _holds(bound: RiskBound, value: _Limit | CannotTell | None) -> bool:
     if bound.part == REVERSIBLE:
         return value.word is RiskLevel.HIGH
     if limit.number is not None and value.number is not None:
-        return value.number > limit.number if bound.part == IMPACT else value.number < limit.number
+        # What is paid back counts like what is paid.
+        return abs(value.number) > limit.number if bound.part == IMPACT else value.number < limit.number
     if limit.word is None or value.word is None:
         return False
     return value.word.rank >= limit.word.rank if bound.part == IMPACT else value.word.rank <= limit.word.rank

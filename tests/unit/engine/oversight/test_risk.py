@@ -75,6 +75,8 @@ TABLE = [
         ("500.01", True, Decimal("0.9"), "medium"),
         ("5000", True, "high", "critical"),  # A word where the table has numbers cannot be compared.
         ("5000.01", True, 1, "high"),
+        ("-5000.01", True, 1, "high"),  # No sign makes a large amount small.
+        ("-500", True, 1, "low"),
         ("1", False, Decimal("0.79"), "high"),
         ("1", False, Decimal("0.80"), "low"),
         ("50000.01", False, 1, "critical"),
@@ -87,6 +89,13 @@ def test_the_highest_level_counts_whose_conditions_all_hold(
 ) -> None:
     money: Value = {"amount": amount, "currency": "EUR"}
     assert level(TABLE, impact=money, reversible=reversible, confidence=confidence) == expected
+
+
+def test_a_negative_number_counts_as_if_it_were_positive() -> None:
+    table = [row("medium", impact="over 100")]
+    assert [level(table, impact=amount) for amount in (100, -100, 101, -101, Decimal("-5e3"))] == [
+        *("low", "low", "medium", "medium", "medium")
+    ]
 
 
 @pytest.mark.parametrize(
