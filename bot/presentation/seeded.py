@@ -36,8 +36,10 @@ def ended(request: RequestView, reader: Person | None) -> Phrase:
     is_own = decision is not None and reader is not None and decision.person.id == reader.id
     if facts is None or facts.seeded is None or not is_own:
         return "This was a test of Signoff, and it is over, ", *at
-    did = "You caught it, " if facts.seeded.is_caught else "You approved it, and nothing was done, "
-    return f"This was a test. {wrong(facts.seeded)} {did}", *at
+    # What stands before the moment fits into the first line of a closed card in Slack.
+    if facts.seeded.is_caught:
+        return "This was a test, and you caught it, ", *at, f". {wrong(facts.seeded)}"
+    return "This was a test, and you approved it, ", *at, f". Nothing was done. {wrong(facts.seeded)}"
 
 
 def wrong(seeded: SeededFacts) -> str:

@@ -38,7 +38,8 @@ steps:
     with: {amount: "{{ inputs.amount }}", note: "{{ inputs.note }}"}
     gate: {approvers: [lee@example.com, kim@example.com], title: "Refund {{ inputs.amount }}?", edit: [amount]}
 """
-REVEALED = "This was a test. “Amount” was 10 times the real one. You caught it, "
+CAUGHT = "This was a test, and you caught it, "
+REVEALED = (CAUGHT, ". “Amount” was 10 times the real one.")
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ async def test_the_person_alone_is_told_and_every_copy_is_closed(env: EngineEnv)
     closed = await again(env, request)
     lee, kim = request_card(closed, await person(env)), request_card(closed, await person(env, KIM))
     assert lee.outcome is not None
-    assert lee.outcome.line[0] == REVEALED
+    assert (lee.outcome.line[0], lee.outcome.line[-1]) == REVEALED
     assert kim.outcome is not None
     assert kim.outcome.line[0] == "This was a test of Signoff, and it is over, "
     assert "because" not in str(kim.outcome), "not the reason either"
@@ -166,9 +167,14 @@ async def test_the_person_alone_is_told_and_every_copy_is_closed(env: EngineEnv)
 @pytest.mark.parametrize(
     ("verdict", "edits", "is_caught", "told"),
     [
-        (Verdict.APPROVE, {}, False, "You approved it, and nothing was done, "),
-        (Verdict.APPROVE, {"amount": {"amount": "120.50", "currency": "EUR"}}, True, "You caught it, "),
-        (Verdict.REJECT, {}, True, "You caught it, "),
+        (Verdict.APPROVE, {}, False, "This was a test, and you approved it, "),
+        (
+            Verdict.APPROVE,
+            {"amount": {"amount": "120.50", "currency": "EUR"}},
+            True,
+            "This was a test, and you caught it, ",
+        ),
+        (Verdict.REJECT, {}, True, CAUGHT),
     ],
     ids=["missed", "put right", "rejected"],
 )
@@ -184,7 +190,8 @@ async def test_nothing_ever_runs_from_it(
     assert await detection(env) == (int(is_caught), 1)
     outcome = request_card(await again(env, request), await person(env)).outcome
     assert outcome is not None
-    assert str(outcome.line[0]).endswith(told)
+    assert outcome.line[0] == told
+    assert ("Nothing was done." in str(outcome.line[-1])) is not is_caught
     effects = await env.rows(f"SELECT step, status FROM step_run WHERE run = '{request.run}'")
     assert [step for step, _ in effects] == ["answer"], "its only step keeps a value"
 
