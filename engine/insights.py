@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import Final, TypeAlias
 
 from engine.access import Reader
 from engine.oversight.grouped_times import NO_TIMES, GroupedTimes
@@ -17,6 +17,9 @@ WEEKS: Final = 13
 """Weeks of an answer, if none are named."""
 MOST_WEEKS: Final = 53
 _LATE: Final = 10_000
+ChangeKey: TypeAlias = tuple[str, str, str]
+"""A change of a gate: the id of its workflow, its step, and the kind of the recommendation."""
+ANY_KIND: Final = ""
 WHOLE: Final = -1
 """The spell of the whole time of a request; other spells follow so many reminders."""
 
@@ -149,6 +152,17 @@ class LoadInsight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateChanges:
+    """The recommended changes that people were asked for: those that wait, by run, and those that people refused."""
+
+    waiting: Mapping[ChangeKey, str] = field(default_factory=dict)
+    declined: frozenset[ChangeKey] = frozenset()
+
+    def is_declined(self, key: ChangeKey) -> bool:
+        return not self.declined.isdisjoint({key, (*key[:2], ANY_KIND)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Insights:
     """The counts of a query. `counted_until`: the time of the last event that is in them; None: none is.
 
@@ -172,6 +186,7 @@ class Insights:
     fields: tuple[FieldInsight, ...] = ()
     channels: tuple[ChannelInsight, ...] = ()
     load: tuple[LoadInsight, ...] = ()
+    changes: GateChanges = GateChanges()
 
     @property
     def is_behind(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
-from engine.insights import GateInsight, GateKey, Insights, ReminderInsight
+from engine.insights import ChangeKey, GateInsight, GateKey, Insights, ReminderInsight
+from engine.oversight.sampling_plan import SamplingPlan
 from engine.oversight.sprt import RateAnswer, SequentialTest
 
 CORRECTIONS: Final = SequentialTest(low=0.01, high=0.03, alpha=0.05, beta=0.05)
@@ -16,6 +18,8 @@ CORRECTIONS: Final = SequentialTest(low=0.01, high=0.03, alpha=0.05, beta=0.05)
 REMINDED: Final = SequentialTest(low=0.5, high=2 / 3, alpha=0.05, beta=0.05)
 """Of the decisions near a reminder, which share comes after it: one half if it does nothing, two thirds if it doubles
 their number."""
+PLAN: Final = SamplingPlan(clean=100, share=Decimal("0.1"), later=Decimal("0.1"))
+"""The sampling plan that is recommended."""
 
 
 class RecommendationKind(StrEnum):
@@ -39,10 +43,15 @@ class Recommendation(Struct, frozen=True, kw_only=True):
     against: float
     """The rate that the evidence speaks against."""
 
+    @property
+    def key(self) -> ChangeKey:
+        return self.gate.workflow, self.gate.step, self.kind.value
+
 
 def recommend(insights: Insights) -> tuple[Recommendation, ...]:
-    """Return what is recommended, the strongest evidence first."""
-    found = [*_samples(insights), *_reminders(insights)]
+    """Return what is recommended, the strongest evidence first, without what people refused lately."""
+    every = (*_samples(insights), *_reminders(insights))
+    found = [one for one in every if not insights.changes.is_declined(one.key)]
     return tuple(sorted(found, key=lambda recommended: (-recommended.cases, recommended.gate.name)))
 
 

@@ -15,6 +15,7 @@ from bot.local import (
     autonomy_commands,
     callback_commands,
     erase_commands,
+    gate_change_commands,
     key_commands,
     preference_commands,
     question_commands,
@@ -115,6 +116,7 @@ class OperatorCommands:
             "return_address": self._return_address,
             "count_insights": self._count_insights,
             **{name: partial(self._about_plan, act) for name, act in autonomy_commands.ACTS.items()},
+            "open_gate_change": self._open_gate_change,
             "erase": self._erase,
             "erase_old": self._erase_old,
             "erase_person": self._erase_person,
@@ -327,6 +329,10 @@ class OperatorCommands:
     async def _about_plan(self, act: autonomy_commands.PlanAct, arguments: dict[str, Any]) -> CommandReply:
         result = await act(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else autonomy_commands.reply(result)
+
+    async def _open_gate_change(self, arguments: dict[str, Any]) -> CommandReply:
+        result = await gate_change_commands.open_change(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else gate_change_commands.reply(result)
 
     async def _away(self, arguments: dict[str, Any]) -> CommandReply:
         result = await absence_commands.set_away(self._engine, arguments, actor=self._actor, origin=self._origin)

@@ -16,16 +16,13 @@ from engine.insights import FieldInsight, GateInsight, GateKey, Insights, LoadIn
 from engine.oversight.bounds import interval
 from engine.oversight.grouped_times import GroupedTimes
 from engine.oversight.worst_case import worst_case
-from engine.recommendations import Recommendation, RecommendationKind, recommend
+from engine.recommendations import PLAN, Recommendation, RecommendationKind, recommend
 
 FEW: Final = 20
 """The fewest cases of which a rate is said."""
 LONG: Final = timedelta(weeks=4)
 """How long a request is open before it is said."""
 LISTED: Final = 10
-_CLEAN: Final = 100
-_SHARE: Final = 0.1
-"""The sampling plan that is recommended: so many in a row without a correction, then this share."""
 MOST_GATES: Final = 30
 NONE: Final = "–"
 _TIMES: Final = (
@@ -360,10 +357,12 @@ def _recommended(one: Recommendation) -> str:
     name, wrong = gate_name(one.gate, one.label), percent(one.error)
     if one.kind is RecommendationKind.SAMPLE:
         evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times"
-        worst = worst_case(_CLEAN, _SHARE)
+        share = float(PLAN.share)
+        worst = worst_case(PLAN.clean, share)
         change = (
-            f"A sampling plan (autonomy) would review {percent(_SHARE)} after {_CLEAN} in a row without a correction: "
-            f"at worst 1 in {worst.one_in} goes through unreviewed and bad, if reviewers notice everything."
+            f"A sampling plan (autonomy) would review {percent(share)} after {PLAN.clean} in a row without "
+            f"a correction: at worst 1 in {worst.one_in} goes through unreviewed and bad, "
+            "if reviewers notice everything."
         )
         meaning = f"If people corrected {percent(one.against)} or more, this would be said in at most {wrong} of cases."
         return f"{name}: {evidence}. {change} {meaning}"
@@ -379,6 +378,11 @@ def _recommended(one: Recommendation) -> str:
 def highlights(insights: Insights, *, most: int = 3) -> tuple[str, ...]:
     """Return the few sentences that are most worth knowing, first what is recommended."""
     return (*recommended(recommend(insights)), *_worth_knowing(insights))[:most]
+
+
+def observations(insights: Insights, *, most: int = 3) -> tuple[str, ...]:
+    """Return the few sentences that are most worth knowing beside the recommendations."""
+    return tuple(_worth_knowing(insights))[:most]
 
 
 def _worth_knowing(insights: Insights) -> Iterator[str]:

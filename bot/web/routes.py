@@ -127,7 +127,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     review, pages = ReviewHandlers(context), InboxPages(context)
     inbox, decisions = InboxHandlers(context, pages), InboxDecisions(context, pages)
     attention, succession = AttentionHandlers(context), SuccessionPages(context)
-    request_pages, runs = RequestPages(context), RunPages(context)
+    request_pages, runs, insights = RequestPages(context), RunPages(context), InsightPages(context)
     code = CodeHandlers(context, review, attention)
     live = LiveUpdates(context, review, pages, request_pages, runs)
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
@@ -151,7 +151,7 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.SIGN_IN}/{{sign_in}}/{places.BEGIN}": (sign_in.begin, None),
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
-        page_urls.INSIGHTS: (InsightPages(context).show, None),
+        page_urls.INSIGHTS: (insights.show, insights.act),
         page_urls.EXPORT: (export.show, export.download),
         page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),

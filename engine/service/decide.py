@@ -26,7 +26,16 @@ from engine.errors import Conflict, Tampered
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.requests import Request, Ruling, Tally, ratings
-from engine.service import assurance, attachments, attention, autonomy, eligibility, hand_on, oversight_requests
+from engine.service import (
+    assurance,
+    attachments,
+    attention,
+    autonomy,
+    eligibility,
+    gate_changes,
+    hand_on,
+    oversight_requests,
+)
 from engine.service.assurance import Proof
 from engine.service.context import CommandContext
 from engine.service.eligibility import Eligibility
@@ -94,7 +103,7 @@ def decide_as(
 ) -> Decided | Refusal:
     """Decide as the person that the proof identifies, if the gate still names them."""
     command = assurance.as_proven(command, proof)
-    ruling = oversight_requests.barred(tx, request, proof.person) or rule(context, tx, request, command, proof)
+    ruling = _ruling(context, tx, request, command, proof, resolved)
     if isinstance(ruling, OwnRequest):
         _record_refused_requester(context, tx, request)
     if isinstance(ruling, Refusal):
@@ -130,6 +139,15 @@ def decide_as(
         step=request.subject.step,
         visit=request.subject.visit,
     )
+
+
+def _ruling(
+    context: CommandContext, tx: Tx, request: Request, command: Decide, proof: Proof, resolved: Resolved
+) -> Ruling | Refusal:
+    ruling = oversight_requests.barred(tx, request, proof.person) or rule(context, tx, request, command, proof)
+    if isinstance(ruling, Refusal):
+        return ruling
+    return gate_changes.why_not(context, tx, request, ruling, resolved) or ruling
 
 
 def _unchecked(checked: Eligibility) -> dict[str, Value]:

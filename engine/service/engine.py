@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
@@ -58,9 +58,11 @@ from engine.domain import (
 from engine.domain.api_keys import ApiKeyRefused, ApiPrincipal
 from engine.domain.asks import Ask, Asked, AskView
 from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
+from engine.domain.gate_change_commands import GateChangeOpened, OpenGateChange
 from engine.domain.oversight import OversightPurpose
 from engine.errors import StoreError
 from engine.file_references import FileReference
+from engine.insights import InsightQuery
 from engine.ports import Clock
 from engine.read_models import AttentionView, DecisionExport
 from engine.service import (
@@ -73,6 +75,7 @@ from engine.service import (
     erase,
     export_decisions,
     fire,
+    gate_changes,
     preferences,
     process_due,
     questions,
@@ -325,6 +328,15 @@ class Engine(AskCommands):
         return await self.transact_with_directory(
             lambda tx, resolved: autonomy.tighten(self.context, tx, command, resolved), required=False
         )
+
+    async def open_gate_change(self, command: OpenGateChange, now: datetime) -> GateChangeOpened | Refusal:
+        """Ask people for a change of a gate that insights recommend now."""
+        query = InsightQuery(workflow=command.workflow, weeks=command.weeks)
+        counted = await self.insights(query, now, workspace=command.workspace)
+        opening = self.transact_with_directory(
+            lambda tx, resolved: gate_changes.open_change(self.context, tx, command, counted, resolved)
+        )
+        return await or_contested(opening, "run")
 
     async def try_again(self, command: TryAgain) -> Done | Refusal:
         """Continue a run that failed. Raises `ChannelError` if the approvers of its step cannot be looked up."""

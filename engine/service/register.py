@@ -42,14 +42,10 @@ def register(
         return refusal
     if current is not None and current.source == command.source:
         return _registered(workflow, current.version, changed=False)
-    owner = _find_owner(recipients, command, workflow, actor)
-    if isinstance(owner, Refusal):
-        return owner
-    wrong, doubtful = reference_checks.check(recipients, workflow)
-    wrong += _missing_here(context, tx, command.workspace, workflow)
-    doubtful += _missing_secrets(context, workflow)
-    if wrong:
-        return NotAllowed(why=" ".join(wrong))
+    checked = _checked(context, tx, recipients, command, workflow, actor)
+    if isinstance(checked, Refusal):
+        return checked
+    owner, doubtful = checked
     registration = NewVersion(
         id=current.id if current else tx.new_id(),
         name=workflow.name,
@@ -75,6 +71,33 @@ def register(
         ),
     )
     return _registered(workflow, registration.version, changed=True, warnings=doubtful)
+
+
+def why_not(
+    context: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
+) -> Refusal | None:
+    """Return why a version cannot be registered, or None if it can. Nothing is saved."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(command.workspace, command.actor)
+    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
+    refusal = _check_name(context, command, workflow, actor, current)
+    if refusal is not None:
+        return refusal
+    checked = _checked(context, tx, recipients, command, workflow, actor)
+    return checked if isinstance(checked, Refusal) else None
+
+
+def _checked(
+    context: CommandContext, tx: Tx, recipients: Recipients, command: Register, workflow: Workflow, actor: Person
+) -> tuple[Person, list[str]] | Refusal:
+    """Return the owner and the doubts about a version, or why this server cannot run it."""
+    owner = _find_owner(recipients, command, workflow, actor)
+    if isinstance(owner, Refusal):
+        return owner
+    wrong, doubtful = reference_checks.check(recipients, workflow)
+    wrong += _missing_here(context, tx, command.workspace, workflow)
+    doubtful += _missing_secrets(context, workflow)
+    return NotAllowed(why=" ".join(wrong)) if wrong else (owner, doubtful)
 
 
 def _check_name(

@@ -26,7 +26,7 @@ from engine.insights import (
 from engine.oversight import time_buckets
 from engine.oversight.grouped_times import CLASSES, NO_TIMES, GroupedTimes
 from engine.oversight.time_buckets import BOUNDS
-from engine.store import people
+from engine.store import oversight_rows, people
 from engine.store.connection import Connection
 from engine.store.insight_tables import (
     DECIDED,
@@ -131,6 +131,7 @@ def insights(connection: Connection, workspace: str, query: InsightQuery, now: d
         since=time_buckets.week_start(first),
         until=now,
         workflows=tuple(ReadableWorkflow(row.id, row.name, row.title, row.owner) for row in readable),
+        changes=oversight_rows.load_gate_changes(connection, workspace, now),
         **_progress_of(connection, workspace),
     )
     return _counted(scope, answer, query.zone) if chosen else answer

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, insert, or_, select, update
 
 from engine import json_values
 from engine.domain import RequestState
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
+from engine.insights import ANY_KIND, ChangeKey, GateChanges
 from engine.json_values import Value
 from engine.store.connection import Connection
 from engine.store.oversight_tables import OversightRequestRow
 from engine.store.port import Tx
 from engine.store.statements import Statement
-from engine.store.tables import RequestRow
+from engine.store.tables import RequestRow, WorkflowRow
 
 _oversight = OversightRequestRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
+_workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _ABOUT: Final = ("run", "request", "workflow", "version", "step")
+DECLINED_FOR: Final = timedelta(days=90)
+"""How long a change that people refused is not recommended again."""
 
 _ROWS = select(*_oversight.c, _request.c.id.label("request")).select_from(
     _oversight.outerjoin(_request, _request.c.run == _oversight.c.run)
@@ -32,6 +37,19 @@ _OPEN = Statement(
         _oversight.c.purpose == bindparam("for_purpose"),
         _oversight.c.ended_at.is_(None),
     ).order_by(_oversight.c.run)
+)
+_GATE_CHANGES = Statement(
+    select(*_oversight.c, _workflow.c.version.label("current"))
+    .select_from(_oversight.join(_workflow, _workflow.c.id == _oversight.c.about_workflow))
+    .where(
+        _oversight.c.workspace == bindparam("in_workspace"),
+        _oversight.c.purpose == OversightPurpose.CHANGE_GATE.value,
+        or_(
+            _oversight.c.ended_at.is_(None),
+            and_(_oversight.c.state == RequestState.REJECTED.value, _oversight.c.ended_at > bindparam("since")),
+        ),
+    )
+    .order_by(_oversight.c.run)
 )
 _OWNER = Statement(select(_oversight.c.owner).where(_oversight.c.run == bindparam("of_run")))
 _RUNS_ABOUT = Statement(
@@ -99,6 +117,20 @@ def load_open(
     """Return the oversight requests of a purpose that wait, the oldest first. `workflow`: only those about this one."""
     rows = map(_read, _OPEN.all(connection, {"in_workspace": workspace, "for_purpose": purpose.value}))
     return [row for row in rows if workflow in (None, row.about.workflow)]
+
+
+def load_gate_changes(connection: Connection, workspace: str, now: datetime) -> GateChanges:
+    """Return the changes of gates that wait for an answer about a current version, and those that people refused."""
+    waiting, declined = dict[ChangeKey, str](), set[ChangeKey]()
+    for row in _GATE_CHANGES.all(connection, {"in_workspace": workspace, "since": now - DECLINED_FOR}):
+        # After an erasure it is not known what was refused, so nothing is recommended there.
+        kind = str(cast("dict[str, Value]", json_values.loads(row.facts)).get("kind", ANY_KIND))
+        key = (row.about_workflow, row.about_step, kind)
+        if row.ended_at is not None:
+            declined.add(key)
+        elif row.about_version == row.current:
+            waiting[key] = row.run
+    return GateChanges(waiting=waiting, declined=frozenset(declined))
 
 
 def runs_about(connection: Connection, run: str) -> list[str]:

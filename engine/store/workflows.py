@@ -86,6 +86,12 @@ _REPLACE = Statement(
     )
 )
 
+_HOLD = Statement(
+    update(_workflow)
+    .where(_workflow.c.id == bindparam("held"), _workflow.c.version == bindparam("seen"))
+    .values(version=_workflow.c.version)
+)
+
 
 class NewVersion(Struct, frozen=True, kw_only=True):
     """A new version of a workflow."""
@@ -204,6 +210,11 @@ def load_source(connection: Connection, workflow: str, version: int) -> bytes:
     if row is None:
         raise Conflict(f"version {version} of workflow {workflow} is being registered")
     return bytes(row.source)
+
+
+def hold_version(tx: Tx, workflow: str, version: int) -> bool:
+    """Hold the workflow until the unit ends. Return False if this is not its current version any more."""
+    return bool(tx.write(_HOLD, {"held": workflow, "seen": version}))
 
 
 def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:

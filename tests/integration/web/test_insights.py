@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.presentation import attention, owner_figures, seeded
-from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Verdict
+from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Register, Verdict
 from engine.insights import InsightQuery
 from engine.store import people, seeded_requests
 from engine.store.port import Tx
 from engine.store.seeded_requests import SeededResult
 from tests.browser.insight_states import REFUNDS, REQUESTS, decide_many
-from tests.support.engine_env import LEE
+from tests.support.engine_env import LEE, TERMINAL
+from tests.support.insight_rows import recommend_changes
 from tests.support.web_env import WebEnv, open_web
 
 ADMIN, AUDITOR, OWNER = "boss@example.com", "aud@example.com", "sam@example.com"
@@ -135,6 +136,36 @@ def _catch(workflow: str, run: str, name: str, is_caught: bool, tx: Tx) -> None:
     one = people.need_person(tx, DEFAULT_WORKSPACE, Address("email", name), evidence="test")
     result = SeededResult(run=run, workflow=workflow, person=one.id, kind="ten_times", is_caught=is_caught)
     seeded_requests.insert_result(tx, result)
+
+
+async def test_a_button_asks_for_a_recommended_change_once(web: WebEnv) -> None:
+    env = web.engine_env
+    actor = Address("email", ADMIN)
+    await env.engine.register(Register(source=REFUNDS.encode(), actor=actor, origin=TERMINAL))
+    await recommend_changes(env, "refund", "pay")
+    owner = await web.sign_in(OWNER)
+    page = await owner.get("/insights")
+    assert page.page.text.count("Ask for this change") == 2
+    form = page.page.form_with("kind")
+    assert (await owner.send(form, nonce="x" * 24)).status == 422
+    assert (await owner.post(form.action, form.fields, Sec_Fetch_Site="cross-site")).status == 403
+    assert (await owner.send(form, kind="nonsense")).status == 409
+    auditor = await web.sign_in(AUDITOR)
+    theirs = await auditor.get("/insights")
+    assert "Ask for this change" not in theirs.page.text
+    assert (await auditor.send(form)).status == 422
+    asked = await owner.send(form)
+    assert (asked.status, asked.path.startswith("/runs/")) == (200, True)
+    again = await owner.send(form)
+    assert again.path == asked.path
+    await env.settle()
+    page = await owner.get("/insights")
+    assert page.page.text.count("Ask for this change") == 1
+    assert "See who is asked for this change" in page.page.text
+    (request,) = await env.engine.requests_of_run(asked.path.rpartition("/")[2])
+    card = await owner.get(f"/requests/{request.model.id}")
+    assert "Signoff asks, because it recommends another gate." in card.page.text
+    assert "autonomy: {clean: 100, sample: 10%, only_when: true}" in card.page.text
 
 
 async def test_how_long_a_person_takes_is_on_no_page(web: WebEnv) -> None:
