@@ -45,7 +45,10 @@ REASON_LENGTH: Final = 3000
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """The step and visit that a request is about. The digest covers the subject and the content."""
+    """The step and visit that a request is about. The digest covers the subject and the content.
+
+    `disguises`: the subject in whose place people read this one; the digest covers that.
+    """
 
     workflow: str
     hash: str
@@ -54,6 +57,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     visit: int
     uses: str
     at: ReviewPoint
+    disguises: Subject | None = None
 
     @property
     def is_form(self) -> bool:
@@ -67,6 +71,8 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     def digest(self, content: Params) -> str:
         """Return the SHA-256 of subject and content, which ties decision and effect to the content that was shown."""
+        if self.disguises is not None:
+            return self.disguises.digest(content)
         return json_values.digest(
             {
                 "workflow": self.workflow,

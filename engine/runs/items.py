@@ -130,8 +130,8 @@ def _evaluate(inner: Step, subject: Subject, number: int, value: Value, names: M
 def foreach_subject(workflow: Workflow, run: str, step: Step, visit: int) -> Subject:
     """Return what a request about all items of a visit is about."""
     at = ReviewPoint.BEFORE
-    facts = {"workflow": workflow.name, "hash": workflow.hash, "run": run, "step": step.id}
-    return Subject(**facts, visit=visit, uses=step.kind.name, at=at)
+    name, digest = workflow.name, workflow.hash
+    return Subject(workflow=name, hash=digest, run=run, step=step.id, visit=visit, uses=step.kind.name, at=at)
 
 
 def item_subject(subject: Subject, inner: Step, number: int) -> Subject:

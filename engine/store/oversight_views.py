@@ -111,7 +111,8 @@ def _seeded(view: RequestView, row: OversightRow) -> SeededFacts | None:
 
 
 def _disguised(view: RequestView, look: Look) -> RequestView:
-    subject = structs.replace(view.model.subject, workflow=look.workflow, step=look.step, uses=look.uses)
+    real = view.model.subject
+    subject = structs.replace(real, workflow=look.workflow, step=look.step, uses=look.uses, disguises=real)
     return replace(
         view,
         model=structs.replace(view.model, subject=subject, requester=look.requester.id),

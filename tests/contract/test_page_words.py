@@ -215,6 +215,14 @@ async def _inbox(env: WebEnv) -> Browser:
     return browser
 
 
+async def _insights(env: WebEnv) -> Browser:
+    request = await env.request_approval(source=REFUND.replace("KEYS", ""))
+    await env.engine_env.decide(request.run, Verdict.REJECT, by=Address("email", BEN))
+    browser = await env.sign_in(SAM.value)
+    await browser.get("/insights")
+    return browser
+
+
 async def _together(env: WebEnv) -> Browser:
     """Approve two requests together, one of which another person was faster to reject."""
     first = await env.request_approval(source=REFUND.replace("KEYS", ""))
@@ -406,6 +414,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "by another"): (_decided_by_another, "Your answer was not counted."),
     ("closed", "expired"): (_expired, "Expired without a decision"),
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
+    ("insights", "of an owner"): (_insights, "Insights"),
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
     ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
     ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),

@@ -170,6 +170,7 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "changed": False,
         "takes_asks": False,
         "warnings": [],
+        "plans": [],
     }
     assert signoff.run_ok("register", "refund.yaml").out == (
         "refund has not changed. Version 1 is already registered.\n"
@@ -181,6 +182,7 @@ def test_register_makes_a_version_only_of_what_is_new(signoff: Commands) -> None
         "changed": True,
         "takes_asks": False,
         "warnings": [],
+        "plans": [],
     }
     assert [workflow["version"] for workflow in signoff.json("workflows")] == [2]
 

@@ -23,10 +23,15 @@ STAGES: Final = ("start", "decide", "advance")
 GROUP: Final = 64
 """Lifecycles of one commit."""
 
-FOUND_BY_WORDS: Final = """\
+FOLLOWED: Final = (
+    """\
 INSERT INTO search_progress (workspace, seq) SELECT workspace, max(seq) FROM audit WHERE true GROUP BY workspace
-ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq"""
-"""Takes the search past the stored requests: a server that made them would have followed its log long ago."""
+ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq""",
+    """\
+INSERT INTO insight_progress (workspace, seq, at) SELECT workspace, max(seq), (SELECT max(opened_at) FROM request)
+FROM audit WHERE true GROUP BY workspace ON CONFLICT (workspace) DO UPDATE SET seq = excluded.seq""",
+)
+"""Takes search and insights past the stored requests: a server that made them would have followed its log long ago."""
 _MARK_SHOWN: Final = (
     "UPDATE delivery SET state = 'shown', receipt = '{}', shown_version = 1, shown_at = created_at, next_at = NULL",
     "UPDATE request SET first_shown_at = opened_at, check_at = NULL WHERE state = 'pending'",
@@ -205,7 +210,7 @@ class Floor:
         for offset in range(0, count, group):
             (batches,) = self._replay.lifecycles(min(group, count - offset), after=self.head(), stages=1)
             self._write(batches)
-        for statement in (*_MARK_SHOWN, FOUND_BY_WORDS):
+        for statement in (*_MARK_SHOWN, *FOLLOWED):
             self._connection.execute(statement)
 
     def _write(self, batches: Sequence[Batch]) -> float:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from bot.databases import libpq
 from bot.devtools.bench.engine_load import WORKFLOW
-from bot.devtools.bench.floor import FOUND_BY_WORDS, STAGES, TABLES, Batch, Recording, Replay, Row, TableShape
+from bot.devtools.bench.floor import FOLLOWED, STAGES, TABLES, Batch, Recording, Replay, Row, TableShape
 from bot.devtools.bench.postgres_load import open_engine
 
 CONNECTIONS: Final = 8
@@ -142,7 +142,8 @@ class PostgresFloor:
                 shape = tables[name]
                 records = [_shown(shape, row) for row in rows]
                 await driver.copy_records_to_table(name, columns=shape.columns, records=records)
-        await driver.execute(FOUND_BY_WORDS)
+        for statement in FOLLOWED:
+            await driver.execute(statement)
         await driver.execute("VACUUM ANALYZE", timeout=None)
 
 

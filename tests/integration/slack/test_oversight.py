@@ -178,13 +178,13 @@ async def press(env: SlackEnv, how: str) -> None:
     expect_ok(await ada.click({"approve": "Approve", "reject": "Reject", "edit": "Edit"}[how], on=copy))
     if how != "approve":
         await env.slack.until(lambda: ada.modal and any(block["type"] == "input" for block in ada.modal["blocks"]))
-        expect_ok(await ada.submit({"Reason": "Ten times."} if how == "reject" else {"Amount": "120.50"}))
+        expect_ok(await ada.submit({"Reason": "Ten times."} if how == "reject" else {"Amount (amount)": "120.50"}))
     await env.settle()
 
 
 @pytest.mark.parametrize(
     ("how", "did"),
-    [("approve", "you approved it")],
+    [("approve", "you approved it"), ("reject", "you caught it"), ("edit", "you caught it")],
 )
 async def test_a_test_is_told_to_the_person_alone_and_every_copy_closes(env: SlackEnv, how: str, did: str) -> None:
     run = await open_seeded(env)
