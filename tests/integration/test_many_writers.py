@@ -495,7 +495,7 @@ async def test_no_word_of_an_erased_run_is_written_meanwhile(rivals: Processes, 
     await rivals[0].store.transact(forget)
     command = Erase(run=run, reason="asked to", actor=SAM, origin=TERMINAL)
     admin = Engine(rivals[1].store, rivals[1].advancer, admins=frozenset({SAM}))
-    answers = await meet("search_word", rivals[0].engine.process_due("search:default"), admin.erase(command))
+    answers = await meet("search_word", rivals[0].engine.process_due("log:default"), admin.erase(command))
     assert isinstance(answers[1], Erased)
     (texts,) = await rows(rivals[0], "SELECT title FROM request")
     assert texts == ("(erased)",)
