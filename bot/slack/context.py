@@ -45,17 +45,15 @@ class SlackContext:
     async def update_copy(self, response_url: str | None, ref: Ref, by: Actor) -> Card | None:
         """Update the clicked message to the present state of its request at once, and return its card.
 
-        While others have to approve as well, this update may arrive after one of the relay that shows a later state. So
-        it is repeated until what it showed is still true afterwards. A copy for all people in a channel shows no one's
-        own state, so while the request waits it is left to the relay.
+        This update may arrive after one of the relay that shows a later state: that others approved as well, or what
+        became of the step. So it is repeated until what it showed is still true afterwards. A copy for all people in a
+        channel shows no one's own state, so while the request waits it is left to the relay.
         """
         card = await self.service.card(ref.request, by)
         if card is not None and card.outcome is None and by.channel.startswith(SLACK.channel_starts):
             return card
         for _ in range(_UPDATES):
             if card is None or not await self.replies.copy(response_url, card, delivery=ref.delivery):
-                break
-            if card.outcome is not None:
                 break
             shown, card = card, await self.service.card(ref.request, by)
             if card == shown:

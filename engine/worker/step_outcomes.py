@@ -60,8 +60,9 @@ def _update_copies(tx: Tx, run: LoadedRun, visit: Visit) -> tuple[str, list[str]
     if visit.visit > first and visit.status is StepStatus.SUCCEEDED:
         for request in request_model.load_earlier_approvals(tx.connection, run=run.state.id, visit=visit):
             deliveries.mark_outdated(tx, run.state.id, request)
-    is_asked = visit.status is StepStatus.FAILURE_IN_REVIEW
-    if not failed and not is_asked and not _is_over(run.state.visits.get(visit.step), visit):
+    # The copies may have shown the decision already, in a unit before the one that grants what was approved.
+    is_told = visit.status in (StepStatus.FAILURE_IN_REVIEW, StepStatus.GRANTED)
+    if not failed and not is_told and not _is_over(run.state.visits.get(visit.step), visit):
         return None
     approval = request_model.load_approval(tx.connection, run=run.state.id, step=visit.step, visit=visit.visit)
     if approval is None:
