@@ -37,7 +37,7 @@ _READ: Final = ("title", "tool", "server", "arguments", "risk", "summary", "impa
 def route(
     file: Path, inputs: tuple[str, ...], ask: str | None, person: str | None, explain: bool, as_json: bool
 ) -> int:
-    """Say whom the routes of the workflow in FILE would ask. Nothing runs, and no one is asked."""
+    """Say which people the routes of the workflow in FILE would ask. Nothing runs, and no one is asked."""
     settings = load_context().settings
     try:
         workflow = workflowfile.load(read_workflow_argument(file), kinds=load_step_types(settings))

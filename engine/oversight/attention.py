@@ -22,7 +22,7 @@ HURRIED: Final = 4.0
 QUICK: Final = 5.0
 """Time below which a decision counts as quick, in seconds."""
 FEWEST_PEOPLE: Final = 5
-"""Fewest people of whom an owner sees figures, all together, and without the owner."""
+"""Fewest people before an owner sees figures of them, all together, and without the owner."""
 FEWEST_DECISIONS: Final = 3
 """Fewest decisions by which a person counts in the figures of an owner."""
 

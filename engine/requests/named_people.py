@@ -1,4 +1,4 @@
-"""The people whom a gate names, with its policy, evaluated once when its request opens. Pure."""
+"""The people that a gate names, with its policy, evaluated once when its request opens. Pure."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from engine.store.statements import Statement
 from engine.store.tables import ApproverRow, RequestRow, RunRow, WorkflowRow
 
 FEWEST_PEOPLE: Final = 5
-"""Fewest people about whom an owner is told how often seeded requests are caught."""
+"""Fewest people before an owner is told how often they catch seeded requests."""
 MOST_PAST: Final = 20
 """Number of past requests of which one is chosen."""
 _RUNS_A_REQUEST: Final = 4

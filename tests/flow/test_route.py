@@ -1,4 +1,4 @@
-"""`signoff route` says whom the routes of a file would ask, before anything runs."""
+"""`signoff route` says which people the routes of a file would ask, before anything runs."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 from bot.devtools.bench import insights_fill, plan_load
 from bot.devtools.bench.engine_load import WORKFLOW, open_engine
 from bot.devtools.bench.figures import Figure, Machine, Target, percentile
+from bot.devtools.bench.inbox_fill import record
 from engine import timestamps, workflowfile
 from engine.domain import DEFAULT_WORKSPACE
 from engine.insights import InsightQuery
@@ -91,15 +92,6 @@ async def run(
         for name, (meaning, target) in FIGURES.items()
     ]
     return figures, machine
-
-
-async def record(path: Path) -> None:
-    """Write the rows of one decided request with the engine."""
-    with open_engine(path) as env:
-        await env.register()
-        run = await env.start()
-        await env.decide(run)
-        await env.advance(run)
 
 
 def copy_rows(path: Path, requests: int) -> None:
