@@ -41,8 +41,13 @@ def remove_key(source: bytes, step: str, key: str) -> bytes | None:
     if gate is None or key not in _names(gate[1]):
         return None
     mapping = gate[1]
-    start, end = _in_flow(mapping, key) if mapping.flow_style else _in_block(text, mapping, key)
-    return _checked(source, text[:start] + text[end:], step, key, is_added=False)
+    if mapping.flow_style:
+        places = [_in_flow(mapping, key)]
+    else:
+        # Comments that are kept would become part of the text of the key before, if that is a text of several lines.
+        places = [_in_block(text, mapping, key, comments=comments) for comments in (False, True)]
+    changed = (_checked(source, text[:start] + text[end:], step, key, is_added=False) for start, end in places)
+    return next((file for file in changed if file is not None), None)
 
 
 def _find(source: bytes, step: str) -> tuple[str, tuple[Any, Any] | None]:
@@ -83,10 +88,10 @@ def _in_flow(mapping: Any, key: str) -> tuple[int, int]:
     return (before.end_mark.index if at else name.start_mark.index), value.end_mark.index
 
 
-def _in_block(text: str, mapping: Any, key: str) -> tuple[int, int]:
+def _in_block(text: str, mapping: Any, key: str, *, comments: bool) -> tuple[int, int]:
     """Return where the lines of a key begin and end, with the lines below that are indented deeper.
 
-    A comment below its last line is kept: it may be about the next key.
+    `comments`: whether those below its last line belong to it. They may be about the next key.
     """
     name, value = mapping.value[_names(mapping).index(key)]
     is_text = isinstance(value, yaml.ScalarNode) and value.style in ("|", ">")
@@ -98,7 +103,7 @@ def _in_block(text: str, mapping: Any, key: str) -> tuple[int, int]:
             continue
         if len(line) - len(line.lstrip(" ")) <= name.start_mark.column:
             break
-        if is_text or not line.lstrip().startswith("#"):
+        if is_text or comments or not line.lstrip().startswith("#"):
             end = number + 1
     return _line_start(text, first), _line_start(text, end)
 

@@ -62,6 +62,14 @@ def test_a_key_that_is_there_is_not_added_and_one_that_is_not_there_is_not_remov
     assert gate_edits.remove_key(BLOCK.encode(), "pay", "autonomy") is None
 
 
+def test_a_comment_that_would_become_text_of_the_key_before_goes_with_its_key() -> None:
+    gate = "     title: |\n       two\n     remind: true\n       # deeper\n     expires: 1d\n"
+    text = f"name: a\nsteps:\n  - id: pay\n    uses: set\n    gate:\n{gate}"
+    removed = gate_edits.remove_key(text.encode(), "pay", "remind")
+    assert removed is not None
+    assert removed.decode() == text.replace("     remind: true\n       # deeper\n", "")
+
+
 VALUES = st.sampled_from(
     ["true", "{after: 4h, every: 1d}", '"quoted: # text"', "[a, b]", "plain text", "'ü 𝄞'", "|\n{}  two\n{}  lines"]
 )
