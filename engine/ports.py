@@ -325,6 +325,9 @@ class KnowsDepartments(Protocol):
     def department(self, person: Person) -> str | None:
         """Return the department of a person, or None if it is not known. Pure."""
 
+    def departments(self) -> frozenset[str]:
+        """Return the departments that people have, in small letters. Pure."""
+
 
 @runtime_checkable
 class KeepsAnswers(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import click
 from bot.cli import client, trial_asks
 from bot.cli.context import json_option, load_context, read_workflow_argument
 from bot.cli.exit_codes import Exit
+from bot.cli.route_people import RoutePeople
 from bot.presentation import refusals, route_report
 from bot.roles.source import roles_file
 from bot.step_types import load_step_types
@@ -18,6 +20,7 @@ from bot.terminal.output import print_sentence, render_json
 from engine import fields, timestamps, workflowfile
 from engine.domain import Address
 from engine.errors import DefinitionError
+from engine.references import OWNER, REQUESTER
 from engine.requests import RouteTrials, try_routes
 from engine.runs import asked_content
 from engine.system import SystemClock
@@ -32,7 +35,7 @@ _READ: Final = ("title", "tool", "server", "arguments", "risk", "summary", "impa
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option("--ask", metavar="JSON|FILE", help="What a program would ask, for a workflow that decides about asks.")
 @click.option("--as", "person", metavar="EMAIL", help="The person who starts the run.")
-@click.option("--explain", is_flag=True, help="Say of every rule why it applies or not.")
+@click.option("--explain", is_flag=True, help="Say of every rule why it applies or not, and whom it would ask now.")
 @json_option
 def route(
     file: Path, inputs: tuple[str, ...], ask: str | None, person: str | None, explain: bool, as_json: bool
@@ -45,17 +48,22 @@ def route(
         for problem in error.problems:
             print_sentence(problem.sentence(str(file)), err=True)
         return Exit.NO
-    entry = roles_file(settings).current.entry([Address("email", person.lower())]) if person else None
+    roles = roles_file(settings).current
+    entry = roles.entry([Address("email", person.lower())]) if person else None
     department = entry.department if entry is not None else None
     scope = _scope(workflow, client.parse_pairs(inputs, noun="an input"), ask, person or "")
     routed = [*_routes(workflow, scope)]
-    if as_json:
-        click.echo(render_json([route_report.facts(step.id, trials, department) for step, trials in routed]))
-    elif not routed:
+    if not routed and not as_json:
         click.echo("No gate of this workflow names a route.")
-    for step, trials in () if as_json else routed:
-        for sentence in route_report.sentences(step.label, trials, department, every=explain):
-            click.echo(sentence)
+    with ExitStack() as stack:
+        stand_ins = {OWNER: workflow.owner or "", REQUESTER: person or ""}
+        known = RoutePeople(settings, roles, SystemClock().now(), stand_ins, stack) if explain else None
+        look_up = known.of if known is not None else lambda _: None
+        if as_json:
+            click.echo(render_json([route_report.facts(step.id, each, department, look_up) for step, each in routed]))
+        for step, trials in () if as_json else routed:
+            for sentence in route_report.sentences(step.label, trials, department, look_up, every=explain):
+                click.echo(sentence)
     return Exit.DONE
 
 

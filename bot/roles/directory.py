@@ -73,6 +73,10 @@ class DirectoryWithRoles:
         entry = self._roles().entry(person.addresses)
         return entry.department if entry is not None else None
 
+    def departments(self) -> frozenset[str]:
+        """Return the departments that the file gives people."""
+        return frozenset(entry.department.casefold() for entry in self._roles().people if entry.department)
+
     def forget(self, account: Address) -> None:
         """Have the other directory drop its answers about an account."""
         if isinstance(self._directory, KeepsAnswers):

@@ -75,6 +75,10 @@ class DirectoryWithRecentAnswers:
         """Return the answer of the other directory."""
         return self._directory.department(person) if isinstance(self._directory, KnowsDepartments) else None
 
+    def departments(self) -> frozenset[str]:
+        """Return the answer of the other directory."""
+        return self._directory.departments() if isinstance(self._directory, KnowsDepartments) else frozenset()
+
     def forget(self, account: Address) -> None:
         """Drop every kept answer, which may be about this account, and have the other directory drop its own."""
         self._forgotten += 1

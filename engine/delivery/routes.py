@@ -71,8 +71,13 @@ class Router:
     def _routed(self, opening: Opening, trial: RouteTrial, reasons: Sequence[str]) -> Opening:
         assert opening.route is not None
         why = f" ({', '.join(reasons)})" if reasons else ""
+        clocks, backups = opening.clocks, opening.backups
+        if trial.escalates:
+            clocks, backups = replace(clocks, escalate_after=trial.escalate_after), trial.backups
         return replace(
             opening,
+            clocks=clocks,
+            backups=backups,
             expires_after=trial.expires or opening.expires_after,
             because=clip(f"Rule {trial.number} of the route {opening.route.name} applies{why}", NOTE_LENGTH),
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from msgspec import Struct
 
 from engine.errors import ExpressionError
+from engine.expressions import Template
 from engine.json_values import Value
 from engine.references import Reference
 from engine.requests.named_people import named
@@ -30,6 +31,10 @@ class RouteTrial(Struct, frozen=True, kw_only=True):
     working: bool = False
     least_loaded: int | None = None
     expires: timedelta | None = None
+    escalates: bool = False
+    """Whether it says who is asked as well, in the place of the gate: `backups`, after `escalate_after`."""
+    escalate_after: timedelta | None = None
+    backups: tuple[Reference, ...] = ()
     because: str = ""
 
 
@@ -42,7 +47,7 @@ class RouteTrials(Struct, frozen=True, kw_only=True):
     @property
     def references(self) -> tuple[Reference, ...]:
         """All people that the rules name."""
-        return tuple(reference for trial in self.trials for reference in trial.references)
+        return tuple(person for trial in self.trials for person in (*trial.references, *trial.backups))
 
 
 def try_routes(gate: Gate, step: Step, scope: Mapping[str, Value], notes: list[str]) -> RouteTrials | None:
@@ -56,21 +61,30 @@ def _trials(gate: Gate, route: GateRoute, step: Step, scope: Mapping[str, Value]
     trials: list[RouteTrial] = []
     for rule in route.rules:
         refused, doubt = _applies(rule, step, scope)
-        found = () if refused else tuple(reference for to in rule.to for reference in named(gate, to, scope, notes))
+        to, backups = ((), ()) if refused else (rule.to, rule.escalate_to)
         trials.append(
             RouteTrial(
                 number=rule.number,
-                references=found,
+                references=_named(gate, to, scope, notes),
                 refused=refused,
                 doubt=doubt,
                 department=rule.department,
                 working=rule.working,
                 least_loaded=rule.least_loaded,
                 expires=rule.expires,
+                escalates=bool(rule.escalate_to),
+                escalate_after=rule.escalate_after,
+                backups=_named(gate, backups, scope, notes),
                 because=rule.because,
             )
         )
     return trials
+
+
+def _named(
+    gate: Gate, people: Sequence[Template], scope: Mapping[str, Value], notes: list[str]
+) -> tuple[Reference, ...]:
+    return tuple(reference for template in people for reference in named(gate, template, scope, notes))
 
 
 def _applies(rule: RouteRule, step: Step, scope: Mapping[str, Value]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from engine.delivery.recipients import Recipients
 from engine.domain import ReviewPoint
 from engine.expressions import Template, find_value_sources
 from engine.name_lists import join_names
-from engine.ports import Resolution
+from engine.ports import Directory, KnowsDepartments, Resolution
 from engine.references import Reference
 from engine.workflowfile import Gate, Step, Workflow
 
@@ -24,6 +24,9 @@ _NO_ACCOUNT: Final = (
 
 _NOT_ASKED: Final = (
     "{} has members without a Slack account: {}. They cannot sign in with Slack to decide here, so they are not asked."
+)
+_NO_DEPARTMENT: Final = (
+    "Rule {} of the route {}: no person of the roles file is in the department {}. Write it there, or correct it here."
 )
 _MOST_NAMED: Final = 5
 """Maximum number of members of a role that are named because they have no account."""
@@ -66,6 +69,19 @@ def check(recipients: Recipients, workflow: Workflow) -> tuple[list[str], list[s
         if name.signs_in and name.reference.has_members and (without := _without_account(answer)):
             warnings[f"{name.subject}: {_NOT_ASKED.format(name.reference.rule, without)}"] = None
     return list(errors), list(warnings)
+
+
+def unknown_departments(directory: Directory, workflow: Workflow) -> list[str]:
+    """Return a warning for each rule of a route for departments that no person has."""
+    known = directory.departments() if isinstance(directory, KnowsDepartments) else frozenset[str]()
+    gates = [gate for step in workflow.steps for own in step.gates for gate in own.variants]
+    routes = {gate.route.name: gate.route for gate in gates if gate.route is not None}
+    rules = [(name, rule) for name, route in routes.items() for rule in route.rules]
+    return [
+        _NO_DEPARTMENT.format(rule.number, name, " or ".join(missing))
+        for name, rule in rules
+        if (missing := [department for department in rule.department if department not in known])
+    ]
 
 
 def _literal_references(workflow: Workflow) -> Iterator[NamedReference]:

@@ -95,6 +95,7 @@ def _checked(
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
+    doubtful += reference_checks.unknown_departments(context.advancer.directory, workflow)
     wrong += _missing_here(context, tx, command.workspace, workflow)
     doubtful += _missing_secrets(context, workflow)
     return NotAllowed(why=" ".join(wrong)) if wrong else (owner, doubtful)

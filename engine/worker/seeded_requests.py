@@ -55,10 +55,11 @@ def _can_imitate(run: LoadedRun, opening: Opening, circle: Circle) -> bool:
     """Return whether a seeded request can look like this one on every surface."""
     subject = opening.subject
     is_plain = not subject.is_form and not subject.is_failure and subject.uses not in (ASK, FOREACH)
-    has_more = (opening.ask, opening.revision, opening.risk, opening.ways.post_to, circle.left_out, opening.again)
+    has_more = (opening.ask, opening.revision, opening.risk, opening.route, opening.ways.post_to, circle.left_out)
     return (
         is_plain
         and run.lane is None
+        and opening.again is None
         and not any(part is not None for part in has_more)
         and not opening.policy.counts_votes
         and not opening.backups

@@ -28,7 +28,7 @@ def compile_clocks(report: ProblemReport, gate: GateFile, at: Path, names: Expre
     return Clocks(
         remind=_compile_reminders(gate),
         escalate_after=escalate.after if escalate else None,
-        escalate_to=_compile_backups(report, escalate, (*at, "escalate", "to"), names) if escalate else (),
+        escalate_to=compile_backups(report, escalate, (*at, "escalate", "to"), names) if escalate else (),
         hours=gate.hours,
     )
 
@@ -42,9 +42,10 @@ def _compile_reminders(gate: GateFile) -> Remind | None:
     return Remind(after=gate.remind.after, every=gate.remind.every, times=times)
 
 
-def _compile_backups(
+def compile_backups(
     report: ProblemReport, escalate: EscalateFile, at: Path, names: ExpressionNames
 ) -> tuple[Template, ...]:
+    """Compile who is asked as well, as far as they are right, and report their problems."""
     backups: list[Template] = []
     for index, text in enumerate(escalate.to):
         path = item_path(report, at, index)

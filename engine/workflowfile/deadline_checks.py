@@ -28,7 +28,7 @@ def check_deadlines(report: ProblemReport, gate: GateFile, at: Path, requester: 
     if not any((has_expiry, report.has((*at, "escalate")), report.has((*at, "remind")))):
         _check_no_deadline(report, gate, at)
     if gate.hours:
-        _check_working_durations(report, at)
+        check_working_durations(report, at)
 
 
 def _check_no_deadline(report: ProblemReport, gate: GateFile, at: Path) -> None:
@@ -108,8 +108,9 @@ def _check_reminders(report: ProblemReport, gate: GateFile, at: Path) -> None:
             _report(report, (*at, "remind", "times"), message, f"Write `times: {sent}`, or make `every` shorter.")
 
 
-def _check_working_durations(report: ProblemReport, at: Path) -> None:
-    """Report durations that have two meanings in working hours: a day has fewer than 24, and a week fewer than 7."""
+def check_working_durations(report: ProblemReport, at: Path) -> None:
+    """Report durations of a gate, or of a rule of a route, that have two meanings in working hours: a day has fewer
+    than 24, and a week fewer than 7."""
     for key in (("expires",), ("escalate", "after"), ("remind", "after"), ("remind", "every")):
         path = (*at, *key)
         text = report.value(path) if report.has(path) else None

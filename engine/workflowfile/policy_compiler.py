@@ -90,7 +90,7 @@ def _check(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path, 
 
 def _check_quorum(report: ProblemReport, gate: GateFile, quorum: int, at: Path, *, lost: int) -> None:
     """Report a quorum that its people cannot give. `lost`: how many of them cannot approve, without their names."""
-    people = _countable(report, gate.approvers or [references.OWNER])
+    people = countable(report, gate.approvers or [references.OWNER])
     if people is None:
         return
     excluded = people & {references.REQUESTER} if references.REQUESTER in (gate.exclude or ()) else frozenset()
@@ -107,7 +107,7 @@ def _check_quorum(report: ProblemReport, gate: GateFile, quorum: int, at: Path, 
 def _check_chain(report: ProblemReport, gate: GateFile, policy: GatePolicy, at: Path) -> None:
     """Report a chain whose groups cannot each give an approval."""
     sources = [[template.source for template in group] for group in policy.chain]
-    groups = [_countable(report, group) for group in sources]
+    groups = [countable(report, group) for group in sources]
     excluded = references.REQUESTER in (gate.exclude or ())
     if excluded and any(set(group) == {references.REQUESTER} for group in sources):
         message = f"No one could approve in one of these groups: {_EXCLUDED}."
@@ -122,7 +122,7 @@ def _chooses(gate: GateFile) -> bool:
     return isinstance(gate.policy, str) and has_expression(gate.policy)
 
 
-def _countable(report: ProblemReport, people: Sequence[str]) -> frozenset[str] | None:
+def countable(report: ProblemReport, people: Sequence[str]) -> frozenset[str] | None:
     """Return the people, or None if a group, a role or an expression among them can be any number of people.
 
     The owner and their address are one person.

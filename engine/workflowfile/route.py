@@ -18,7 +18,7 @@ class RouteRule:
 
     `action`: patterns for the kind of the step, or the tool of an ask. `department`: of the person who started the run.
     `working`: only people who work now. `least_loaded`: so many of them, those with the fewest open requests.
-    `expires`: takes the place of that of the gate.
+    `expires` and `escalate_to` (after `escalate_after`, or else at the expiry): take the place of those of the gate.
     """
 
     number: int
@@ -29,6 +29,8 @@ class RouteRule:
     working: bool = False
     least_loaded: int | None = None
     expires: timedelta | None = None
+    escalate_after: timedelta | None = None
+    escalate_to: tuple[Template, ...] = ()
     because: str = ""
 
     @property
@@ -47,7 +49,7 @@ class GateRoute:
     @property
     def people(self) -> tuple[Template, ...]:
         """Every reference to a person."""
-        return tuple(person for rule in self.rules for person in rule.to)
+        return tuple(person for rule in self.rules for person in (*rule.to, *rule.escalate_to))
 
     @property
     def templates(self) -> tuple[Template, ...]:

@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Final, TypeAlias
-
-from pydantic import AfterValidator, BeforeValidator
-from pydantic import Field as Key
+from typing import Final, TypeAlias
 
 from engine.expressions import Template
 from engine.json_values import Path, Value
+from engine.workflowfile.clock_compiler import compile_backups
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.expression_scope import ExpressionNames
-from engine.workflowfile.grammar import FilePart, GateFile
+from engine.workflowfile.grammar import GateFile
 from engine.workflowfile.part_reader import missing_space, read_part
 from engine.workflowfile.phrases import cite, list_names, suggest
 from engine.workflowfile.policy_compiler import compile_people
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.route import ROUTE_PREFIX, GateRoute, RouteRule
-from engine.workflowfile.rule_grammar import Patterns
-from engine.workflowfile.scalars import MAX_LABEL, Condition, Duration, Label, People, refuse
+from engine.workflowfile.route_checks import check_rule
+from engine.workflowfile.route_grammar import RouteRuleFile
 from engine.workflowfile.schema_errors import SchemaContext
 
 ROUTES: Final = "routes"
 MAX_ROUTES: Final = 20
 """Maximum number of routes in a file, and of rules in a route."""
 CompileCondition: TypeAlias = Callable[[ProblemReport, bool | str | None, Path, ExpressionNames], Template | None]
-
-
-def _department(text: str) -> str:
-    if not text.strip() or len(text) > MAX_LABEL or not text.isprintable():
-        raise refuse(f"A department is one line of at most {MAX_LABEL} visible characters.")
-    return text.strip().casefold()
-
-
-def _wrap(raw: object) -> object:
-    return [raw] if isinstance(raw, str) else raw
-
-
-class RouteRuleFile(FilePart):
-    """A rule of a route."""
-
-    to: Annotated[People, Key(min_length=1)]
-    when: Condition | None = None
-    action: Patterns | None = None
-    department: (
-        Annotated[list[Annotated[str, AfterValidator(_department)]], BeforeValidator(_wrap), Key(min_length=1)] | None
-    ) = None
-    working: bool = False
-    least_loaded: Annotated[int, Key(ge=1, le=100)] | None = None
-    expires: Duration | None = None
-    because: Label | None = None
 
 
 def names_route(gate: GateFile) -> bool:
@@ -72,7 +45,7 @@ def route_of(
         )
         report.add((*at, "approvers"), f"There is no route `{cite(name)}` in this file.", hint)
         return None
-    rules = _rules(report, routes[name], (ROUTES, name), names, compile_condition)
+    rules = _rules(report, gate, routes[name], (ROUTES, name), names, compile_condition)
     return GateRoute(name=name, rules=tuple(rules))
 
 
@@ -107,7 +80,12 @@ def _routes(report: ProblemReport) -> dict[str, Value]:
 
 
 def _rules(
-    report: ProblemReport, raw: Value, at: Path, names: ExpressionNames, compile_condition: CompileCondition
+    report: ProblemReport,
+    gate: GateFile,
+    raw: Value,
+    at: Path,
+    names: ExpressionNames,
+    compile_condition: CompileCondition,
 ) -> Iterator[RouteRule]:
     if not isinstance(raw, list) or not raw:
         report.add(at, "A route is a list of rules, like [{when: …, to: [owner]}].", missing_space(raw))
@@ -123,6 +101,8 @@ def _rules(
         if file is None:
             continue
         rule = _rule(report, file, index + 1, path, names, compile_condition)
+        if not report.registered:
+            check_rule(report, gate, file, path)
         if always is not None:
             report.add(path, f"This rule is never reached: rule {always} always applies.", "Move it up, or delete it.")
         always = always or (None if rule.may_pass or report.has_problem(path) else rule.number)
@@ -150,5 +130,7 @@ def _rule(
         working=file.working,
         least_loaded=file.least_loaded,
         expires=file.expires,
+        escalate_after=file.escalate.after if file.escalate else None,
+        escalate_to=compile_backups(report, file.escalate, (*at, "escalate", "to"), names) if file.escalate else (),
         because=file.because or "",
     )

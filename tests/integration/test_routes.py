@@ -13,11 +13,12 @@ from bot.cli import serialize
 from bot.presentation import request_card
 from bot.roles import file
 from bot.roles.directory import DirectoryWithRoles
+from engine.domain import Register, Registered
 from engine.ports import Directory
 from engine.read_models import RequestView
 from tests.support.account_directory import AccountDirectory
 from tests.support.databases import OpenStore
-from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
 
 ROLES = """
 roles:
@@ -132,6 +133,28 @@ async def test_the_people_with_the_fewest_open_requests_are_asked(world: World) 
     assert asked(view) == ["Kim"]
     assert because(view) == "Rule 1 of the route payments applies (the fewest open requests)."
     assert asked(await world.ask(fewest)) == ["Lee"]
+
+
+async def test_a_rule_says_who_is_asked_as_well_and_after_how_long(world: World) -> None:
+    rule = '{to: [mia@example.com], because: Slow, escalate: {after: 2h, to: ["role:finance"]}}'
+    view = await world.ask(rule)
+    assert asked(view) == ["Mia"]
+    world.env.pass_time(hours=2, seconds=1)
+    await world.env.settle()
+    later = await world.env.request(view.model.subject.run)
+    assert sorted(asked(later)) == ["Kim", "Lee", "Mia"]
+    assert {row.person.label for row in later.approvers if row.is_backup} == {"Kim", "Lee"}
+
+
+async def test_a_department_that_no_person_has_is_a_warning(world: World) -> None:
+    rules = "\n".join(f"    - {rule}" for rule in ("{department: [sales, salse], to: [lee@example.com]}", REST))
+    source = FLOW.format(rules=rules).encode()
+    registered = await world.env.engine.register(Register(source=source, actor=SAM, origin=TERMINAL))
+    assert isinstance(registered, Registered)
+    assert registered.warnings == (
+        "Rule 1 of the route payments: no person of the roles file is in the department salse. "
+        "Write it there, or correct it here.",
+    )
 
 
 async def test_the_owner_is_asked_where_no_rule_applies(world: World) -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from engine import requests
-from tests.support.workflow_files import load_workflow, problems_of
+from engine.workflowfile import load
+from tests.support.workflow_files import KINDS, load_workflow, problems_of
 
 FILE = """name: pay
 owner: sam@example.com
@@ -60,6 +61,59 @@ WRONG = {
 def test_mistakes_are_reported(rules: str) -> None:
     messages = [problem.message for problem in problems_of(FILE % (rules, ""))]
     assert messages == [WRONG[rules]]
+
+
+EFFECTLESS = {
+    ("[{to: [requester], working: true}, {to: [owner]}]", ", exclude: [requester]"): (
+        "This rule asks no one: the person who started the run is excluded."
+    ),
+    ("[{to: [owner, lee@example.com]}]", ", policy: {quorum: 3}"): (
+        "The gate needs 3 approvals, and this rule asks at most 2."
+    ),
+    ('[{to: ["role:support"], least_loaded: 1}]', ", policy: {quorum: 2}"): (
+        "The gate needs 2 approvals, and this rule asks at most 1."
+    ),
+    ("[{to: [owner], escalate: {to: [lee@example.com]}}]", ""): "`escalate` does not say when.",
+    ("[{to: [owner], escalate: {after: 2d, to: [lee@example.com]}}]", ", expires: 2d"): (
+        "`escalate` has no effect: the request expires earlier."
+    ),
+    ("[{to: [owner], expires: 4h}]", ", expires: 2d, escalate: {after: 4h, to: [lee@example.com]}"): (
+        "The gate escalates later than that, so with this rule it never does."
+    ),
+    ("[{to: [lee@example.com], escalate: {after: 1h, to: [LEE@example.com]}}]", ""): (
+        "`escalate` names no one else: all of them are asked already."
+    ),
+    ("[{to: [owner], escalate: {after: 1h, to: [requester]}}]", ""): (
+        "`escalate` names no one else: the person who started the run is not asked in this way."
+    ),
+    ("[{to: [owner], expires: 24h}]", ", expires: 2d, hours: true"): (
+        "`24h` is not clear in working hours: a working day is shorter than 24 hours."
+    ),
+}
+
+
+@pytest.mark.parametrize(("rules", "gate"), EFFECTLESS)
+def test_what_of_a_rule_never_takes_effect_at_its_gate_is_reported(rules: str, gate: str) -> None:
+    text = FILE % (rules, gate)
+    assert [problem.message for problem in problems_of(text)] == [EFFECTLESS[rules, gate]]
+    assert load(text.encode(), kinds=KINDS, registered=True).steps[0].gate is not None
+
+
+def test_a_rule_says_who_is_asked_as_well() -> None:
+    rules = (
+        "[{when: '{{ inputs.amount > 5 }}', to: [owner], escalate: {after: 2h, to: [lee@example.com, requester]}},"
+        " {to: [requester], escalate: {to: [owner]}}]"
+    )
+    gate = ", exclude: [], expires: 2d, on_expiry: escalate, escalate: {to: [kim@example.com]}"
+    read = load_workflow(FILE % (rules, gate)).steps[0].gate
+    assert read is not None
+    assert read.route is not None
+    first, second = read.route.rules
+    assert (first.escalate_after, second.escalate_after) == (timedelta(hours=2), None)
+    assert [person.source for person in read.route.people] == [
+        *("owner", "lee@example.com", "requester"),
+        *("requester", "owner"),
+    ]
 
 
 def test_a_route_stands_alone_and_exists_and_is_used() -> None:
