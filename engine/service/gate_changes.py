@@ -15,6 +15,7 @@ from engine.domain.gate_change_commands import GateChangeOpened, OpenGateChange
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.errors import Conflict, DefinitionError
 from engine.insights import Insights
+from engine.json_values import Value
 from engine.oversight import plan_sentences
 from engine.oversight.sampling_plan import SamplingPlan
 from engine.recommendations import PLAN, Recommendation, RecommendationKind, recommend
@@ -27,7 +28,7 @@ from engine.store.oversight_rows import OversightRow
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.worker.oversight_requests import open_oversight_request, withdraw
-from engine.workflowfile import gate_edits
+from engine.workflowfile import text_edits
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -84,10 +85,13 @@ def _recommended(tx: Tx, command: OpenGateChange, counted: Insights) -> Recommen
 
 def _changed(context: CommandContext, source: bytes, step: str, kind: RecommendationKind) -> bytes | None:
     """Return the changed file, or None if its text cannot be changed or what comes out is no valid workflow."""
+    place = text_edits.find_step(source, step)
+    if place is None:
+        return None
     if kind is RecommendationKind.SAMPLE:
-        changed = gate_edits.add_key(source, step, "autonomy", _written(PLAN))
+        changed = text_edits.set_value(source, (*place, "gate", "autonomy"), _written(PLAN))
     else:
-        changed = gate_edits.remove_key(source, step, "remind")
+        changed = text_edits.remove_value(source, (*place, "gate", "remind"))
     if changed is None:
         return None
     try:
@@ -97,8 +101,8 @@ def _changed(context: CommandContext, source: bytes, step: str, kind: Recommenda
     return changed
 
 
-def _written(plan: SamplingPlan) -> str:
-    return f"{{clean: {plan.clean}, sample: {float(plan.share):.0%}, only_when: true}}"
+def _written(plan: SamplingPlan) -> Value:
+    return {"clean": plan.clean, "sample": f"{float(plan.share):.0%}", "only_when": True}
 
 
 # -- the card -------------------------------------------------------------------------------------------------

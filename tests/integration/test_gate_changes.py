@@ -15,6 +15,7 @@ from engine.insights import InsightQuery
 from engine.recommendations import RecommendationKind, recommend
 from engine.service import Engine
 from engine.store import people, workflows
+from engine.workflowfile import yaml_tree
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.insight_rows import recommend_changes
@@ -81,8 +82,8 @@ async def test_an_approved_plan_is_a_new_version_with_the_text_of_the_author(env
     assert isinstance(await env.decide(run, by=ADMIN), Decided)
     await env.settle()
     now = await current(env)
-    plan = "    gate:\n      autonomy: {clean: 100, sample: 10%, only_when: true}\n"
-    assert (now.version, now.source.decode()) == (2, FLOW.replace("    gate:\n", plan))
+    plan = "      autonomy: {clean: 100, sample: 10%, only_when: true}\n"
+    assert (now.version, now.source.decode()) == (2, f"{FLOW}{plan}")
     authors = await env.store.read(lambda connection: people.load_people(connection, [now.registered_by]))
     assert ADMIN in authors[now.registered_by].addresses
     assert (await env.view(run)).status.ended
@@ -168,7 +169,7 @@ async def test_what_lapses_may_be_asked_for_again(env: EngineEnv) -> None:
 
 
 async def test_a_file_that_cannot_be_changed_safely_is_left_to_its_author(env: EngineEnv) -> None:
-    await env.register(FLOW.replace("    gate:\n      # two eyes\n", "    ? gate\n    : # two eyes\n"))
+    await env.register(f"{FLOW}#{'x' * (yaml_tree.MAX_BYTES - len(FLOW) - 1)}")
     answer = await ask(env)
     assert isinstance(answer, NotAllowed)
     assert "by hand" in answer.why
