@@ -119,6 +119,7 @@ def facts(view: PlanView) -> dict[str, Value]:
         "in_a_row": state.clean,
         "reviewed": state.reviewed,
         "corrected": state.bad,
+        "left_out": state.by_requester,
         "not_reviewed": view.unreviewed,
         "agreed_by": view.agreed_by.label if view.agreed_by is not None else None,
         "agreed_at": iso(state.agreed_at),

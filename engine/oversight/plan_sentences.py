@@ -63,6 +63,7 @@ def evidence(
     return (
         ("In a row", f"{state.clean:,} reviewed without a correction"),
         ("In all", f"{state.reviewed:,} reviewed, {state.bad:,} of them rejected or corrected"),
+        *_left_out(state),
         ("How sure", f"With 95 % confidence at most {percent(bound.value)} are bad.{known}"),
         (
             "From then on",
@@ -73,5 +74,18 @@ def evidence(
             "Until",
             f"The first correction, failure or report that something is wrong, {LIFE.days} days, "
             f"or {IDLE.days} days in which nothing comes.",
+        ),
+    )
+
+
+def _left_out(state: PlanState) -> tuple[tuple[str, str], ...]:
+    """Return what is no evidence, if there is any."""
+    left_out = state.by_requester
+    if not left_out:
+        return ()
+    return (
+        (
+            "Left out",
+            f"{left_out:,} that the person approved who had started the run: no one reviews their own program.",
         ),
     )

@@ -65,7 +65,8 @@ class SamplingPlan(Struct, frozen=True, kw_only=True):
 class PlanState(Struct, frozen=True, kw_only=True):
     """How far a plan has come. `clean`: reviewed in a row without a correction. `number`: of the stage, from 0 on.
 
-    `reviewed`, `bad`: since the plan began. `waits_for`: the request that was drawn for review and that no one has
+    `reviewed`, `bad`: since the plan began. `by_requester`: those that are left out of `reviewed`, because the person
+    approved who had started the run. `waits_for`: the request that was drawn for review and that no one has
     decided: until then everything is reviewed. `owed`: how many of those were withdrawn: as many others are reviewed in
     their place. `proposal`: the run that asks whether a share may go through.
     """
@@ -75,6 +76,7 @@ class PlanState(Struct, frozen=True, kw_only=True):
     clean: int = 0
     reviewed: int = 0
     bad: int = 0
+    by_requester: int = 0
     owed: int = 0
     waits_for: str | None = None
     proposal: str | None = None
@@ -95,6 +97,16 @@ NEW: Final = PlanState()
 def after_review(state: PlanState, request: str | None = None) -> PlanState:
     """Return the state after a person approved a request without a correction."""
     return replace(_without(state, request), clean=state.clean + 1, reviewed=state.reviewed + 1)
+
+
+def after_own_approval(state: PlanState, request: str | None = None) -> PlanState:
+    """Return the state after the person approved a request who had started its run.
+
+    It is no evidence: no one reviews their own program. If it was drawn, another one is reviewed in its place.
+    """
+    left_out = replace(state, by_requester=state.by_requester + 1)
+    is_drawn = request is not None and state.waits_for == request
+    return after_withdrawal(left_out, request) if is_drawn and request is not None else left_out
 
 
 def after_correction(state: PlanState) -> PlanState:

@@ -13,6 +13,7 @@ from engine.json_values import show_path
 from engine.oversight import sampling_plan
 from engine.oversight.sampling_plan import BadNews, PlanStage
 from engine.requests import REASON_LENGTH, Request, Ruling, clip
+from engine.service import oversight_requests
 from engine.service.context import CommandContext
 from engine.store import run_rows, sampling_plans
 from engine.store.port import Tx
@@ -34,7 +35,9 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
         plan_draws.tighten(context.advancer, tx, request.plan, news, run=run, request=request.id)
         return
     plan = sampling_plans.lock(tx, request.plan)
-    state = sampling_plan.after_review(plan.state, request.id)
+    is_own = oversight_requests.is_requester(tx, request, ruling.approver.person)
+    approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review
+    state = approved(plan.state, request.id)
     has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, context.advancer.key) is None
     is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
     plan_draws.save(tx, plan, state, zones=sorted(request.zones, key=str), look_at=tx.now if is_due else None)

@@ -5,7 +5,7 @@ However it ends, no effect runs from it: only its follower acts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
@@ -54,9 +54,22 @@ def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:
     """Return the refusal for a person who never decides an oversight request, also if they go by another address."""
     if person is None or not request.separation.barred:
         return None
-    never = {human for known in request.separation.barred for human in joined_people.humans(tx.connection, known)}
-    ids = {person.id, *joined_people.humans(tx.connection, person.id)}
-    return None if never.isdisjoint(ids) else NotAllowed(why=_BARRED)
+    is_barred = _is_one_of(tx, person, request.separation.barred)
+    return NotAllowed(why=_BARRED) if is_barred else None
+
+
+def is_requester(tx: Tx, request: Request, person: Person) -> bool:
+    """Return whether a person started the run of a request, also if they did so by another address."""
+    return request.requester is not None and _is_one_of(tx, person, [request.requester])
+
+
+def _is_one_of(tx: Tx, person: Person, ids: Iterable[str]) -> bool:
+    """Return whether a person is the same human as one of these."""
+    known = [*ids]
+    if person.id in known:
+        return True
+    humans = {human for one in known for human in joined_people.humans(tx.connection, one)}
+    return not humans.isdisjoint({person.id, *joined_people.humans(tx.connection, person.id)})
 
 
 def end_decided(context: CommandContext, tx: Tx, request: Request, ruling: Ruling, resolved: Resolved) -> None:

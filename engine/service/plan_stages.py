@@ -124,6 +124,7 @@ def _agree(
             in_a_row=state.clean,
             reviewed=state.reviewed,
             bad=state.bad,
+            by_requester=state.by_requester,
         ),
     )
 

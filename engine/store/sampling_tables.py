@@ -36,6 +36,7 @@ class SamplingPlanRow(SQLModel, table=True):
     clean: int
     reviewed: int
     bad: int
+    by_requester: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     owed: int
     waits_for: str | None = None
     proposal: str | None = None

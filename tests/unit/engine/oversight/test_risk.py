@@ -25,7 +25,7 @@ from engine.oversight.risk import (
     covers,
 )
 
-AMOUNTS = st.integers(min_value=0, max_value=10**30).map(str)
+AMOUNTS = st.integers(min_value=0, max_value=10**30 - 1).map(str)
 IMPACTS = st.one_of(
     AMOUNTS.map(lambda amount: f"over {amount}"),
     AMOUNTS.map(lambda amount: f"over {amount} EUR"),
