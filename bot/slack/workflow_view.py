@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from bot.presentation import expiry, labels, progress
+from bot.presentation import expiry, labels, progress, workflow_words
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
 from engine.domain import Assurance, OnExpiry, PolicyKind, RequesterRule, ReviewPoint
@@ -30,7 +30,7 @@ def steps(workflow: Workflow, *, approvers: Mapping[str, str], version: int) -> 
     """Return the numbered steps of a workflow. `approvers`: names for the approvers of the file, by their text."""
     parts, room = list[Element](), _STEPS_TEXT
     for number, step in enumerate(workflow.steps[:MOST_STEPS], start=1):
-        elements = [*_title(number, step), *_sentences(step, approvers)]
+        elements = [*_title(number, step), *_sentences(workflow, step, approvers)]
         room -= sum(text_objects.size(element["text"]) for element in elements)
         if room < 0:
             break
@@ -54,27 +54,26 @@ def _title(number: int, step: Step) -> Iterator[Element]:
     yield from rich_text.words("\n")
 
 
-def _sentences(step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
+def _sentences(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
     """Yield when the step runs and who is asked, as sentences in one paragraph."""
     if step.when is not None:
         yield from rich_text.words("Runs only if ")
-        yield from _expression(step.when)
+        yield from _condition(workflow, step.when)
         yield from rich_text.words(". ")
     if step.paths:
-        yield from _paths(step)
+        yield from _paths(workflow, step)
     elif step.body is not None:
         yield from rich_text.words(f"For each item: {_numbers(step.body)}.{'' if step.gate is None else ' '}")
     elif not step.gates:
         yield from rich_text.words("No one is asked.")
-    if step.gate is not None:
-        yield from _gate(step, step.gate, approvers)
+    yield from _gate(workflow, step, approvers)
     if step.failure_gate is not None:
         yield from rich_text.words(f"{' ' if step.gate is not None or step.paths else ''}If it fails, ")
         yield from _people(step.failure_gate.approvers, approvers, "or")
         yield from rich_text.words(" can try it again, skip it, or stop the run.")
 
 
-def _paths(step: Step) -> Iterator[Element]:
+def _paths(workflow: Workflow, step: Step) -> Iterator[Element]:
     """Yield the paths of a branch, with the numbers of their steps."""
     yield from rich_text.words(f"Takes the first {'rule' if step.paths[0].rule is not None else 'path'} that fits: ")
     for number, path in enumerate(step.paths):
@@ -84,13 +83,13 @@ def _paths(step: Step) -> Iterator[Element]:
             yield from rich_text.words(f"{lead}“{text_objects.line(path.label)}” ({steps})")
             if path.when is not None:
                 yield from rich_text.words(" if ")
-                yield from _expression(path.when)
+                yield from _condition(workflow, path.when)
         elif path.when is None:
             is_rest = path.name in (OTHERWISE, NO_RULE)
             yield from rich_text.words(f"{lead}{'otherwise' if is_rest else 'always'} {steps}")
         else:
             yield from rich_text.words(f"{lead}“{labels.in_words(path.name)}” ({steps}) if ")
-            yield from _expression(path.when)
+            yield from _condition(workflow, path.when)
     yield from rich_text.words(".")
 
 
@@ -100,11 +99,14 @@ def _numbers(steps: range) -> str:
     return f"step {first}" if first == last else f"steps {first} to {last}"
 
 
-def _gate(step: Step, gate: Gate, approvers: Mapping[str, str]) -> Iterator[Element]:
+def _gate(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Iterator[Element]:
     """Yield when a gate asks, who has to approve, and until when."""
+    gate = step.gate
+    if gate is None:
+        return
     if gate.when is not None:
         yield from rich_text.words("If ")
-        yield from _expression(gate.when)
+        yield from _condition(workflow, gate.when)
         yield from rich_text.words(", ")
     asks = _question(step, gate)
     yield from rich_text.words(f"{asks if gate.when is not None else _alone(asks)} ")
@@ -221,9 +223,17 @@ def _expiry(gate: Gate) -> str:
     return f" {expiry.of_gate(gate.expires, gate.on_expiry, working=gate.clocks.hours)}"
 
 
+def _condition(workflow: Workflow, template: Template) -> Iterator[Element]:
+    """Yield a condition in words, or as code if words do not say exactly what it is."""
+    said = workflow_words.condition(template, workflow)
+    yield from _code(said.text) if said.is_code else rich_text.words(text_objects.clipped(said.text, _PART * 2))
+
+
 def _expression(template: Template) -> Iterator[Element]:
-    """Yield an expression as code, without the braces around the whole of it."""
-    source = text_objects.line(template.source)
-    bare = source.removeprefix("{{").removesuffix("}}").strip() if template.is_whole else source
-    for element in rich_text.words(text_objects.clipped(bare, _PART) or "–"):
+    """Yield an expression as code."""
+    return _code(workflow_words.code(template))
+
+
+def _code(source: str) -> Iterator[Element]:
+    for element in rich_text.words(text_objects.clipped(source, _PART) or "–"):
         yield {**element, "style": {"code": True}}

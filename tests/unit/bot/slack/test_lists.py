@@ -70,12 +70,12 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
     assert message.blocks[0]["text"]["text"] == "Refund a customer, version 3"
     assert lines_of(message.blocks[1]) == [
         "1. Look the order up\nNo one is asked.",
-        "2. Pause\nRuns only if `not inputs.urgent`. No one is asked.",
+        "2. Pause\nRuns only if “Urgent” is no. No one is asked.",
         "3. Letter\nFirst needs approval by the owner of the workflow.",
-        "4. Pay\nRuns only if `false`. If `inputs.amount.amount | number > 100`, it first needs approval by Lee, the "
+        "4. Pay\nRuns only if `false`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
         "`steps.lookup.body.account_owner`. Without a decision in 2 days, the request is rejected.",
-        "5. Receipt\nIf `steps.receipt.status != 200`, its result needs approval by the owner of the workflow.",
+        "5. Receipt\nIf “Status” of step “Receipt” is not 200, its result needs approval by the owner of the workflow.",
         "6. Quiet\nNo one is asked.",
     ]
 
@@ -97,8 +97,8 @@ steps:
     flow = workflowfile.load(source.encode(), kinds=registry.builtin())
     message = check_message(command_messages.workflow(flow, version=1, approvers={}))
     assert lines_of(message.blocks[1])[0] == (
-        "1. Size\nTakes the first path that fits: “Very large” (steps 2 to 3) if `inputs.amount > 100`, "
-        "“Small” (step 4) if `inputs.amount > 1`, otherwise step 5."
+        "1. Size\nTakes the first path that fits: “Very large” (steps 2 to 3) if “Amount” is above 100, "
+        "“Small” (step 4) if “Amount” is above 1, otherwise step 5."
     )
 
 
@@ -112,7 +112,7 @@ rules:
     message = check_message(command_messages.workflow(flow, version=1, approvers={}))
     assert lines_of(message.blocks[1])[0] == (
         "1. Rules\nTakes the first rule that fits: “Rule 1: search_*” (step 2), "
-        "“Rule 2: refund” (step 3) if `ask.arguments.amount > 100`, otherwise step 4."
+        "“Rule 2: refund” (step 3) if “Amount” of what is asked is above 100, otherwise step 4."
     )
 
 
