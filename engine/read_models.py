@@ -356,15 +356,25 @@ class DecisionExport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLook:
+    """That a person who may decide a request had all of it before them: since when, and on which surface first."""
+
+    person: Person
+    first_at: datetime
+    surface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedDecision:
     """A decided request. `record`: the facts that were kept with the decision; empty if they were erased.
 
-    `id`: of the decision.
+    `id`: of the decision. `looks`: who is known to have seen the request, in the order in which they did.
     """
 
     id: str
     view: RequestView
     record: Mapping[str, Any]
+    looks: tuple[RequestLook, ...] = ()
 
     @property
     def is_erased(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from bot.api import decision_cursor
 from bot.api.ask_bodies import LONGEST_NAME, Body, Query
 
 
@@ -53,4 +54,4 @@ class DecisionQuery(Query):
     since: Annotated[Time, Field(description="Those made at this time or later.")]
     until: Annotated[Time | None, Field(description="Those made before this time.")] = None
     workflow: Annotated[str | None, Field(min_length=1, max_length=LONGEST_NAME)] = None
-    cursor: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    cursor: Annotated[str | None, Field(pattern=decision_cursor.PATTERN, max_length=decision_cursor.LONGEST)] = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Query
 
-from bot.api import run_resources
+from bot.api import decision_cursor, run_resources
 from bot.api.ask_bodies import NO_REASON, CancelBody
 from bot.api.ask_resources import Page
 from bot.api.calls import ApiCall
@@ -29,10 +29,11 @@ from bot.presentation import decision_records
 from engine.domain import Cancel, DeliveryKind, NotFound, NotWaiting, Refusal, RunStatus, Start
 from engine.domain.api_keys import ApiAction
 from engine.fields.json_schema import object_schema
+from engine.json_values import Value
 from engine.read_models import DecisionFilter, PageQuery, RunView
 from engine.service import Engine
 from engine.service.program_reads import ProgramReads, starter
-from engine.store import decision_export
+from engine.store import decision_export, sampling_queries
 
 T = TypeVar("T")
 
@@ -128,14 +129,25 @@ class RunHandlers:
         return done if isinstance(done, Refusal) else {"id": delivery}
 
     async def list_decisions(self, call: ApiCall, query: Annotated[DecisionQuery, Query()]) -> DecisionListResource:
-        """List decisions, the oldest first, with all that is kept of them. It needs the action `read`."""
+        """List decisions, the oldest first, with all that is kept of them. It needs the action `read`.
+
+        What went through a gate without review (sampled out) follows the decisions, by run.
+        """
         call.require(ApiAction.READ, query.workflow)
         until = None if query.until is None else datetime.fromisoformat(query.until)
         since = datetime.fromisoformat(query.since)
         wanted = DecisionFilter(since=since, until=until, workflow=query.workflow)
-        found = await self._reads.decisions(call.principal, wanted, call.origin, after=query.cursor or "")
-        records = cast("list[DecisionRecordResource]", [*map(decision_records.record, found)])
-        return {"decisions": records, "next_cursor": found[-1].id if len(found) == decision_export.PAGE else None}
+        after = decision_cursor.read(query.cursor)
+        found = []
+        if after is None:
+            found = await self._reads.decisions(call.principal, wanted, call.origin, after=query.cursor or "")
+        records = [*map(decision_records.record, found)]
+        if len(found) == decision_export.PAGE:
+            return _decision_page(records, found[-1].id)
+        passed = await self._reads.unreviewed_visits(call.principal, wanted, after=after)
+        records += map(decision_records.unreviewed, passed)
+        is_full = len(passed) == sampling_queries.MOST
+        return _decision_page(records, decision_cursor.of(passed[-1].key) if is_full else None)
 
     async def list_workflows(self, call: ApiCall) -> WorkflowListResource:
         """List the workflows that this key may use or read, by name."""
@@ -159,6 +171,10 @@ class RunHandlers:
 
     def _written(self, view: RunView, *, created: bool = False) -> RunResource:
         return run_resources.run(view, url=_url(self._run_page, view.id), created=created)
+
+
+def _decision_page(records: Sequence[Mapping[str, Value]], cursor: str | None) -> DecisionListResource:
+    return {"decisions": cast("list[DecisionRecordResource]", [*records]), "next_cursor": cursor}
 
 
 def _url(page: Page | None, of: str) -> str | None:

@@ -189,15 +189,15 @@ class DecisionRecordResource(TypedDict):
     The keys are those of “Decisions as data” there.
     """
 
-    decision: str
-    request: str
+    decision: Annotated[str | None, Field(description="null: it went through its gate without review.")]
+    request: Annotated[str | None, Field(description="null: it went through its gate without review.")]
     run: str
     workflow: str
     workflow_version: int
     step: str
     visit: int
-    title: str
-    verdict: str
+    title: str | None
+    verdict: Annotated[str, Field(description="Also `not_reviewed`: it went through without review (sampled out).")]
     decided_at: Moment | None
     reason: str | None
     erased: bool

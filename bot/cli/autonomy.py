@@ -6,21 +6,19 @@ from collections.abc import Iterator
 
 import click
 
-from bot.cli import client
+from bot.cli import client, serialize
 from bot.cli.context import json_option, load_context
 from bot.cli.workflow_names import check_workflow
 from bot.local.reply import LISTS
 from bot.presentation import autonomy as texts
-from bot.presentation.dates import iso
 from bot.step_types import load_step_types
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine import workflowfile
 from engine.domain import DEFAULT_WORKSPACE
-from engine.json_values import Value
 from engine.oversight import plan_sentences
 from engine.oversight.sampling_plan import PlanStage, SamplingPlan
+from engine.plan_views import PlanView
 from engine.store import sampling_queries, seeded_requests
-from engine.store.sampling_queries import PlanView
 
 
 @click.group()
@@ -38,7 +36,7 @@ def list_(workflow: str | None, all_versions: bool, as_json: bool) -> None:
         check_workflow(connection, workflow)
         views = sampling_queries.plan_views(connection, DEFAULT_WORKSPACE, workflow=workflow, all_versions=all_versions)
     if as_json:
-        click.echo(render_json([facts(view) for view in views]))
+        click.echo(render_json([serialize.plan(view) for view in views]))
         return
     if not views:
         click.echo("No gate with `autonomy` has been reached yet, so everything is reviewed.")
@@ -71,7 +69,7 @@ def show(plan_id: str, as_json: bool) -> None:
         client.refuse(f"There is no sampling plan “{plan_id}”. {LISTS['sampling plan']}")
     plan = _written(view)
     if as_json:
-        click.echo(render_json(facts(view) | {"at_worst": plan_sentences.worst_case_of(plan, detection)}))
+        click.echo(render_json(serialize.plan(view) | {"at_worst": plan_sentences.worst_case_of(plan, detection)}))
         return
     for sentence in _sentences(view, plan, detection):
         print_sentence(sentence)
@@ -101,32 +99,6 @@ def _sentences(view: PlanView, plan: SamplingPlan, detection: tuple[int, int] | 
     for label, text in plan_sentences.evidence(plan, state, detection):
         yield f"{label}: {text}"
     yield f"Went through without review: {view.unreviewed:,}."
-
-
-def facts(view: PlanView) -> dict[str, Value]:
-    """Return a plan as JSON has it."""
-    state = view.state
-    return {
-        "id": view.id,
-        "workflow": view.workflow,
-        "version": view.version,
-        "is_current": view.is_current,
-        "step": view.step,
-        "title": view.step_label,
-        "class": view.class_name or None,
-        "model": view.model or None,
-        "stage": state.stage.value,
-        "in_a_row": state.clean,
-        "reviewed": state.reviewed,
-        "corrected": state.bad,
-        "left_out": state.by_requester,
-        "not_reviewed": view.unreviewed,
-        "agreed_by": view.agreed_by.label if view.agreed_by is not None else None,
-        "agreed_at": iso(state.agreed_at),
-        "lapses_at": iso(state.lapses_at),
-        "used_at": iso(view.used_at),
-        "proposal": state.proposal,
-    }
 
 
 @autonomy.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bot.presentation.dates import iso
 from engine import json_values
@@ -10,6 +10,7 @@ from engine.domain import Approver, Person, RequestState
 from engine.json_values import Value
 from engine.language_model import ModelCall
 from engine.person_views import AddressPeriod, PersonView
+from engine.plan_views import PlanView
 from engine.read_models import DeliveryView, RequestView, RunView, Signature, StepView, WorkflowView
 from engine.requests import ContentChange, Edit, Question, Request, risk_value
 from engine.story_entries import StoryEntry
@@ -243,7 +244,8 @@ def delivery(view: DeliveryView) -> dict[str, Value]:
     }
 
 
-def workflow(view: WorkflowView) -> dict[str, Value]:
+def workflow(view: WorkflowView, plans: Sequence[PlanView] = ()) -> dict[str, Value]:
+    """Return a workflow, with the sampling plans of its current version."""
     return {
         "name": view.name,
         "title": view.title,
@@ -252,6 +254,33 @@ def workflow(view: WorkflowView) -> dict[str, Value]:
         "hash": view.hash,
         "updated_at": iso(view.updated_at),
         "next_run_at": None if view.next_at is None else iso(view.next_at),
+        "autonomy": [plan(one) for one in plans if one.workflow == view.name],
+    }
+
+
+def plan(view: PlanView) -> dict[str, Value]:
+    """Return a sampling plan as JSON has it."""
+    state = view.state
+    return {
+        "id": view.id,
+        "workflow": view.workflow,
+        "version": view.version,
+        "is_current": view.is_current,
+        "step": view.step,
+        "title": view.step_label,
+        "class": view.class_name or None,
+        "model": view.model or None,
+        "stage": state.stage.value,
+        "in_a_row": state.clean,
+        "reviewed": state.reviewed,
+        "corrected": state.bad,
+        "left_out": state.by_requester,
+        "not_reviewed": view.unreviewed,
+        "agreed_by": view.agreed_by.label if view.agreed_by is not None else None,
+        "agreed_at": iso(state.agreed_at),
+        "lapses_at": iso(state.lapses_at),
+        "used_at": iso(view.used_at),
+        "proposal": state.proposal,
     }
 
 

@@ -15,6 +15,7 @@ from bot.terminal.output import create_console, format_time, print_sentence, ren
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
 from engine.read_models import WorkflowView
+from engine.store import sampling_queries
 from engine.store.workflows import workflow_views
 from engine.workflowfile.yaml_tree import MAX_BYTES
 
@@ -61,8 +62,9 @@ def workflows(as_json: bool) -> None:
     """List the registered workflows."""
     with client.open_for_reading() as connection:
         views = workflow_views(connection, DEFAULT_WORKSPACE)
+        plans = sampling_queries.plan_views(connection, DEFAULT_WORKSPACE) if as_json else []
     if as_json:
-        click.echo(render_json([serialize.workflow(view) for view in views]))
+        click.echo(render_json([serialize.workflow(view, plans) for view in views]))
         return
     if not views:
         click.echo("No workflows are registered. Register one: signoff register FILE")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from bot.presentation.characters import line
 from engine.json_values import Value
-from engine.oversight.sampling_plan import BadNews, Lapse, PlanStage, PlanState
+from engine.oversight import plan_sentences
+from engine.oversight.sampling_plan import BadNews, Lapse, PlanStage, PlanState, SamplingPlan
+from engine.plan_views import PlanView
+from engine.workflowfile import Workflow
 
 NOT_REVIEWED: Final = "not reviewed (sampled out)"
 """Words for what went through a gate because its plan lets a share through."""
@@ -43,6 +47,41 @@ def after_incident(*, plans: int, tightened: int) -> str:
 def stage(state: PlanState) -> str:
     """Return the stage of a plan in words."""
     return "a share is reviewed" if state.stage is PlanStage.SAMPLE else "everything is reviewed"
+
+
+def gates(workflow: Workflow, views: Sequence[PlanView], detection: tuple[int, int] | None) -> list[str]:
+    """Return for each gate with a sampling plan what of it is reviewed now, and at worst goes through unreviewed.
+
+    `views`: the plans of this version so far. `detection`: of what had to be rejected, how much was, if that is known.
+    """
+    written = [(step, step.gate.autonomy.plan) for step in workflow.steps if step.gate and step.gate.autonomy]
+    return [
+        f"“{line(step.label)}”: {_now([view for view in views if view.step == step.id], plan)} "
+        f"{plan_sentences.rule(plan)} {plan_sentences.worst_case_of(plan, detection)}"
+        for step, plan in written
+    ]
+
+
+_MOST_PLANS: Final = 5
+"""Maximum number of plans of one gate that are told: each kind of action and each language model has its own."""
+
+
+def _now(views: Sequence[PlanView], plan: SamplingPlan) -> str:
+    """Return how far the plans of a gate are."""
+    told = [_stage_of(view, plan) for view in views[:_MOST_PLANS]] or ["Everything is reviewed now."]
+    more = len(views) - len(told)
+    return " ".join([*told, *([f"{more:,} more are counted by themselves."] if more > 0 else [])])
+
+
+def _stage_of(view: PlanView, plan: SamplingPlan) -> str:
+    state = view.state
+    of = ", ".join(line(name) for name in (view.class_name, view.model) if name)
+    about = f"For {of}: " if of else ""
+    if state.stage is PlanStage.SAMPLE:
+        share = plan_sentences.percent(plan.share)
+        return f"{about}Only {share} is reviewed now; {view.unreviewed:,} went through without review."
+    asked = " People are asked whether a share may go through." if state.proposal is not None else ""
+    return f"{about}Everything is reviewed now; {state.clean:,} in a row without a correction.{asked}"
 
 
 def reason(value: Value) -> str:

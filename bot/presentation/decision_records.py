@@ -13,7 +13,7 @@ from engine import json_values
 from engine.domain import Params, Person, RequestState
 from engine.json_values import Value
 from engine.oversight.draw import UnreviewedVisit
-from engine.read_models import ExportedDecision, RequestView
+from engine.read_models import ExportedDecision, RequestLook, RequestView
 from engine.requests import Question, Rating, Request, Vote
 
 NOT_REVIEWED: Final = "not_reviewed"
@@ -32,8 +32,20 @@ KEYS: Final = (
         "at",
     ),
     *("title", "requested_by", "oversight", "asked_at", "first_shown_at", "decided_at", "seconds_to_decide", "verdict"),
-    *("button", "undone", "decided_by", "attention_seconds", "attention_known", "assurance", "reason", "rating"),
-    *("comment", "draft", "final", "changes", "policy", "approvals_needed", "votes", "questions", "outcome", "erased"),
+    *("button", "undone", "decided_by", "attention_seconds", "attention_known", "seen_by", "assurance", "reason"),
+    *(
+        "rating",
+        "comment",
+        "draft",
+        "final",
+        "changes",
+        "policy",
+        "approvals_needed",
+        "votes",
+        "questions",
+        "outcome",
+        "erased",
+    ),
 )
 """The keys of each line, in their order."""
 _FORMULA: Final = (*"=+-@\t\r\n", *map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20)))
@@ -73,6 +85,7 @@ def unreviewed(visit: UnreviewedVisit) -> dict[str, Value]:
         "verdict": NOT_REVIEWED,
         "reason": autonomy.NOT_REVIEWED,
         "changes": [],
+        "seen_by": [],
         "votes": [],
         "questions": [],
         "erased": False,
@@ -121,6 +134,7 @@ def record(decision: ExportedDecision) -> dict[str, Value]:
         "undone": _undone(view),
         "decided_by": {**_person(view.decision.person), **_printed(decision.record)},
         **_attention(decision.record),
+        "seen_by": [_look(view, look) for look in decision.looks],
         "assurance": view.decision.assurance,
         "reason": view.decision.reason,
         **_rating(view),
@@ -159,6 +173,19 @@ def _printed(facts: Mapping[str, Value]) -> dict[str, Value]:
 def _attention(facts: Mapping[str, Value]) -> dict[str, Value]:
     """Return how long the person had it before them. If their first view is not known, they looked at most so long."""
     return {name: facts.get(name) for name in ("attention_seconds", "attention_known")}
+
+
+def _look(view: RequestView, look: RequestLook) -> Value:
+    """Return who saw the request before the decision, and for how long at most if another person decided."""
+    assert view.decision is not None
+    seconds = max(0, round((view.decision.decided_at - look.first_at).total_seconds()))
+    return {
+        **_person(look.person),
+        "first_seen_at": iso(look.first_at),
+        "surface": look.surface,
+        "seconds_until_decision": seconds,
+        "is_decider": look.person.id == view.decision.person.id,
+    }
 
 
 def _times(view: RequestView) -> dict[str, Value]:
@@ -266,6 +293,7 @@ _COLUMNS: Final = (
         "decided_by_name",
         "attention_seconds",
         "attention_known",
+        "seen_by",
         "assurance",
         "reason",
         "rating",
@@ -276,7 +304,7 @@ _COLUMNS: Final = (
 )
 _NESTED: Final = frozenset({"requested_by", "decided_by", "undone", "outcome"})
 """Keys whose values have a column each."""
-_AS_JSON: Final = frozenset({"draft", "final", "votes", "questions"})
+_AS_JSON: Final = frozenset({"draft", "final", "seen_by", "votes", "questions"})
 
 
 def _flattened(facts: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:

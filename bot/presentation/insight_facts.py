@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from bot.presentation.dates import iso
-from bot.presentation.insight_report import hour_name
+from bot.presentation.insight_report import hour_name, observations, recommended
 from engine.insights import FieldInsight, GateInsight, Insights
 from engine.json_values import Value
 from engine.oversight.bounds import LEVEL, interval
 from engine.oversight.grouped_times import GroupedTimes
 from engine.oversight.time_buckets import DEADLINES
+from engine.recommendations import recommend
 
 
 def facts(insights: Insights) -> dict[str, Value]:
@@ -45,7 +46,27 @@ def facts(insights: Insights) -> dict[str, Value]:
             for channel in insights.channels
         ],
         "load": [{"person": person.person, "decisions": person.decisions} for person in insights.load],
+        "recommendations": [*_recommendations(insights)],
+        "observations": [*observations(insights)],
     }
+
+
+def _recommendations(insights: Insights) -> Iterator[Value]:
+    """Yield what is recommended, with its evidence. `error`: how often it is said at most where `against` is true."""
+    found = recommend(insights)
+    for number, (one, sentence) in enumerate(zip(found, recommended(found), strict=True), start=1):
+        yield {
+            "number": number,
+            "kind": one.kind.value,
+            "workflow": one.gate.name,
+            "step": one.gate.step,
+            "text": sentence,
+            "hits": one.hits,
+            "cases": one.cases,
+            "error": _number(one.error),
+            "against": _number(one.against),
+            "waits_in": insights.changes.waiting.get(one.key),
+        }
 
 
 def _gate(gate: GateInsight) -> dict[str, Value]:

@@ -361,8 +361,9 @@ def _recommended(one: Recommendation) -> str:
         worst = worst_case(PLAN.clean, share)
         change = (
             f"A sampling plan (autonomy) would review {percent(share)} after {PLAN.clean} in a row without "
-            f"a correction: at worst 1 in {worst.one_in} goes through unreviewed and bad, "
-            "if reviewers notice everything."
+            f"a correction. At worst 1 in {worst.one_in} goes through unreviewed and bad while the rate of mistakes "
+            f"stays as it is, and 1 in {worst.one_in_if_it_changes} if it turns bad once it is trusted. "
+            "These figures are for reviewers who notice everything."
         )
         meaning = f"If people corrected {percent(one.against)} or more, this would be said in at most {wrong} of cases."
         return f"{name}: {evidence}. {change} {meaning}"

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from bot.presentation import characters, refusals, summary
+from bot.presentation import autonomy, characters, refusals, summary
 from bot.slack import (
     command_messages,
     insight_handlers,
@@ -26,7 +26,7 @@ from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
-from bot.slack.payloads import TypedCommand, first_word
+from bot.slack.payloads import Actor, TypedCommand, first_word
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
@@ -129,8 +129,22 @@ class CommandHandlers:
         view, workflow = loaded
         approvers = await self._context.service.approver_names(workflow)
         return command_messages.workflow(
-            workflow, version=view.version, approvers=approvers, command=typed.command, next_at=view.next_at
+            workflow,
+            version=view.version,
+            approvers=approvers,
+            command=typed.command,
+            next_at=view.next_at,
+            plans=await self._plans(typed.by, workflow),
         )
+
+    async def _plans(self, by: Actor, workflow: Workflow) -> list[str]:
+        """Return for each gate with a sampling plan what of it is reviewed now, as this person may know it."""
+        if not workflow.has_plans:
+            return []
+        engine, person = self._context.service.engine, await self._context.service.person(by)
+        views = await engine.plan_views(workflow.name)
+        detection = await engine.shared_detection(workflow.name, person.id if person is not None else "")
+        return autonomy.gates(workflow, views, detection)
 
     async def _pending(self, typed: TypedCommand) -> Answer:
         views = await self._context.service.pending(typed.by)

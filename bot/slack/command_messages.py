@@ -24,6 +24,8 @@ _QUESTION: Final = 250
 _WARNING: Final = 200
 _MOST_WARNINGS: Final = 10
 """Maximum number of warnings that are shown: a file with more of them has one cause."""
+_PLANS: Final = 3_000
+"""Maximum length of all sentences about sampling plans, in characters: a worst case must not be cut off."""
 _MOST_WORKFLOWS: Final = 40
 _ICON: Final = re.compile(f"^[{''.join(sorted(set(states.ICONS.values())))}] ", re.MULTILINE)
 """The sign before a state, which is only for eyes."""
@@ -107,14 +109,16 @@ def workflow(
     approvers: Mapping[str, str],
     command: str = COMMAND,
     next_at: datetime | None = None,
+    plans: Sequence[str] = (),
 ) -> SlackMessage:
     """Return one workflow with its steps. `approvers`: names for the approvers of the file, by their text.
 
-    `next_at`: when its schedules start the next run.
+    `next_at`: when its schedules start the next run. `plans`: what may go through without review.
     """
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
-    return _message(title, [*steps, *_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command)])
+    starts = [*_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command)]
+    return _message(title, [*steps, *_plans(plans), *starts])
 
 
 def _messages(workflow: Workflow) -> list[Block]:
@@ -171,8 +175,8 @@ def _plans(plans: Sequence[str]) -> list[Block]:
     """Return what may go through without review, with the worst case."""
     shown, _ = truncate.first(
         [Line(label="Without review", after=plan) for plan in plans[:_MOST_WARNINGS]],
-        room=_WARNING * _MOST_WARNINGS,
-        each=_WARNING,
+        room=_PLANS,
+        each=_PLANS,
     )
     return [rich_text.lines(shown, block="plans")] if shown else []
 

@@ -119,7 +119,7 @@ class ExportPages:
         passed = await self._context.service.engine.unreviewed_visits(wanted)
         while passed:
             yield "".join(decision_records.unreviewed_lines(passed, as_csv=as_csv))
-            passed = await self._context.service.engine.unreviewed_visits(wanted, passed[-1])
+            passed = await self._context.service.engine.unreviewed_visits(wanted, passed[-1].key)
 
     async def _form(
         self,

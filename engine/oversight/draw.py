@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -78,6 +78,10 @@ class GateDraw(Struct, frozen=True, kw_only=True):
     """Of the content that goes through."""
 
 
+VisitKey: TypeAlias = tuple[str, str, int]
+"""A run, its step, and the visit to it. Exports are in the order of these keys."""
+
+
 class UnreviewedVisit(Struct, frozen=True, kw_only=True):
     """A visit of a run to a step that went through without review, for an export. `at`: when."""
 
@@ -91,6 +95,10 @@ class UnreviewedVisit(Struct, frozen=True, kw_only=True):
     requester: str
     requester_name: str
     at: datetime
+
+    @property
+    def key(self) -> VisitKey:
+        return self.run, self.step, self.visit
 
 
 def drawn(found: DrawnPlan, run: str, step: str, visit: int, *, class_name: str, plan: SamplingPlan) -> GateDraw:

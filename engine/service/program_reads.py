@@ -16,6 +16,7 @@ from engine.domain.asks import IdempotencyConflict
 from engine.errors import DefinitionError
 from engine.json_values import Value, same
 from engine.off_loop import off_loop
+from engine.oversight.draw import UnreviewedVisit, VisitKey
 from engine.read_models import (
     DecisionFilter,
     DeliveryView,
@@ -114,20 +115,29 @@ class ProgramReads:
         self, principal: ApiPrincipal, wanted: DecisionFilter, origin: Origin, *, after: str
     ) -> list[ExportedDecision]:
         """Return the decisions that follow the one with the id `after`. The audit log notes the first page."""
+        if not after:
+            await self._engine.transact(lambda tx: _note_export(tx, principal, wanted, origin))
+        return await self._engine.exported(await self._readable(principal, wanted), after)
+
+    async def unreviewed_visits(
+        self, principal: ApiPrincipal, wanted: DecisionFilter, *, after: VisitKey | None
+    ) -> list[UnreviewedVisit]:
+        """Return what went through without review and follows the visit `after`. It comes after all decisions."""
+        return await self._engine.unreviewed_visits(await self._readable(principal, wanted), after)
+
+    async def _readable(self, principal: ApiPrincipal, wanted: DecisionFilter) -> DecisionFilter:
+        """Return the filter without the workflows that the key does not read."""
         readable = None
         if not program_reads.reads_all(principal):
             readable = await self._engine.store.read(
                 lambda connection: program_reads.readable_workflows(connection, DEFAULT_WORKSPACE, principal)
             )
-        if not after:
-            await self._engine.transact(lambda tx: _note_export(tx, principal, wanted, origin))
-        mine = DecisionFilter(
+        return DecisionFilter(
             since=wanted.since,
             until=wanted.until,
             workflow=wanted.workflow,
             workflows=None if readable is None else tuple(readable),
         )
-        return await self._engine.exported(mine, after)
 
     async def is_repeat(self, run: str, workflow: str, inputs: dict[str, Value]) -> Refusal | None:
         """Return None if a run was started with this workflow and these inputs, or the refusal if with others."""

@@ -27,7 +27,8 @@ from engine.inbox import InboxPage, InboxQuery
 from engine.insights import InsightQuery, Insights
 from engine.off_loop import off_loop
 from engine.oversight.attention import Figures, SharedFigures, shared_figures
-from engine.oversight.draw import UnreviewedVisit
+from engine.oversight.draw import UnreviewedVisit, VisitKey
+from engine.plan_views import PlanView
 from engine.read_models import (
     DecisionFilter,
     DeliveryView,
@@ -249,8 +250,14 @@ class Queries:
         """Return the decisions of an export that follow the one with the id `after`; none at its end."""
         return await self.store.read(lambda connection: decision_export.page(connection, workspace, wanted, after))
 
+    async def plan_views(self, workflow: str, *, workspace: str = DEFAULT_WORKSPACE) -> list[PlanView]:
+        """Return the sampling plans of the current version of a workflow, by step."""
+        return await self.store.read(
+            lambda connection: sampling_queries.plan_views(connection, workspace, workflow=workflow)
+        )
+
     async def unreviewed_visits(
-        self, wanted: DecisionFilter, after: UnreviewedVisit | None = None, *, workspace: str = DEFAULT_WORKSPACE
+        self, wanted: DecisionFilter, after: VisitKey | None = None, *, workspace: str = DEFAULT_WORKSPACE
     ) -> list[UnreviewedVisit]:
         """Return the visits of an export that went through without review and follow this one; none at its end."""
         return await self.store.read(lambda connection: sampling_queries.page(connection, workspace, wanted, after))

@@ -6,6 +6,7 @@ see is computed from their last rows, a bounded number along an index.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +16,8 @@ from sqlalchemy import bindparam, func, insert, literal_column, select
 
 from engine.domain import RequestState
 from engine.oversight.attention import RECENT, Figures, TimedDecision, figures, is_hurried
-from engine.read_models import RequestView
+from engine.read_models import RequestLook, RequestView
+from engine.store import people
 from engine.store.attention_tables import AttentionRow, RequestViewRow
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
@@ -116,6 +118,18 @@ class Before(Struct, frozen=True):
 def is_unseen(connection: Connection, request: str, person: str) -> bool:
     """Return whether this person may decide a waiting request, and no view of theirs is known."""
     return _UNSEEN.one(connection, {"request": request, "person": person}) is not None
+
+
+def looks(connection: Connection, requests: Sequence[str]) -> dict[str, tuple[RequestLook, ...]]:
+    """Return who is known to have seen each of these requests, in the order in which they did."""
+    chosen = select(_view).where(_view.c.request.in_(requests)).order_by(_view.c.first_at, _view.c.person)
+    rows = connection.execute(chosen).all() if requests else []
+    persons = people.load_people(connection, {row.person for row in rows})
+    found: dict[str, tuple[RequestLook, ...]] = {}
+    for row in rows:
+        look = RequestLook(person=persons[row.person], first_at=row.first_at, surface=row.surface)
+        found[row.request] = (*found.get(row.request, ()), look)
+    return found
 
 
 def save_view(tx: Tx, request: str, person: str, surface: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from engine import json_values
 from engine.domain import RequestState
 from engine.read_models import DecisionFilter, ExportedDecision
-from engine.store import request_queries
+from engine.store import attention, request_queries
 from engine.store.connection import Connection
 from engine.store.request_search import IdRange
 from engine.store.tables import DecisionRow, RequestRow, RunRow, WorkflowRow
@@ -52,9 +52,15 @@ def export(connection: Connection, workspace: str, wanted: DecisionFilter) -> It
 def page(connection: Connection, workspace: str, wanted: DecisionFilter, after: str = "") -> list[ExportedDecision]:
     """Return the next decided requests, those that follow the decision `after`; none at the end."""
     rows = _rows(connection, workspace, wanted, after)
-    views = request_queries.load_by_ids(connection, [row.request for row in rows])
+    ids = [row.request for row in rows]
+    views, looks = request_queries.load_by_ids(connection, ids), attention.looks(connection, ids)
     return [
-        ExportedDecision(id=row.id, view=view, record=cast("dict[str, Any]", json_values.loads(row.record)))
+        ExportedDecision(
+            id=row.id,
+            view=view,
+            record=cast("dict[str, Any]", json_values.loads(row.record)),
+            looks=looks.get(row.request, ()),
+        )
         for row, view in zip(rows, views, strict=True)
     ]
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from msgspec import Struct
 from sqlalchemy import ColumnElement, func, select, tuple_
 
 from engine.domain import Person
-from engine.oversight.draw import UnreviewedVisit
-from engine.oversight.sampling_plan import PlanState
+from engine.oversight.draw import UnreviewedVisit, VisitKey
+from engine.plan_views import PlanView
 from engine.read_models import DecisionFilter
 from engine.store import people, sampling_plans, workflows
 from engine.store.connection import Connection
@@ -39,28 +37,6 @@ _PLANS = (
     .select_from(_plan.join(_workflow, _workflow.c.id == _plan.c.workflow))
     .order_by(_workflow.c.name, _plan.c.version.desc(), _plan.c.step, _plan.c.class_name, _plan.c.model)
 )
-
-
-class PlanView(Struct, frozen=True, kw_only=True):
-    """A sampling plan. `workflow`: its name. `unreviewed`: how often a run went through without review.
-
-    `used_at`: when a run came through last. `agreed_by`: who agreed that only a share is reviewed.
-    """
-
-    id: str
-    workflow: str
-    workflow_title: str
-    version: int
-    is_current: bool
-    step: str
-    step_label: str
-    class_name: str
-    model: str
-    state: PlanState
-    unreviewed: int
-    used_at: datetime | None
-    agreed_by: Person | None
-    source: bytes
 
 
 def plan_views(
@@ -113,17 +89,17 @@ def unreviewed_visits(connection: Connection, workspace: str, wanted: DecisionFi
     found = page(connection, workspace, wanted, None)
     while found:
         yield from found
-        found = page(connection, workspace, wanted, found[-1])
+        found = page(connection, workspace, wanted, found[-1].key)
 
 
 def page(
-    connection: Connection, workspace: str, wanted: DecisionFilter, after: UnreviewedVisit | None
+    connection: Connection, workspace: str, wanted: DecisionFilter, after: VisitKey | None
 ) -> list[UnreviewedVisit]:
     """Return the next of these visits, those that follow `after`; none at the end. Ids of runs sort by their time."""
     statement = _VISITS.where(_draw.c.workspace == workspace, *_within(wanted))
     if after is not None:
         key = tuple_(_draw.c.run, _draw.c.step, _draw.c.visit)
-        statement = statement.where(key > tuple_(after.run, after.step, after.visit))
+        statement = statement.where(key > tuple_(*after))
     rows = connection.execute(statement).all()
     persons = people.load_people(connection, {row.requester for row in rows})
     return [

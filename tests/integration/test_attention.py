@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -91,6 +92,23 @@ async def test_the_first_view_counts_and_a_later_one_changes_nothing(env: Engine
     decided = story["request.approved"]
     assert decided is not None
     assert (str(decided["attention_seconds"]), decided["attention_known"]) == ("6.2", True)
+
+
+async def test_an_export_says_who_looked_and_did_not_decide(env: EngineEnv) -> None:
+    run = await ask(env)
+    request, lee, kim = await env.request(run), await person(env), await person(env, PEOPLE[1])
+    await env.engine.save_view(request.id, kim.id, "slack")
+    env.pass_time(seconds=40)
+    await env.engine.save_view(request.id, lee.id, "web")
+    env.pass_time(seconds=5)
+    assert isinstance(await env.decide(run), Decided)
+    (line,) = await records(env)
+    assert [
+        (one["name"], one["surface"], one["seconds_until_decision"], one["is_decider"]) for one in line["seen_by"]
+    ] == [("kim@example.com", "slack", 45, False), ("lee@example.com", "web", 5, True)]
+    cells = decision_records.csv_row(line)
+    names = decision_records.csv_head().strip().split(",")
+    assert json.loads(cells[names.index("seen_by")]) == line["seen_by"]
 
 
 async def test_without_a_view_it_is_at_most_the_time_since_they_were_told_or_decided_last(env: EngineEnv) -> None:

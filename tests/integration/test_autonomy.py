@@ -566,7 +566,7 @@ async def test_an_export_of_decisions_has_what_was_not_reviewed(env: EngineEnv) 
     wanted = DecisionFilter(since=env.clock.now() - timedelta(days=1))
     (passed, *_) = await env.engine.unreviewed_visits(wanted)
     assert (passed.run, passed.step, passed.workflow) == (run, "pay", "flow")
-    assert await env.engine.unreviewed_visits(wanted, passed) == []
+    assert await env.engine.unreviewed_visits(wanted, passed.key) == []
     later = DecisionFilter(since=env.clock.now() + timedelta(days=1))
     assert await env.engine.unreviewed_visits(later) == []
     (line,) = decision_records.unreviewed_lines([passed], as_csv=False)

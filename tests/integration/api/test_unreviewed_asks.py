@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bot.api import decision_cursor
 from engine.domain import Address, Decided
+from engine.domain.api_keys import ApiAction
 from tests.support.api_env import ApiEnv, open_api
 from tests.support.databases import OpenStore
 
@@ -72,6 +74,27 @@ async def test_a_program_reads_that_its_ask_was_not_reviewed_and_consumes_it_onc
     assert (again.status, again.code) == (409, "already-consumed")
     report = await api.call("POST", f"/asks/{passed['id']}/outcome", {"status": "succeeded"})
     assert report.status == 200, report.text
+
+
+async def test_the_list_of_decisions_ends_with_it(api: ApiEnv) -> None:
+    await relax(api)
+    passed = await ask_unreviewed(api)
+    since = "/decisions?since=2020-01-01T00:00:00Z"
+    page = (await api.call("GET", since)).body
+    assert page["next_cursor"] is None
+    last = page["decisions"][-1]
+    assert (last["run"], last["verdict"], last["decision"]) == (passed["id"], "not_reviewed", None)
+    assert [one["verdict"] for one in page["decisions"][:3]] == ["approved"] * 3
+    after = decision_cursor.of((last["run"], last["step"], last["visit"]))
+    rest = (await api.call("GET", f"{since}&cursor={after}")).body
+    assert rest == {"decisions": [], "next_cursor": None}
+    before = decision_cursor.of(("0", "ask", 0))
+    again = (await api.call("GET", f"{since}&cursor={before}")).body["decisions"]
+    assert [one["run"] for one in again] == [passed["id"]]
+    free = await api.new_key("Reader of free", actions=(ApiAction.READ,), workflows=("free",))
+    assert (await api.call("GET", since, key=free)).body["decisions"] == []
+    for wrong in ("unreviewed:0", "unreviewed:0:x:ask", "no spaces", "x" * 301):
+        assert (await api.call("GET", f"{since}&cursor={wrong}")).status == 422
 
 
 async def test_lists_of_asks_and_of_runs_have_it_with_its_verdict(api: ApiEnv) -> None:

@@ -13,6 +13,7 @@ from engine.store import sampling_plans, seeded_requests
 from engine.store.port import Tx
 from engine.store.sampling_plans import LoadedPlan
 from engine.store.seeded_requests import Seeding
+from tests.integration.slack.test_commands import answer_to
 from tests.integration.slack.test_rights import join
 from tests.support.slack_env import SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, is_copy, words
 
@@ -242,3 +243,25 @@ async def test_the_card_after_twenty_quick_approvals_names_the_riskiest_field_on
 def copy_or_none(env: SlackEnv, name: str) -> list[Any]:
     seen = env.person(name).sees()
     return seen[-1].get("blocks", []) if seen else []
+
+
+# -- what a workflow lets through ---------------------------------------------------------------------------
+
+
+async def test_show_says_in_words_which_gates_let_a_share_through(env: SlackEnv) -> None:
+    await env.register(PLAN)
+    shown = await answer_to(env, "ada", "/signoff show refund")
+    assert "Without review    “Pay”: Everything is reviewed now. After 3 in a row without a correction" in shown
+    # The worst case is there to its last word.
+    assert "these figures are for reviewers who miss none." in shown
+    await approve(env)
+    shown = await answer_to(env, "ada", "/signoff show refund")
+    assert "Everything is reviewed now; 1 in a row without a correction." in shown
+    for _ in range(2):
+        await approve(env)
+    shown = await answer_to(env, "ada", "/signoff show refund")
+    assert "People are asked whether a share may go through." in shown
+    expect_ok(await env.person("dana").click("Review a share"))
+    await env.settle()
+    shown = await answer_to(env, "ada", "/signoff show refund")
+    assert "Only 10 % is reviewed now; 0 went through without review." in shown
