@@ -80,6 +80,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         retention=settings.kept_for,
         files=files,
         clock=clock,
+        protects_all=settings.protect_workflows,
     )
     # `prompt`: for people in Slack and on pages, who are told soon if the database does not answer.
     engine, prompt = build_engine(store), build_engine(PunctualStore(store))

@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     builders: Annotated[tuple[str, ...], NoDecode] = ()
     """The people who may register workflows in Slack, separated by commas: email addresses, Slack user ids,
     `group:handle`, `role:name`."""
+    protect_workflows: bool = False
+    """Whether every new version of every workflow waits for the approval of another person, as with `protected: true`
+    in its file."""
     host: str = "127.0.0.1"
     """The address at which this server listens for HTTP."""
     port: int = 8000

@@ -29,6 +29,7 @@ from engine.domain import (
 )
 from engine.domain.ask_facts import AskGrant
 from engine.domain.oversight import OversightFacts
+from engine.domain.workflow_commands import WorkflowState
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Path, Value
@@ -317,6 +318,7 @@ class WorkflowView:
     source: bytes
     hash: str
     updated_at: datetime
+    state: WorkflowState = WorkflowState.ACTIVE
     triggers: tuple[TriggerView, ...] = ()
 
     @property

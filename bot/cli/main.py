@@ -47,6 +47,14 @@ for _command in (
     ),
     LazyCommand("insights", "insights:insights", "Show what became of requests: of WORKFLOW, or of all workflows."),
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
+    LazyCommand("versions", "versions:versions", "List the versions of WORKFLOW, the newest first."),
+    LazyCommand(
+        "rollback", "versions:rollback", "Register the file of an older VERSION of WORKFLOW as its next version."
+    ),
+    LazyCommand("disable", "versions:disable", "Let nothing start WORKFLOW any more. Open runs go on."),
+    LazyCommand("enable", "versions:enable", "Let WORKFLOW be started again."),
+    LazyCommand("delete", "versions:delete", "Let nothing start WORKFLOW any more, and list it no more."),
+    LazyCommand("transfer", "versions:transfer", "Give WORKFLOW another OWNER."),
     LazyCommand("run", "runs:run", "Start a run of the registered WORKFLOW."),
     LazyCommand("runs", "runs:runs", "List the runs, or show the run ID with its story."),
     LazyCommand("cancel", "runs:cancel", "Cancel the run ID and its request."),

@@ -11,6 +11,7 @@ import click
 
 from bot.cli import client, serialize
 from bot.cli.context import json_option, read_workflow_argument
+from bot.cli.versions import end_if_proposed, print_warnings
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
 from engine.errors import Problem
@@ -36,9 +37,8 @@ def register(file: Path, as_json: bool) -> None:
     for problem in problems:
         print_sentence(Problem(**problem).sentence(str(file)), err=True)
     facts = client.facts_of(reply)
-    warnings: Any = facts.get("warnings", [])
-    for warning in warnings:
-        print_sentence(f"Warning: {warning}", err=True)
+    end_if_proposed(facts, as_json=as_json)
+    print_warnings(facts)
     if as_json:
         click.echo(render_json(facts))
     elif facts["changed"]:

@@ -21,6 +21,7 @@ from bot.local import (
     question_commands,
     rating_commands,
     undo_commands,
+    workflow_commands,
 )
 from bot.local.arguments import optional_number, optional_text, read_address, read_mapping, read_text, read_texts
 from bot.local.reply import LISTS, NEEDS_CONFIRMATION, CommandReply
@@ -43,7 +44,6 @@ from engine.domain import (
     Origin,
     Reassign,
     Refusal,
-    Register,
     RequestState,
     Resume,
     ResumeAnswer,
@@ -96,7 +96,7 @@ class OperatorCommands:
 
     def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]]:
         return {
-            "register": self._register,
+            **{name: partial(self._about_workflow, act) for name, act in workflow_commands.ACTS.items()},
             "start": self._start,
             "view": self._view,
             "decide": self._decide,
@@ -161,20 +161,9 @@ class OperatorCommands:
                 {"problems": [dict[str, Value](problem.facts()) for problem in error.problems]},
             )
 
-    async def _register(self, arguments: dict[str, Any]) -> CommandReply:
-        source = read_text(arguments, "source").encode()
-        result = await self._engine.register(Register(source=source, actor=self._actor, origin=self._origin))
-        if isinstance(result, Refusal):
-            return self._refused(result)
-        facts: dict[str, Value] = {
-            "workflow": result.workflow,
-            "version": result.version,
-            "changed": result.changed,
-            "takes_asks": result.takes_asks,
-            "warnings": list[Value](result.warnings),
-            "plans": list[Value](result.plans),
-        }
-        return CommandReply(facts=facts)
+    async def _about_workflow(self, act: workflow_commands.WorkflowAct, arguments: dict[str, Any]) -> CommandReply:
+        result = await act(self._engine, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else workflow_commands.reply(result)
 
     async def _start(self, arguments: dict[str, Any]) -> CommandReply:
         name = read_text(arguments, "workflow")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from bot.presentation.characters import line
 from engine.domain import BodyRefused, Phrase, QueueFull, Refusal, StillRunning, WebhookUnknown
+from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
 
 
 def _still_running(refusal: StillRunning) -> Phrase:
@@ -25,9 +26,19 @@ def _body_refused(refusal: BodyRefused) -> Phrase:
     return (f"No run was started: {line(refusal.why)}.",)
 
 
+def _disabled(refusal: WorkflowDisabled) -> Phrase:
+    by = f" by {line(refusal.by.label)}" if refusal.by is not None else ""
+    at = (" on ", refusal.at) if refusal.at is not None else ()
+    if refusal.state is WorkflowState.DELETED:
+        return (f"The workflow {line(refusal.workflow)} was deleted{by}", *at, ", so it cannot be started.")
+    what = "so nothing starts it. Its owner or an admin can enable it again."
+    return (f"The workflow {line(refusal.workflow)} was disabled{by}", *at, f", {what}")
+
+
 SENTENCES: Final[Mapping[type[Refusal], Callable[[Any], Phrase]]] = {
     StillRunning: _still_running,
     QueueFull: _queue_full,
     WebhookUnknown: _webhook_unknown,
     BodyRefused: _body_refused,
+    WorkflowDisabled: _disabled,
 }

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bot.presentation import refusals
+from bot.presentation import refusals, workflow_changes
 from bot.slack import command_messages, register_modal, replies, view_state
 from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor, Submission
 from engine.domain import Refusal, Register, Registered
+from engine.domain.workflow_commands import Proposed
 from engine.errors import ChannelError, DefinitionError
 
 MOST_BYTES: Final = 1_000_000
@@ -52,8 +53,12 @@ class RegistrationHandlers:
         url = sent.view.ref.response_url if sent.view.ref is not None else None
         self._context.after(sent.by, url, self._registered(sent.by, answer, url), recorded=True)
 
-    async def _registered(self, by: Actor, answer: Registered, response_url: str | None) -> None:
-        """Show what was registered where the command was typed."""
+    async def _registered(self, by: Actor, answer: Registered | Proposed, response_url: str | None) -> None:
+        """Show what was registered where the command was typed, or that it waits for an approval."""
+        if isinstance(answer, Proposed):
+            sentence = workflow_changes.proposed(answer)
+            await self._context.replies.tell(by, (sentence,), response_url=response_url)
+            return
         loaded = await self._context.service.workflow(answer.workflow)
         if isinstance(loaded, Refusal):
             await self._context.replies.tell(by, refusals.phrase(loaded), response_url=response_url)

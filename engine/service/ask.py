@@ -13,6 +13,7 @@ from engine.domain import Person, RunStatus, Work
 from engine.domain.asks import Ask, Asked, AskStatus, AskView, AskWorkflowMissing, IdempotencyConflict, InvalidAsk
 from engine.domain.results import Refusal
 from engine.runs import RunState
+from engine.service import workflow_states
 from engine.service.ask_validation import Scope, body_digest
 from engine.service.context import CommandContext
 from engine.store import ask_queries, ask_rows, callback_endpoints, opened_asks, people, run_rows, workflows
@@ -54,6 +55,9 @@ def ask(
     current = workflows.load_current_cached(tx, command.workspace, command.workflow)
     if current is None:
         return AskWorkflowMissing(workflow=command.workflow)
+    stopped = workflow_states.refuse_start(tx, command.workspace, current, command.origin, command.actor)
+    if stopped is not None:
+        return stopped
     workflow = context.advancer.workflow(tx, current.id, current.version)
     if not workflow.is_asked:
         return AskWorkflowMissing(workflow=command.workflow, takes_none=True)

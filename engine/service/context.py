@@ -23,6 +23,7 @@ class CommandContext:
     `missing`: the channels that a gate can name and that this server does not have, each with what to set.
     `retention`: how long after its end the contents of a run are kept; None: for ever.
     `followers`: what follows from the answer to an oversight request, by its purpose.
+    `protects_all`: every change to a workflow waits for the approval of another person.
     `is_trial`: one person answers for everyone, and no one is identified.
     """
 
@@ -34,6 +35,7 @@ class CommandContext:
     auditors: frozenset[Address] = frozenset()
     retention: timedelta | None = None
     followers: Mapping[OversightPurpose, Callable[..., Any]] = field(default_factory=dict)
+    protects_all: bool = False
 
     def may(self, actor: Person, address: Address, *owners: str) -> bool:
         """Return whether the actor, who acts from `address`, is one of these persons or an admin."""

@@ -34,6 +34,7 @@ from engine.service import (
     eligibility,
     gate_changes,
     hand_on,
+    new_versions,
     oversight_requests,
 )
 from engine.service.assurance import Proof
@@ -147,7 +148,8 @@ def _ruling(
     ruling = oversight_requests.barred(tx, request, proof.person) or rule(context, tx, request, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
-    return gate_changes.why_not(context, tx, request, ruling, resolved) or ruling
+    checks = (gate_changes.why_not, new_versions.why_not)
+    return next((no for check in checks if (no := check(context, tx, request, ruling, resolved))), ruling)
 
 
 def _unchecked(checked: Eligibility) -> dict[str, Value]:

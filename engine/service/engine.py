@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, TypeVar
 
-from msgspec import structs
-
 from engine.domain import (
     DEFAULT_WORKSPACE,
     Address,
@@ -42,8 +40,6 @@ from engine.domain import (
     ReceiveEmail,
     ReceiveWebhook,
     Refusal,
-    Register,
-    Registered,
     Resume,
     RetryDelivery,
     ReturnAddress,
@@ -83,7 +79,6 @@ from engine.service import (
     reassign,
     receive,
     receive_email,
-    register,
     resume,
     retry_delivery,
     return_address,
@@ -92,11 +87,11 @@ from engine.service import (
     undo,
 )
 from engine.service.api_authentication import ApiAuthentication
-from engine.service.ask_commands import AskCommands
 from engine.service.attachments import Attachments
 from engine.service.context import CommandContext
 from engine.service.oversight_followers import FOLLOWERS, Follower
 from engine.service.units import or_contested
+from engine.service.workflow_commands import WorkflowCommands
 from engine.store import (
     attachments,
     attention,
@@ -117,7 +112,7 @@ _REBUILT_AT_ONCE: Final = 500
 """Units in which a command counts anew; the rest is counted by the process that follows the log."""
 
 
-class Engine(AskCommands):
+class Engine(WorkflowCommands):
     """The commands and reads of Signoff. `files`: its files. `admins` and what follows: see `CommandContext`."""
 
     def __init__(
@@ -135,29 +130,23 @@ class Engine(AskCommands):
         files: Attachments | None = None,
         clock: Clock | None = None,
         followers: Mapping[OversightPurpose, Follower] = FOLLOWERS,
+        protects_all: bool = False,
     ) -> None:
         context = CommandContext(
-            advancer, admins, unavailable or {}, is_trial, missing or {}, auditors, retention, followers
+            advancer,
+            admins,
+            unavailable or {},
+            is_trial,
+            missing or {},
+            auditors,
+            retention,
+            followers,
+            protects_all,
         )
         super().__init__(store, context)
         self._telemetry = telemetry or NoTelemetry()
         self.files = files or Attachments(store, None)
         self.authentication = ApiAuthentication(store, clock or SystemClock())
-
-    async def register(self, command: Register) -> Registered | Refusal:
-        """Register a workflow file as the current version of its workflow.
-
-        Raises `DefinitionError` with every problem of the file.
-        """
-        workflow = self.context.advancer.compiled(command.source)
-        answer = await self.transact_with_directory(
-            lambda tx, resolved: register.register(self.context, tx, command, workflow, resolved), required=False
-        )
-        if not isinstance(answer, Registered):
-            return answer
-        # Other services are asked after the workflow is registered: their answers are only warnings.
-        doubts = await register.doubts(self.context, workflow)
-        return structs.replace(answer, warnings=(*answer.warnings, *doubts))
 
     async def start(self, command: Start) -> Started | Refusal:
         """Start a run and move it to its first request, effect or wait, in one transaction."""

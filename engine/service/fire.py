@@ -9,7 +9,19 @@ from engine import schedules, timestamps
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import routing
 from engine.delivery.recipients import Resolved
-from engine.domain import Address, Firing, InvalidInputs, Origin, Overlap, Refusal, Start, Started, TriggerKind
+from engine.domain import (
+    Address,
+    Firing,
+    InvalidInputs,
+    Origin,
+    Overlap,
+    QueueFull,
+    Refusal,
+    Start,
+    Started,
+    StillRunning,
+    TriggerKind,
+)
 from engine.errors import Conflict, DefinitionError, ExpressionError, InvalidValue
 from engine.json_values import Value
 from engine.schedules import Schedule
@@ -125,7 +137,7 @@ def _start(
     if isinstance(result, InvalidInputs):
         errors = "; ".join(f"{result.labels.get(name, name)} {why}" for name, why in result.errors.items())
         return result, _record_failed(tx, row, time, errors)
-    if isinstance(result, Refusal):
+    if isinstance(result, StillRunning | QueueFull):
         _record_skipped(tx, row, "overlap", time, time, overlap=trigger.overlap)
     return result, None
 

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from engine.delivery.recipients import Resolved
 from engine.domain.oversight import OversightPurpose
 from engine.requests.oversight_request import EndedOversightRequest
-from engine.service import gate_changes, later_reviews, plan_stages, seeded_requests
+from engine.service import gate_changes, later_reviews, new_versions, plan_stages, seeded_requests
 from engine.service.context import CommandContext
 from engine.store.port import Tx
 
@@ -23,4 +23,5 @@ FOLLOWERS: Final[Mapping[OversightPurpose, Follower]] = {
     OversightPurpose.LATER_REVIEW: later_reviews.follow,
     OversightPurpose.CHANGE_GATE: gate_changes.follow,
     OversightPurpose.SEEDED: seeded_requests.follow,
+    OversightPurpose.NEW_VERSION: new_versions.follow,
 }

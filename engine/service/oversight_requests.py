@@ -41,13 +41,31 @@ def owner_or_admins(context: CommandContext, tx: Tx, workflow: str, version: int
     The person who registered it never decides about it. If no one is left, no one is asked, and the owner hears of it.
     """
     owner, author = workflows.load_owner_and_author(tx.connection, workflow, version)
-    if owner != author:
+    return deciders(context, tx, owner=owner, author=author)
+
+
+def deciders(context: CommandContext, tx: Tx, *, owner: str, author: str) -> Deciders:
+    """Return who decides about what a person wrote: the owner, or the admins if the owner wrote it."""
+    if not _is_human(tx, author, owner):
         named = of_person(people.load_people_cached(tx, [owner])[owner], "the owner of the workflow")
         if named is not None:
             return Deciders(approvers=(named,), barred=(author,), owner=owner)
     admins = sorted(context.admins, key=str)
     asked = (Reference(address.kind, address.value, "an admin") for address in admins)
     return Deciders(approvers=tuple(asked), barred=(author,), owner=owner)
+
+
+def may_ask_someone(tx: Tx, who: Deciders) -> bool:
+    """Return whether one of those who decide is not barred, as far as the tables know people."""
+    never = {human for known in who.barred for human in joined_people.humans(tx.connection, known)}
+    known = {address for person in people.load_people(tx.connection, [*never]).values() for address in person.addresses}
+    asked = (reference.address for reference in who.approvers if reference.is_address)
+    return any(address not in known for address in asked)
+
+
+def _is_human(tx: Tx, person: str, other: str) -> bool:
+    """Return whether two persons are one human."""
+    return other in joined_people.humans(tx.connection, person)
 
 
 def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from engine import json_values, timestamps, webhooks
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Resolved
@@ -23,7 +25,7 @@ from engine.domain import (
 )
 from engine.errors import Conflict, DefinitionError, ExpressionError, InvalidValue, StepError
 from engine.json_values import Value
-from engine.service import start
+from engine.service import start, workflow_states
 from engine.service.context import CommandContext
 from engine.store import trigger_rows, workflows
 from engine.store.port import Store, Tx
@@ -97,6 +99,10 @@ def receive(
 ) -> Started | Refusal:
     """Start the run of a call, once for each id that its sender gave it: a unit of `Engine.receive`."""
     command = call.command
+    actor, origin = Address(TriggerKind.WEBHOOK, command.workflow), Origin(surface="webhook")
+    stopped = workflow_states.refuse_named(tx, command.workspace, command.workflow, origin, actor)
+    if stopped is not None:
+        return stopped
     row = trigger_rows.find(tx.connection, call.workflow, call.trigger)
     if row is None:
         raise Conflict(f"the triggers of {command.workflow} are being registered")
@@ -107,8 +113,8 @@ def receive(
         Start(
             workflow=command.workflow,
             inputs=call.inputs,
-            actor=Address(TriggerKind.WEBHOOK, command.workflow),
-            origin=Origin(surface="webhook", place={"trigger": row, "call": name}),
+            actor=actor,
+            origin=replace(origin, place={"trigger": row, "call": name}),
             key=f"webhook:{row}:{name}" if name else None,
             firing=Firing(row, call.trigger.overlap),
             workspace=command.workspace,

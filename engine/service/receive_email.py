@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from engine import fields, timestamps
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import (
@@ -28,7 +30,7 @@ from engine.errors import Conflict, DefinitionError
 from engine.file_references import FileReference
 from engine.json_values import Value
 from engine.references import EMAIL
-from engine.service import start
+from engine.service import start, workflow_states
 from engine.service.context import CommandContext
 from engine.store import people, trigger_rows, workflows
 from engine.store.port import Store, Tx
@@ -125,6 +127,10 @@ def receive(
 ) -> Started | Refusal:
     """Start the run of an email, once for each Message-ID of its sender: a unit of `Engine.receive_email`."""
     command = mail.command
+    sender, origin = _sender(command), Origin(surface="email")
+    stopped = workflow_states.refuse_named(tx, command.workspace, command.workflow, origin, sender)
+    if stopped is not None:
+        return stopped
     row = trigger_rows.find(tx.connection, mail.id, mail.trigger)
     if row is None:
         raise Conflict(f"the triggers of {command.workflow} are being registered")
@@ -134,8 +140,8 @@ def receive(
         Start(
             workflow=command.workflow,
             inputs=mail.inputs,
-            actor=_sender(command),
-            origin=Origin(surface="email", place={"from": command.sender, "message": command.message_id}),
+            actor=sender,
+            origin=replace(origin, place={"from": command.sender, "message": command.message_id}),
             key=f"email:{row}:{command.sender}:{command.message_id}",
             firing=Firing(row, mail.trigger.overlap),
             workspace=command.workspace,
@@ -155,7 +161,9 @@ def refuse(context: CommandContext, command: ReceiveEmail, tx: Tx, resolved: Res
     if not _is_known(recipients, tx, workflow, sender, workspace=command.workspace):
         return NotAllowed(why=f"No one with the address {command.sender} is known here.")
     found = start.check_starter(recipients, command.workspace, sender, current, workflow)
-    return found if isinstance(found, Refusal) else None
+    if isinstance(found, Refusal):
+        return found
+    return workflow_states.refuse_start(tx, command.workspace, current, Origin(surface="email"), sender)
 
 
 def _is_known(recipients: Recipients, tx: Tx, workflow: Workflow, sender: Address, *, workspace: str) -> bool:

@@ -8,11 +8,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from engine import webhooks
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, TriggerKind, accounts
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
+from engine.domain.workflow_commands import WorkflowState
 from engine.errors import Conflict, InvalidValue, StepError
 from engine.fields import FieldType
 from engine.ports import StepType
@@ -20,32 +23,53 @@ from engine.references import EMAIL, parse
 from engine.service import called_workflows, reference_checks
 from engine.service.context import CommandContext
 from engine.steps import missing_services
-from engine.store import trigger_rows, workflows
+from engine.store import people, proposed_versions, trigger_rows, workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
+from engine.worker.oversight_requests import withdraw
 from engine.workflowfile import Gate, Trigger, Workflow
 
 LMTP: Final = "lmtp"
 """The part of a server that takes emails, in what is missing there."""
+_OUTDATED: Final = "The workflow has a newer version now, so this change does not fit it any more."
 log = logging.getLogger(__name__)
+
+
+class Examined(Struct, frozen=True, kw_only=True):
+    """A file that may be registered. `current`: the version that it replaces. `warnings`: doubts about it."""
+
+    actor: Person
+    owner: Person
+    current: NewVersion | None
+    warnings: tuple[str, ...]
+
+    def is_registered(self, source: bytes) -> bool:
+        """Return whether the current version has the same bytes. A workflow that was deleted is registered anew."""
+        current = self.current
+        return current is not None and current.source == source and current.state != WorkflowState.DELETED
 
 
 def register(
     context: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
 ) -> Registered | Refusal:
-    """Save a new version of a workflow: the unit of `Engine.register`."""
-    recipients = Recipients(tx, context.advancer.directory, resolved)
-    actor = recipients.actor(command.workspace, command.actor)
-    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
-    refusal = _check_name(context, command, workflow, actor, current)
-    if refusal is not None:
-        return refusal
-    if current is not None and current.source == command.source:
+    """Save a new version of a workflow that needs no approval, or that has one."""
+    examined = examine(context, tx, command, workflow, resolved)
+    return examined if isinstance(examined, Refusal) else save(context, tx, command, workflow, examined)
+
+
+def save(
+    context: CommandContext,
+    tx: Tx,
+    command: Register,
+    workflow: Workflow,
+    examined: Examined,
+    *,
+    approved_by: Person | None = None,
+) -> Registered:
+    """Save a version that was examined in this unit. `approved_by`: who approved it, if it needed that."""
+    actor, owner, current = examined.actor, examined.owner, examined.current
+    if current is not None and examined.is_registered(command.source):
         return _registered(workflow, current.version, changed=False)
-    checked = _checked(context, tx, recipients, command, workflow, actor)
-    if isinstance(checked, Refusal):
-        return checked
-    owner, doubtful = checked
     registration = NewVersion(
         id=current.id if current else tx.new_id(),
         name=workflow.name,
@@ -57,7 +81,10 @@ def register(
         registered_by=actor.id,
         updated_at=tx.now,
     )
-    _save(tx, command.workspace, registration, () if context.is_trial else workflow.triggers, replaces=current)
+    is_disabled = current is not None and current.state == WorkflowState.DISABLED
+    triggers = () if context.is_trial or is_disabled else workflow.triggers
+    _save(tx, command.workspace, registration, triggers, replaces=current)
+    withdraw_proposals(tx, command.workspace, workflow.name, reason=_OUTDATED)
     tx.audit(
         command.workspace,
         entry(
@@ -68,23 +95,52 @@ def register(
             hash=registration.hash,
             owner=owner.label,
             surface=command.origin.surface,
+            approved_by=None if approved_by is None else approved_by.id,
         ),
     )
-    return _registered(workflow, registration.version, changed=True, warnings=doubtful)
+    return _registered(workflow, registration.version, changed=True, warnings=examined.warnings)
+
+
+def withdraw_proposals(tx: Tx, workspace: str, workflow: str, *, reason: str) -> None:
+    """Withdraw the changes to a workflow that wait for an approval and do not fit it any more."""
+    for proposed in proposed_versions.load_open(tx.connection, workspace, workflow):
+        withdraw(tx, proposed.run, reason=reason)
+
+
+def examine(
+    context: CommandContext,
+    tx: Tx,
+    command: Register,
+    workflow: Workflow,
+    resolved: Resolved,
+    *,
+    author: Person | None = None,
+) -> Examined | Refusal:
+    """Return what is needed to save a version, or why it cannot be registered. Nothing is saved.
+
+    `author`: who proposed it earlier, and had the right to.
+    """
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = author or recipients.actor(command.workspace, command.actor)
+    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
+    refusal = None if author else _check_name(context, command, workflow, actor, current)
+    if refusal is not None:
+        return refusal
+    if current is not None and current.source == command.source and current.state != WorkflowState.DELETED:
+        owner = people.load_people_cached(tx, [current.owner])[current.owner]
+        return Examined(actor=actor, owner=owner, current=current, warnings=())
+    checked = _checked(context, tx, recipients, command, workflow, actor)
+    if isinstance(checked, Refusal):
+        return checked
+    return Examined(actor=actor, owner=checked[0], current=current, warnings=tuple(checked[1]))
 
 
 def why_not(
     context: CommandContext, tx: Tx, command: Register, workflow: Workflow, resolved: Resolved
 ) -> Refusal | None:
     """Return why a version cannot be registered, or None if it can. Nothing is saved."""
-    recipients = Recipients(tx, context.advancer.directory, resolved)
-    actor = recipients.actor(command.workspace, command.actor)
-    current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
-    refusal = _check_name(context, command, workflow, actor, current)
-    if refusal is not None:
-        return refusal
-    checked = _checked(context, tx, recipients, command, workflow, actor)
-    return checked if isinstance(checked, Refusal) else None
+    examined = examine(context, tx, command, workflow, resolved)
+    return examined if isinstance(examined, Refusal) else None
 
 
 def _checked(

@@ -27,10 +27,11 @@ from engine.domain import (
     Work,
 )
 from engine.domain.asks import OnlyByAsk
+from engine.domain.workflow_commands import WorkflowState
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.runs import Progress, RunState
-from engine.service import attachments
+from engine.service import attachments, workflow_states
 from engine.service.context import CommandContext
 from engine.store import people, run_rows, workflows
 from engine.store.port import Tx
@@ -56,9 +57,9 @@ def start(
     # Other people can make the key of a trigger as well, and see the run only if they may start it.
     if earlier is not None and command.firing is None:
         return Started(run=earlier, created=False)
-    current = workflows.load_current_cached(tx, command.workspace, command.workflow)
-    if current is None:
-        return _unknown_workflow(tx, command)
+    current = _current(tx, command)
+    if isinstance(current, Refusal):
+        return current
     workflow = context.advancer.workflow(tx, current.id, current.version)
     recipients = Recipients(tx, context.advancer.directory, resolved)
     requester = _requester(tx, recipients, command, current, workflow)
@@ -93,6 +94,15 @@ def start(
     if progress.ready_at is not None and progress.ready_at <= tx.now:
         tx.enqueue(Work("advance", run.state.id))
     return Started(run=run.state.id, queued=queued)
+
+
+def _current(tx: Tx, command: Start) -> CurrentWorkflow | Refusal:
+    """Return the workflow that is started, or why none is."""
+    current = workflows.load_current_cached(tx, command.workspace, command.workflow)
+    if current is None:
+        return _unknown_workflow(tx, command)
+    stopped = workflow_states.refuse_start(tx, command.workspace, current, command.origin, command.actor)
+    return current if stopped is None else stopped
 
 
 def _overlap(tx: Tx, firing: Firing | None) -> bool | Refusal:
@@ -142,7 +152,7 @@ def startable(
     found: list[tuple[CurrentWorkflow, Workflow]] = []
     for name in dict.fromkeys(names):
         current = workflows.load_current_cached(tx, workspace, name)
-        if current is not None:
+        if current is not None and current.state == WorkflowState.ACTIVE:
             with contextlib.suppress(DefinitionError):
                 found.append((current, context.advancer.workflow(tx, current.id, current.version)))
     # All groups are asked for at once.

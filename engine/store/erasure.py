@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, case, delete, literal_column, or_, select, upd
 from engine import json_values
 from engine.audit_entries import EntryKind
 from engine.domain import Params
-from engine.store import attachments, oversight_rows, ratings, request_search, run_rows
+from engine.store import attachments, oversight_rows, proposed_versions, ratings, request_search, run_rows
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.item_tables import ItemRow
@@ -94,6 +94,7 @@ def _erase_one(tx: Tx, workspace: str, run: str) -> list[int]:
     tx.connection.execute(update(_model_call).where(_model_call.c.run == run).values(problem=None))
     tx.connection.execute(update(_ask).where(_ask.c.run == run).values(note=None, echo=None, body="", calls=None))
     oversight_rows.empty(tx, run)
+    proposed_versions.empty(tx, run)
     tx.connection.execute(update(_run).where(_run.c.id == run).values(**_NO_CONTENTS, erased_at=tx.now))
     return numbers
 

@@ -23,6 +23,7 @@ from engine.store import (
     seeded_tables,
     tables,
     trigger_tables,
+    version_tables,
     view_tables,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "seeded_tables",
     "tables",
     "trigger_tables",
+    "version_tables",
     "view_tables",
 ]
 

@@ -38,6 +38,10 @@ class WorkflowRow(SQLModel, table=True):
     version: int
     created_at: datetime = utc(nullable=False)
     updated_at: datetime = utc(nullable=False)
+    state: str = Field(default="active", sa_column_kwargs={"server_default": "active"})
+    """A `WorkflowState`. `state_by`, `state_at`: who changed it last, and when."""
+    state_by: str | None = None
+    state_at: datetime | None = utc()
 
 
 class WorkflowVersionRow(SQLModel, table=True):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
+from engine.domain.workflow_commands import WorkflowState
 from engine.errors import Conflict
 from engine.read_models import WorkflowName, WorkflowView
 from engine.store import people, trigger_rows
@@ -20,9 +21,10 @@ from engine.store.tables import WorkflowRow, WorkflowVersionRow
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 
+_DELETED: Final = WorkflowState.DELETED.value
 _CURRENT = (
     select(
-        *(_workflow.c[name] for name in ("id", "name", "title", "owner", "version", "updated_at")),
+        *(_workflow.c[name] for name in ("id", "name", "title", "owner", "version", "updated_at", "state")),
         _version.c.source,
         _version.c.hash,
         _version.c.registered_by,
@@ -37,11 +39,11 @@ _OF_PEOPLE: Any = _workflow.c.name != OVERSIGHT_WORKFLOW
 _BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name"), _OF_PEOPLE))
 _OVERSIGHT = Statement(_CURRENT.where(_workflow.c.name == OVERSIGHT_WORKFLOW))
 _VERSION = Statement(
-    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version).where(
+    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version, _workflow.c.state).where(
         _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE
     )
 )
-_LISTED = Statement(_CURRENT.where(_OF_PEOPLE).order_by(_workflow.c.name))
+_LISTED = Statement(_CURRENT.where(_OF_PEOPLE, _workflow.c.state != _DELETED).order_by(_workflow.c.name))
 _BY_ID = Statement(
     select(_workflow.c.name, _workflow.c.owner, _version.c.hash)
     .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
@@ -57,7 +59,11 @@ _CHOICES = Statement(
     .where(_workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE)
     .order_by(_workflow.c.name)
 )
-_NAMES = Statement(select(_workflow.c.name).where(_workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE))
+_NAMES = Statement(
+    select(_workflow.c.name).where(
+        _workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE, _workflow.c.state != _DELETED
+    )
+)
 _OWNED = Statement(
     select(_workflow.c.id).where(
         _workflow.c.workspace == bindparam("workspace"), _workflow.c.owner == bindparam("person")
@@ -83,6 +89,8 @@ _REPLACE = Statement(
         owner=bindparam("new_owner"),
         version=bindparam("new_version"),
         updated_at=bindparam("now"),
+        # A workflow that was deleted is there again.
+        state=case((_workflow.c.state == _DELETED, WorkflowState.ACTIVE.value), else_=_workflow.c.state),
     )
 )
 
@@ -105,6 +113,8 @@ class NewVersion(Struct, frozen=True, kw_only=True):
     hash: str
     registered_by: str
     updated_at: datetime
+    state: str = WorkflowState.ACTIVE.value
+    """A `WorkflowState`, as it was loaded. A new version leaves it, but of a deleted workflow."""
 
 
 class CurrentWorkflow(Struct, frozen=True, kw_only=True):
@@ -114,6 +124,7 @@ class CurrentWorkflow(Struct, frozen=True, kw_only=True):
     name: str
     owner: str
     version: int
+    state: str = WorkflowState.ACTIVE.value
 
 
 class PinnedWorkflow(Struct, frozen=True, kw_only=True):
@@ -145,7 +156,7 @@ def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | 
     if current is None:
         row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
         if row is not None:
-            current = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version)
+            current = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version, state=row.state)
             tx.memory.keep(key, current)
     return current
 
@@ -247,6 +258,9 @@ def _new_workflow(tx: Tx, workspace: str, registration: NewVersion) -> dict[str,
         "version": registration.version,
         "created_at": tx.now,
         "updated_at": tx.now,
+        "state": WorkflowState.ACTIVE.value,
+        "state_by": None,
+        "state_at": None,
     }
 
 
@@ -276,6 +290,7 @@ def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]
             source=bytes(workflow.source),
             hash=workflow.hash,
             updated_at=workflow.updated_at,
+            state=WorkflowState(workflow.state),
             triggers=tuple(triggers.get(workflow.id, ())),
         )
         for workflow in current

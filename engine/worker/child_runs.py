@@ -10,6 +10,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients
 from engine.domain import Address, Person, RunStatus
 from engine.domain.people import ACCOUNT
+from engine.domain.workflow_commands import WorkflowState
 from engine.json_values import Value
 from engine.runs import ChildRun, NotStarted, RunOrder
 from engine.store import child_rows, people, workflows
@@ -42,6 +43,8 @@ def start(
     current = workflows.load_current_cached(tx, parent.workspace, order.workflow)
     if current is None:
         return NotStarted(f"There is no workflow {order.workflow} to run. Register it, then try this run again.")
+    if current.state != WorkflowState.ACTIVE:
+        return NotStarted(f"The workflow {order.workflow} was {current.state}. Enable it, then try this run again.")
     above = child_rows.load_ancestors(tx.connection, parent.state.id, MAX_DEPTH)
     if len(above) + 1 >= MAX_DEPTH:
         return NotStarted(f"Runs may start each other only {MAX_DEPTH} deep, and {order.workflow} would be deeper.")

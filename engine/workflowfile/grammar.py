@@ -412,6 +412,7 @@ class WorkflowFile(FilePart):
     inputs: dict[str, Any] = {}
     may_run: Starters | None = None
     seeded: OneIn | None = None
+    protected: bool = False
     triggers: list[Any] = []
     examples: list[ExampleFile] = []
     steps: Annotated[list[Any], Key(min_length=1)]

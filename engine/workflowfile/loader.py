@@ -95,6 +95,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         inputs={name: field for name, field in (draft.inputs or {}).items() if field is not None},
         may_run=tuple(file.may_run or ()),
         seeded=file.seeded,
+        protected=file.protected,
         triggers=tuple(triggers),
         steps=tuple(steps),
         output=output,

@@ -409,6 +409,8 @@ class Workflow:
     may_run: tuple[str, ...] = ()
     seeded: int | None = None
     """Of how many requests to a person at most one is seeded, if the owner wants that."""
+    protected: bool = False
+    """Whether another person approves each change to it."""
     triggers: tuple[Trigger, ...] = ()
     steps: tuple[Step, ...]
     output: CompiledValue | None = None

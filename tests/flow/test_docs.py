@@ -98,6 +98,7 @@ def assert_same_keys(documented: Any, real: Any, path: str) -> None:
 
 def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     (Path.cwd() / "bad.yaml").write_text("name: bad\nstep: []\n")
+    (Path.cwd() / "other.yaml").write_bytes(EXPENSE.read_bytes() + b"# another version\n")
     real = {"signoff check": terminal.json("check", "bad.yaml", code=Exit.NO)}
     real["signoff register"] = terminal.json("register", str(EXPENSE))
     real["signoff workflows"] = terminal.json("workflows")
@@ -155,6 +156,13 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff callbacks enable"] = terminal.json("callbacks", "enable", endpoint["id"])
     real["signoff callbacks remove"] = terminal.json("callbacks", "remove", endpoint["id"])
     real["signoff keys revoke"] = terminal.json("keys", "revoke", "Support agent")
+    real["signoff versions"] = terminal.json("versions", "expense")
+    terminal.signoff("register", "other.yaml")
+    real["signoff rollback"] = terminal.json("rollback", "expense")
+    real["signoff disable"] = terminal.json("disable", "expense")
+    real["signoff enable"] = terminal.json("enable", "expense")
+    real["signoff transfer"] = terminal.json("transfer", "expense", "owner@example.com")
+    real["signoff delete"] = terminal.json("delete", "expense")
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     del documented["signoff ask"]  # needs a server with an address; tests/flow/test_programs.py compares it

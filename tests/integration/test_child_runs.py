@@ -27,6 +27,7 @@ from engine.domain import (
     TryAgain,
     Verdict,
 )
+from engine.domain.workflow_commands import Proposed
 from engine.errors import StepError
 from engine.read_models import PageQuery, RunView
 from engine.service import Engine
@@ -287,7 +288,7 @@ async def test_inputs_that_do_not_fit_fail_the_step(env: EngineEnv) -> None:
     )
 
 
-async def register(env: EngineEnv, source: str) -> Registered | Refusal:
+async def register(env: EngineEnv, source: str) -> Registered | Proposed | Refusal:
     return await env.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
 
 

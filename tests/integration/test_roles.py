@@ -45,6 +45,7 @@ from engine.domain import (
     Started,
     Verdict,
 )
+from engine.domain.workflow_commands import Proposed
 from engine.ports import Directory, DirectoryPerson, Route
 from engine.references import Reference, parse
 from engine.store import person_queries
@@ -86,7 +87,7 @@ class World:
             DirectoryWithEmail(self.accounts), lambda: file.read(self.text.encode(), file="roles.yaml")
         )
 
-    async def register(self, *approvers: str, more: str = "") -> Registered | Refusal:
+    async def register(self, *approvers: str, more: str = "") -> Registered | Proposed | Refusal:
         source = FLOW % ", ".join(f'"{approver}"' for approver in approvers) + more
         return await self.env.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
 

@@ -9,6 +9,7 @@ import pytest
 from bot.devtools.sandbox.faults import Fault
 from bot.devtools.sandbox.people import emit
 from engine.domain import Address, NotAllowed, Origin, Refusal, Register, Registered, RequestState
+from engine.domain.workflow_commands import Proposed
 from tests.support.slack_env import (
     REFUND_WORKFLOW,
     SlackEnv,
@@ -59,7 +60,7 @@ def has_own_copy(env: SlackEnv, name: str) -> bool:
     return any(map(is_request, env.person(name).sees()))
 
 
-async def register(env: SlackEnv, source: str) -> Registered | Refusal:
+async def register(env: SlackEnv, source: str) -> Registered | Proposed | Refusal:
     address = Address("slack", env.person("cleo").id)
     return await env.engine.register(
         Register(source=source.encode(), actor=address, origin=Origin(surface="slack", place={}))

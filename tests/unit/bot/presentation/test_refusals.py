@@ -94,6 +94,7 @@ from engine.domain.asks import (
     OutcomeStatus,
 )
 from engine.domain.callbacks import InvalidCallback
+from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
 
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
@@ -369,6 +370,15 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (
         QueueFull(most=100),
         "No run was started: 100 runs are waiting for the one before already. Try again later.",
+    ),
+    (
+        WorkflowDisabled(workflow="pay", state=WorkflowState.DISABLED, by=LEE, at=AT),
+        "The workflow pay was disabled by Lee on Mar 2, 2026, 9:30 AM UTC, so nothing starts it. "
+        "Its owner or an admin can enable it again.",
+    ),
+    (
+        WorkflowDisabled(workflow="pay", state=WorkflowState.DELETED, by=None, at=None),
+        "The workflow pay was deleted, so it cannot be started.",
     ),
     (NotWaiting(run="R1", status=RunStatus.FAILED), "There is no open question about a step: the run failed."),
     (

@@ -1,0 +1,164 @@
+"""Versions, states and owners of workflows: what runs, what is refused, and what the log has. On both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from bot.presentation import refusals
+from engine.domain import Address, NotAllowed, NotFound, Refusal, Register, Registered, RunStatus, Start, Started
+from engine.domain.workflow_commands import (
+    ChangeWorkflowState,
+    RollBack,
+    TransferWorkflow,
+    WorkflowDisabled,
+    WorkflowState,
+    WorkflowStateChanged,
+)
+from engine.service import Engine
+from tests.support.databases import OpenStore
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+
+ADMIN: Final = Address("email", "admin@example.com")
+FLOW: Final = """\
+name: flow
+owner: sam@example.com  # the team
+steps:
+  - id: pay
+    uses: set
+    with: {amount: AMOUNT}
+    gate: {approvers: [lee@example.com]}
+"""
+
+
+@pytest.fixture
+async def env(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:
+        env.engine = Engine(env.store, env.advancer, admins=frozenset({ADMIN}), clock=env.clock)
+        yield env
+
+
+def source(amount: int, text: str = FLOW) -> bytes:
+    return text.replace("AMOUNT", str(amount)).encode()
+
+
+async def register(env: EngineEnv, amount: int, *, by: Address = SAM, text: str = FLOW) -> Any:
+    return await env.engine.register(Register(source=source(amount, text), actor=by, origin=TERMINAL))
+
+
+async def roll_back(env: EngineEnv, version: int | None = None, *, by: Address = SAM, name: str = "flow") -> Any:
+    return await env.engine.roll_back(RollBack(workflow=name, version=version, actor=by, origin=TERMINAL))
+
+
+async def change(env: EngineEnv, state: WorkflowState, *, by: Address = SAM, name: str = "flow") -> Any:
+    return await env.engine.change_state(ChangeWorkflowState(workflow=name, state=state, actor=by, origin=TERMINAL))
+
+
+async def transfer(env: EngineEnv, to: str, *, by: Address = SAM) -> Any:
+    return await env.engine.transfer(TransferWorkflow(workflow="flow", to=to, actor=by, origin=TERMINAL))
+
+
+async def kinds(env: EngineEnv) -> list[str]:
+    leaves = [json.loads(leaf) for (leaf,) in await env.rows("SELECT leaf FROM audit ORDER BY seq")]
+    return [leaf["kind"] for leaf in leaves if leaf["kind"].startswith(("workflow.", "trigger."))]
+
+
+async def try_start(env: EngineEnv, workflow: str = "flow") -> Started | Refusal:
+    return await env.engine.start(Start(workflow=workflow, inputs={}, actor=ANN, origin=TERMINAL))
+
+
+async def sources(env: EngineEnv) -> list[tuple[int, bytes]]:
+    return [(view.version, view.source) for view in await env.engine.versions("flow")]
+
+
+async def test_a_rollback_is_the_next_version_with_the_old_bytes(env: EngineEnv) -> None:
+    for amount in (1, 2, 3):
+        await register(env, amount)
+    answer = await roll_back(env)
+    assert isinstance(answer, Registered), answer
+    assert answer.version == 4
+    assert await sources(env) == [(4, source(2)), (3, source(3)), (2, source(2)), (1, source(1))]
+    assert isinstance(await roll_back(env, 1), Registered)
+    views = await env.engine.versions("flow")
+    assert [(view.is_current, view.registered_by.addresses[0]) for view in views[:2]] == [(True, SAM), (False, SAM)]
+    assert (await kinds(env))[-2:] == ["workflow.registered", "workflow.rolled_back"]
+
+
+async def test_a_rollback_to_nothing_is_refused_with_a_sentence(env: EngineEnv) -> None:
+    await register(env, 1)
+    for version, text in ((None, "only one version"), (1, "is the current one"), (7, "only one version")):
+        answer = await roll_back(env, version)
+        assert isinstance(answer, NotAllowed)
+        assert text in answer.why
+    assert isinstance(await roll_back(env, name="other"), NotFound)
+    assert isinstance(await roll_back(env, 1, by=LEE), NotAllowed)
+    assert await env.engine.versions("other") == []
+
+
+async def test_nothing_starts_what_is_disabled_and_open_runs_go_on(env: EngineEnv) -> None:
+    await register(env, 1)
+    run = await env.start("flow")
+    stopped = await change(env, WorkflowState.DISABLED)
+    assert stopped == WorkflowStateChanged(workflow="flow", state=WorkflowState.DISABLED, changed=True, open_runs=1)
+    refused = await try_start(env)
+    assert isinstance(refused, WorkflowDisabled)
+    assert "was disabled by sam@example.com" in refusals.sentence(refused)
+    assert (await kinds(env))[-2:] == ["workflow.disabled", "trigger.skipped"]
+    assert not isinstance(await env.decide(run, by=LEE), Refusal)
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.SUCCEEDED
+    again = await change(env, WorkflowState.DISABLED)
+    assert not again.changed
+    assert (await change(env, WorkflowState.ACTIVE)).changed
+    assert isinstance(await try_start(env), Started)
+
+
+async def test_a_deleted_workflow_is_not_listed_and_keeps_its_history(env: EngineEnv) -> None:
+    await register(env, 1)
+    await register(env, 2)
+    run = await env.start("flow")
+    assert (await change(env, WorkflowState.DELETED)).open_runs == 1
+    assert await env.engine.workflows() == []
+    assert isinstance(await env.engine.workflow("flow"), NotFound)
+    refused = await try_start(env)
+    assert isinstance(refused, WorkflowDisabled)
+    assert "was deleted by" in refusals.sentence(refused)
+    assert isinstance(await change(env, WorkflowState.ACTIVE), NotAllowed)
+    assert isinstance(await register(env, 2, by=LEE), NotAllowed)
+    answer = await register(env, 2)  # the same bytes
+    assert isinstance(answer, Registered)
+    assert (answer.version, answer.changed) == (3, True)
+    assert [number for number, _ in await sources(env)] == [3, 2, 1]
+    assert (await env.view(run)).version == 2
+    assert isinstance(await try_start(env), Started)
+
+
+async def test_a_schedule_stops_with_its_workflow(env: EngineEnv) -> None:
+    text = FLOW + 'triggers:\n  - schedule: "0 9 * * mon"\n'
+    await register(env, 1, text=text)
+    (view,) = await env.engine.workflows()
+    assert view.next_at is not None
+    await change(env, WorkflowState.DISABLED)
+    await register(env, 2, text=text)
+    (view,) = await env.engine.workflows()
+    assert (view.next_at, view.state) == (None, WorkflowState.DISABLED)
+    await change(env, WorkflowState.ACTIVE)
+    (view,) = await env.engine.workflows()
+    assert view.next_at is not None
+
+
+async def test_a_transfer_is_a_version_that_says_so(env: EngineEnv) -> None:
+    await register(env, 1)
+    answer = await transfer(env, "ann@example.com")
+    assert isinstance(answer, Registered), answer
+    expected = source(1).replace(b"sam@example.com", b"ann@example.com")
+    assert (await sources(env))[0] == (2, expected)
+    (view,) = await env.engine.workflows()
+    assert view.owner.addresses == (ANN,)
+    assert isinstance(await transfer(env, "sam@example.com"), NotAllowed)
+    assert (await kinds(env))[-1] == "workflow.transferred"
+    assert isinstance(await transfer(env, "nonsense", by=ADMIN), NotAllowed)
