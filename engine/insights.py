@@ -113,6 +113,22 @@ class GateInsight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateEvidence:
+    """What recommendations about a gate are tested with: of its current version, since people last said no to one.
+
+    `decided`: without approvals by the person who started the run. `before`, `after`: see `ReminderInsight`.
+    """
+
+    decided: int = 0
+    corrected: int = 0
+    before: int = 0
+    after: int = 0
+
+
+NO_EVIDENCE: Final = GateEvidence()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReminderInsight:
     """What a reminder of a gate does: how often it was sent, and the decisions shortly before and after it."""
 
@@ -187,6 +203,8 @@ class Insights:
     channels: tuple[ChannelInsight, ...] = ()
     load: tuple[LoadInsight, ...] = ()
     changes: GateChanges = GateChanges()
+    evidence: Mapping[tuple[str, str], GateEvidence] = field(default_factory=dict)
+    """What recommendations are tested with, by the id of the workflow and the step, whatever weeks are asked for."""
 
     @property
     def is_behind(self) -> bool:

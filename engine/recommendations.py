@@ -1,4 +1,8 @@
-"""What insights recommend about gates, each with its evidence: by sequential tests whose two errors are named. Pure."""
+"""What insights recommend about gates, each with its evidence: by sequential tests whose two errors are named. Pure.
+
+The evidence is all that was counted since a moment that it does not choose (`engine.store.insight_evidence`). So the
+errors are at most those named, however often people look, and whatever weeks they look at.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from engine.insights import ChangeKey, GateInsight, GateKey, Insights, ReminderInsight
+from engine.insights import NO_EVIDENCE, ChangeKey, GateEvidence, GateInsight, GateKey, Insights
 from engine.oversight.sampling_plan import SamplingPlan
 from engine.oversight.sprt import RateAnswer, SequentialTest
 
@@ -56,15 +60,16 @@ def recommend(insights: Insights) -> tuple[Recommendation, ...]:
 
 
 def _samples(insights: Insights) -> Iterator[Recommendation]:
-    for gate in insights.gates:
-        corrected = gate.decided - gate.unchanged
-        if _may_sample(gate) and CORRECTIONS.answer(corrected, gate.decided) is RateAnswer.LOW:
+    for gate, found in _tested(insights):
+        # What was undone later was decided once and corrected once more.
+        cases = max(found.decided, found.corrected)
+        if _may_sample(gate) and CORRECTIONS.answer(found.corrected, cases) is RateAnswer.LOW:
             yield Recommendation(
                 kind=RecommendationKind.SAMPLE,
                 gate=gate.gate,
                 label=gate.label,
-                hits=gate.unchanged,
-                cases=gate.decided,
+                hits=cases - found.corrected,
+                cases=cases,
                 error=CORRECTIONS.beta,
                 against=CORRECTIONS.high,
             )
@@ -75,20 +80,20 @@ def _may_sample(gate: GateInsight) -> bool:
 
 
 def _reminders(insights: Insights) -> Iterator[Recommendation]:
-    current = {gate.gate: gate for gate in insights.gates if gate.is_current and gate.reminds}
-    near: dict[GateKey, list[ReminderInsight]] = {}
-    for reminder in insights.reminders:
-        near.setdefault(reminder.gate, []).append(reminder)
-    for key, reminders in near.items():
-        after = sum(reminder.after for reminder in reminders)
-        cases = after + sum(reminder.before for reminder in reminders)
-        if key in current and REMINDED.answer(after, cases) is RateAnswer.LOW:
+    for gate, found in _tested(insights):
+        cases = found.before + found.after
+        if gate.is_current and gate.reminds and REMINDED.answer(found.after, cases) is RateAnswer.LOW:
             yield Recommendation(
                 kind=RecommendationKind.DROP_REMINDER,
-                gate=key,
-                label=current[key].label,
-                hits=after,
+                gate=gate.gate,
+                label=gate.label,
+                hits=found.after,
                 cases=cases,
                 error=REMINDED.beta,
                 against=REMINDED.high,
             )
+
+
+def _tested(insights: Insights) -> Iterator[tuple[GateInsight, GateEvidence]]:
+    for gate in insights.gates:
+        yield gate, insights.evidence.get((gate.gate.workflow, gate.gate.step), NO_EVIDENCE)

@@ -348,15 +348,20 @@ def _too_few(requests: int) -> str:
 # -- what is recommended -------------------------------------------------------------------------------------------
 
 
+SINCE: Final = "since this version was registered or people last said no"
+"""Where the evidence of a recommendation begins."""
+
+
 def recommended(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
     """Return a sentence for each recommendation, with its evidence and how often it is wrong."""
     return tuple(_recommended(one) for one in recommendations)
 
 
 def _recommended(one: Recommendation) -> str:
-    name, wrong = gate_name(one.gate, one.label), percent(one.error)
+    name = gate_name(one.gate, one.label)
+    said = f"this would be said in at most {percent(one.error)} of cases, however often you look"
     if one.kind is RecommendationKind.SAMPLE:
-        evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times"
+        evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times {SINCE}"
         share = float(PLAN.share)
         worst = worst_case(PLAN.clean, share)
         change = (
@@ -365,11 +370,11 @@ def _recommended(one: Recommendation) -> str:
             f"stays as it is, and 1 in {worst.one_in_if_it_changes} if it turns bad once it is trusted. "
             "These figures are for reviewers who notice everything."
         )
-        meaning = f"If people corrected {percent(one.against)} or more, this would be said in at most {wrong} of cases."
+        meaning = f"If people corrected {percent(one.against)} or more, {said}."
         return f"{name}: {evidence}. {change} {meaning}"
     return (
         f"{name}: its reminders bring no more decisions. Of {one.cases:,} decisions close to a reminder, {one.hits:,} "
-        f"came after it. If reminders doubled the decisions, this would be said in at most {wrong} of cases."
+        f"came after it, {SINCE}. If reminders doubled the decisions, {said}."
     )
 
 

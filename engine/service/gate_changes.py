@@ -41,6 +41,7 @@ _OUTDATED: Final = NotAllowed(
     why="The workflow has a newer version now, so this change does not fit it. Nothing was changed. "
     "Open the insights and ask for the change again."
 )
+_SINCE: Final = "since this version was registered or people last said no"
 _SUPERSEDED: Final = "The workflow has a newer version, and the change was asked for anew."
 
 
@@ -146,17 +147,21 @@ def _sentences(one: Recommendation) -> tuple[str, str]:
 
 def _evidence(one: Recommendation) -> Pairs:
     wrong = plan_sentences.percent(one.error)
+    said = f"this would be recommended in at most {wrong} of cases, however often people look"
     if one.kind is RecommendationKind.SAMPLE:
         would = f"If people corrected {plan_sentences.percent(one.against)} or more"
         return (
-            ("Evidence", f"Approved unchanged {one.hits:,} of {one.cases:,} times."),
-            ("How sure", f"{would}, this would be recommended in at most {wrong} of cases."),
+            ("Evidence", f"Approved unchanged {one.hits:,} of {one.cases:,} times, {_SINCE}."),
+            ("How sure", f"{would}, {said}."),
             ("At worst", plan_sentences.worst_case_of(PLAN)),
             ("No cap", "The plan covers every request. Write a condition at only_when to have some always reviewed."),
         )
     return (
-        ("Evidence", f"Of {one.cases:,} decisions close to a reminder, {one.hits:,} came after it."),
-        ("How sure", f"If reminders doubled the decisions, this would be recommended in at most {wrong} of cases."),
+        ("Evidence", f"Of {one.cases:,} decisions close to a reminder, {one.hits:,} came after it, {_SINCE}."),
+        (
+            "How sure",
+            f"If reminders doubled the decisions, {said}.",
+        ),
     )
 
 

@@ -16,8 +16,9 @@ from sqlalchemy import Table, bindparam, delete, select
 from engine.audit_entries import EntryKind
 from engine.domain import DeliveryKind
 from engine.oversight import time_buckets
-from engine.store import deadline_columns, insight_facts
+from engine.store import deadline_columns, insight_evidence, insight_facts
 from engine.store.dialect import Upsert
+from engine.store.insight_evidence import EvidenceBatch
 from engine.store.insight_facts import (
     CLOSED,
     COPIES,
@@ -34,6 +35,7 @@ from engine.store.insight_tables import (
     HOURLY_TIMES,
     UNDECIDED,
     CopyCountRow,
+    EvidenceCountRow,
     FieldCountRow,
     GateCountRow,
     InsightProgressRow,
@@ -66,6 +68,7 @@ _waits: Final[Table] = OpenCountRow.__table__  # type: ignore[attr-defined]
 _reminders: Final[Table] = ReminderCountRow.__table__  # type: ignore[attr-defined]
 _fields: Final[Table] = FieldCountRow.__table__  # type: ignore[attr-defined]
 _copies: Final[Table] = CopyCountRow.__table__  # type: ignore[attr-defined]
+_evidence: Final[Table] = EvidenceCountRow.__table__  # type: ignore[attr-defined]
 _load: Final[Table] = LoadCountRow.__table__  # type: ignore[attr-defined]
 _TABLES: Final = (_gates, DECISION_TIMES, HOURLY_TIMES, _waits, _reminders, _fields, _copies, _load)
 _KEYS: Final = {table: tuple(column.name for column in table.primary_key) for table in _TABLES}
@@ -98,7 +101,7 @@ def reached(tx: Tx, workspace: str) -> int:
 
 def forget(tx: Tx, workspace: str) -> None:
     """Delete all counts: they begin anew with the first entry. Call it in the turn of what follows the log."""
-    for table in (*_TABLES, _reminded, _progress):
+    for table in (*_TABLES, _evidence, _reminded, _progress):
         tx.connection.execute(delete(table).where(table.c.workspace == workspace))
 
 
@@ -106,9 +109,12 @@ def count(tx: Tx, workspace: str, entries: Sequence[Any]) -> None:
     """Add these entries, the next ones of the log, to the counts."""
     leaves = [(entry.seq, read_leaf(entry.leaf)) for entry in entries]
     of_requests = [(seq, leaf) for seq, leaf in leaves if leaf.request is not None]
-    batch = _Batch(workspace, insight_facts.load(tx, workspace, of_requests))
+    batch = _Batch(workspace, insight_facts.load(tx, workspace, of_requests), EvidenceBatch(workspace))
+    refused = insight_evidence.refusals(tx, leaves)
     for seq, leaf in of_requests:
         batch.add(seq, leaf)
+        for test in refused.get(seq, ()):
+            batch.evidence.restart(*test)
     for gate in insight_facts.sampled_out(tx, [leaf for _, leaf in leaves if leaf.kind == EntryKind.GATE_SAMPLED_OUT]):
         batch.add_sampled_out(gate)
     batch.write(tx)
@@ -124,6 +130,7 @@ class _Batch:
 
     workspace: str
     facts: EntryFacts
+    evidence: EvidenceBatch
     counts: dict[Table, dict[tuple[Any, ...], dict[str, int]]] = field(
         default_factory=lambda: {table: {} for table in _TABLES}
     )
@@ -147,6 +154,7 @@ class _Batch:
             self._close(request, leaf.at, CLOSED[leaf.kind])
         elif leaf.kind == EntryKind.REQUEST_UNDONE:
             self._count(_gates, request.gate, undone=1)
+            self.evidence.add(request.tested, corrected=1)
 
     def add_sampled_out(self, gate: tuple[int, str, str]) -> None:
         """Count a visit to a gate that went through without a review."""
@@ -181,6 +189,9 @@ class _Batch:
         for name in edits or ():
             self._count(_fields, (*request.gate, name), edits=1)
         is_decided = end not in _UNDECIDED
+        is_corrected = end != "approved" or edits is not None
+        if is_decided and (is_corrected or request.id not in self.facts.own):
+            self.evidence.add(request.tested, decided=1, corrected=int(is_corrected))
         self._wait(request, WHOLE, request.opened_at, -1)
         bucket = self._spend(request, WHOLE, at - request.opened_at, is_decided=is_decided)
         hour = (*request.gate[:2], request.opened_at.hour)
@@ -199,9 +210,11 @@ class _Batch:
             return
         if last is not None and _seconds(at - since) <= _near(last.seconds_before):
             self._count(_reminders, (*request.gate, told), after=1)
+            self.evidence.add(request.tested, after=1)
         planned = deadline_columns.next_reminder(request.clocks)
         if planned is not None and planned > at and _seconds(planned - at) <= _near(_seconds(planned - since)):
             self._count(_reminders, (*request.gate, told + 1), before=1)
+            self.evidence.add(request.tested, before=1)
 
     def _last_reminder(self, request: CountedRequest) -> LastReminded | None:
         return self.reminded[request.id] if request.id in self.reminded else self.facts.reminded.get(request.id)
@@ -243,6 +256,7 @@ class _Batch:
             if numbers["requests"] < 0:
                 of_key = zip(_KEYS[_waits], (self.workspace, *key), strict=True)
                 _NONE_OPEN.write(tx.connection, {f"of_{name}": value for name, value in of_key} | {"none": 0})
+        self.evidence.write(tx)
         self._write_reminded(tx)
 
     def _write_reminded(self, tx: Tx) -> None:

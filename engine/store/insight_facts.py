@@ -14,7 +14,7 @@ from engine.audit_entries import EntryKind
 from engine.domain import DeliveryKind, ReviewPoint
 from engine.json_values import Path
 from engine.oversight import time_buckets
-from engine.store import deadline_columns, edit_columns
+from engine.store import deadline_columns, edit_columns, joined_people
 from engine.store.insight_tables import RemindedRequestRow
 from engine.store.oversight_tables import OversightRequestRow
 from engine.store.port import Tx
@@ -42,6 +42,7 @@ _reminded = RemindedRequestRow.__table__  # type: ignore[attr-defined]
 _REQUESTS = (
     select(_request.c.id, _request.c.step, _request.c.at, _request.c.opened_at, _request.c.expires_after)
     .add_columns(_request.c.clocks, _request.c.content_version, _run.c.workflow)
+    .add_columns(_run.c.version, _run.c.requester)
     .add_columns(_request.c.details.contains(f'"uses":"{FORM}"').label("is_form"))
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
     # What Signoff itself asks is no gate of a workflow. A seeded rejection would count as one of people.
@@ -85,6 +86,8 @@ class CountedRequest(Struct, frozen=True, gc=False):
     id: str
     gate: tuple[int, str, str]
     """The week of its opening, its workflow and its step."""
+    version: int
+    """That of the workflow."""
     opened_at: datetime
     deadline: int
     clocks: str | None
@@ -97,6 +100,7 @@ class CountedRequest(Struct, frozen=True, gc=False):
         return cls(
             id=row.id,
             gate=(time_buckets.week(row.opened_at), row.workflow, row.step),
+            version=row.version,
             opened_at=row.opened_at,
             deadline=time_buckets.deadline_class(_duration(row.expires_after)),
             clocks=row.clocks,
@@ -107,6 +111,11 @@ class CountedRequest(Struct, frozen=True, gc=False):
     @property
     def workflow(self) -> str:
         return self.gate[1]
+
+    @property
+    def tested(self) -> tuple[str, int, str]:
+        """The workflow, its version and the step, of which recommendations are tested."""
+        return self.workflow, self.version, self.gate[2]
 
 
 class EntryFacts(Struct, frozen=True):
@@ -121,11 +130,13 @@ class EntryFacts(Struct, frozen=True):
     copies: Mapping[int, CopyContent]
     reminded: Mapping[str, LastReminded]
     closed: Mapping[str, int]
+    own: frozenset[str]
+    """Requests that the person approved who had started the run."""
 
 
 def load(tx: Tx, workspace: str, entries: Sequence[tuple[int, LogLeaf]]) -> EntryFacts:
     ids = sorted({leaf.request for _, leaf in entries if leaf.request is not None})
-    approved = {leaf.request for _, leaf in entries if leaf.kind == EntryKind.REQUEST_APPROVED}
+    approved = {leaf.request: leaf.actor for _, leaf in entries if leaf.kind == EntryKind.REQUEST_APPROVED}
     rows = tx.connection.execute(_REQUESTS.where(_request.c.id.in_(ids))).all() if ids else []
     copies = _copies(tx, workspace, [seq for seq, leaf in entries if leaf.kind in COPIES])
     reminders = {seq for seq, copy in copies.items() if copy.kind == DeliveryKind.REMINDER}
@@ -135,6 +146,18 @@ def load(tx: Tx, workspace: str, entries: Sequence[tuple[int, LogLeaf]]) -> Entr
         copies=copies,
         reminded=_load_reminded(tx, workspace, ids),
         closed=_closed(tx, workspace, {leaf.run for seq, leaf in entries if seq in reminders}),
+        own=_own(tx, {row.id: (row.requester, approved[row.id]) for row in rows if row.id in approved}),
+    )
+
+
+def _own(tx: Tx, approved: Mapping[str, tuple[str, str | None]]) -> frozenset[str]:
+    """Return the requests whose requester and approver are one human, by request."""
+    ids = {person for pair in approved.values() for person in pair if person is not None}
+    joined = joined_people.load_joined(tx.connection, sorted(ids))
+    return frozenset(
+        request
+        for request, (requester, approver) in approved.items()
+        if approver is not None and joined.get(requester, requester) == joined.get(approver, approver)
     )
 
 

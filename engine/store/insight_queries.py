@@ -26,7 +26,7 @@ from engine.insights import (
 from engine.oversight import time_buckets
 from engine.oversight.grouped_times import CLASSES, NO_TIMES, GroupedTimes
 from engine.oversight.time_buckets import BOUNDS
-from engine.store import oversight_rows, people
+from engine.store import insight_evidence, oversight_rows, people
 from engine.store.connection import Connection
 from engine.store.insight_tables import (
     DECIDED,
@@ -148,7 +148,7 @@ def load_sources(connection: Connection, workspace: str, workflows: Collection[s
 
 
 def _readable(connection: Connection, workspace: str, owner: str | None) -> Sequence[Any]:
-    columns = (_workflow.c.id, _workflow.c.name, _workflow.c.title, _workflow.c.owner)
+    columns = (_workflow.c.id, _workflow.c.name, _workflow.c.title, _workflow.c.owner, _workflow.c.version)
     readable = select(*columns).where(_workflow.c.workspace == workspace, _workflow.c.name != OVERSIGHT_WORKFLOW)
     if owner is not None:
         readable = readable.where(_workflow.c.owner == owner)
@@ -181,6 +181,7 @@ def _counted(scope: _Scope, answer: Insights, zone: tzinfo | None) -> Insights:
             for row in scope.sums(_copy, ["channel"], ["shown", "failed"])
         ),
         load=_load_of(scope),
+        evidence=insight_evidence.load(scope.connection, scope.workspace, scope.workflows),
     )
 
 

@@ -93,6 +93,25 @@ class ReminderCountRow(SQLModel, table=True):
     after: int
 
 
+class EvidenceCountRow(SQLModel, table=True):
+    """What recommendations are tested with: of one version, since it was registered or people said no to a change.
+
+    `decided`, `corrected`: requests that say what a second person thought of them. `before`, `after`: the decisions
+    shortly before a reminder was due and shortly after it.
+    """
+
+    __tablename__ = "insight_evidence"
+    __table_args__ = _SMALL
+    workspace: str = Field(primary_key=True)
+    workflow: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    step: str = Field(primary_key=True)
+    decided: int
+    corrected: int
+    before: int
+    after: int
+
+
 class FieldCountRow(SQLModel, table=True):
     """How often approvers changed a field of what a gate showed."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from sqlalchemy import and_, bindparam, delete, exists, false, literal_column, or_, select, update
@@ -184,6 +185,14 @@ def humans(connection: Connection, person: str) -> tuple[str, ...]:
         added = [*dict.fromkeys(joined for joined in shared if joined not in ids)]
         ids |= dict.fromkeys(added)
     return tuple(ids)
+
+
+def load_joined(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Return whom those of these people turned out to be who are another one, by their ids."""
+    joined = select(_person.c.id, _person.c.joined_into).where(
+        _person.c.id.in_(ids), _person.c.joined_into.is_not(None)
+    )
+    return {row.id: row.joined_into for row in connection.execute(joined).all()} if ids else {}
 
 
 def part(tx: Tx, person: str) -> None:

@@ -419,7 +419,7 @@ NAMELESS = {
     "search_word",
     # Counts, by the ids of people and by the names of fields in workflow files.
     *("insight_progress", "insight_gate", "insight_times", "insight_hours", "insight_open", "insight_reminded"),
-    *("insight_reminder", "insight_field", "insight_copy", "insight_load"),
+    *("insight_reminder", "insight_field", "insight_copy", "insight_load", "insight_evidence"),
     # Counts, too. The page of workflows says that the class of a plan names no people.
     *("sampling_plan", "gate_draw"),
     # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.

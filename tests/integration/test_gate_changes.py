@@ -9,15 +9,26 @@ from typing import Final
 
 import pytest
 
-from engine.domain import Address, Decided, NotAllowed, NotAnApprover, NotFound, Refusal, RunStatus, Verdict
+from engine.domain import (
+    Address,
+    Decided,
+    NotAllowed,
+    NotAnApprover,
+    NotFound,
+    Refusal,
+    RunStatus,
+    Start,
+    Started,
+    Verdict,
+)
 from engine.domain.gate_change_commands import GateChangeOpened, OpenGateChange
-from engine.insights import InsightQuery
+from engine.insights import GateEvidence, InsightQuery
 from engine.recommendations import RecommendationKind, recommend
 from engine.service import Engine
 from engine.store import people, workflows
 from engine.workflowfile import yaml_tree
 from tests.support.databases import OpenStore
-from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.insight_rows import recommend_changes
 
 ADMIN: Final = Address("email", "admin@example.com")
@@ -77,7 +88,8 @@ async def test_an_approved_plan_is_a_new_version_with_the_text_of_the_author(env
     change = request.model.content.value["change"]
     assert "+      autonomy: {clean: 100, sample: 10%, only_when: true}" in str(change)
     shown = dict(request.show)
-    assert shown["Evidence"] == "Approved unchanged 400 of 400 times."
+    since = "since this version was registered or people last said no"
+    assert shown["Evidence"] == f"Approved unchanged 400 of 400 times, {since}."
     assert "1 in 91" in shown["At worst"]
     assert isinstance(await env.decide(run, by=ADMIN), Decided)
     await env.settle()
@@ -87,14 +99,14 @@ async def test_an_approved_plan_is_a_new_version_with_the_text_of_the_author(env
     authors = await env.store.read(lambda connection: people.load_people(connection, [now.registered_by]))
     assert ADMIN in authors[now.registered_by].addresses
     assert (await env.view(run)).status.ended
-    assert await offered(env) == {DROP}
+    assert await offered(env) == set(), "a new version begins without evidence"
 
 
 async def test_a_dropped_reminder_leaves_everything_else(env: EngineEnv) -> None:
     run = await opened(env, DROP)
     assert isinstance(await env.decide(run, by=ADMIN), Decided)
     assert (await current(env)).source.decode() == FLOW.replace("      remind: true  # often\n", "")
-    assert await offered(env) == {SAMPLE}
+    assert await offered(env) == set()
 
 
 async def test_a_wrong_person_can_neither_ask_nor_decide(env: EngineEnv) -> None:
@@ -129,6 +141,7 @@ async def test_a_change_of_an_older_version_is_refused_with_a_sentence_and_asked
     assert isinstance(refused, NotAllowed)
     assert "newer version" in refused.why
     assert (await current(env)).version == 2
+    await recommend_changes(env, "flow", "pay")
     other = await opened(env)
     assert other != run
     await env.settle()
@@ -151,12 +164,40 @@ async def test_what_people_refuse_is_not_recommended_again_for_90_days(env: Engi
     assert (await current(env)).version == 1
     assert await offered(env) == {DROP}
     assert isinstance(await ask(env), NotAllowed)
+    env.pass_time(days=91)
+    await env.settle()
+    assert await offered(env) == {DROP}, "the evidence that was refused is not shown again"
+    await recommend_changes(env, "flow", "pay")
+    assert SAMPLE in await offered(env)
+    assert await opened(env) != run
+
+
+async def test_what_people_refuse_stays_away_for_90_days_whatever_comes(env: EngineEnv) -> None:
+    run = await opened(env)
+    assert isinstance(await env.decide(run, Verdict.REJECT, by=ADMIN), Decided)
     env.pass_time(days=89)
+    await env.settle()
     await recommend_changes(env, "flow", "pay")
     assert await offered(env) == {DROP}
     env.pass_time(days=2)
     assert SAMPLE in await offered(env)
-    assert await opened(env) != run
+
+
+async def test_the_evidence_is_what_the_log_says_of_this_version(env: EngineEnv) -> None:
+    """Neither the weeks that are asked for, nor an older version, nor a request of one's own changes it."""
+    await env.register(FLOW.replace("# two eyes", "# four eyes"))
+    for verdict, by in ((Verdict.APPROVE, ANN), (Verdict.APPROVE, ANN), (Verdict.REJECT, ANN), (Verdict.APPROVE, LEE)):
+        env.pass_time(seconds=1)
+        started = await env.engine.start(Start(workflow="flow", inputs={}, actor=by, origin=TERMINAL))
+        assert isinstance(started, Started)
+        await env.settle()
+        assert isinstance(await env.decide(started.run, verdict), Decided)
+        await env.settle()
+    for weeks in (1, 13):
+        counted = await env.engine.insights(InsightQuery(weeks=weeks), env.clock.now())
+        assert [*counted.evidence.values()] == [GateEvidence(decided=3, corrected=1)]
+    await env.register(FLOW)
+    assert (await env.engine.insights(InsightQuery(), env.clock.now())).evidence == {}
 
 
 async def test_what_lapses_may_be_asked_for_again(env: EngineEnv) -> None:
@@ -170,6 +211,7 @@ async def test_what_lapses_may_be_asked_for_again(env: EngineEnv) -> None:
 
 async def test_a_file_that_cannot_be_changed_safely_is_left_to_its_author(env: EngineEnv) -> None:
     await env.register(f"{FLOW}#{'x' * (yaml_tree.MAX_BYTES - len(FLOW) - 1)}")
+    await recommend_changes(env, "flow", "pay")
     answer = await ask(env)
     assert isinstance(answer, NotAllowed)
     assert "by hand" in answer.why

@@ -47,7 +47,7 @@ GATES = {
 }
 TABLES = (
     *("insight_gate", "insight_times", "insight_hours", "insight_open", "insight_reminder"),
-    *("insight_reminded", "insight_field", "insight_copy", "insight_load"),
+    *("insight_reminded", "insight_field", "insight_copy", "insight_load", "insight_evidence"),
 )
 ENDED = " + ".join((*DECIDED, *UNDECIDED))
 Act: TypeAlias = tuple[str, Any]
@@ -153,6 +153,10 @@ async def compare_with_tables(env: EngineEnv) -> None:
     assert ended == (opened - pending,)
     (whole,) = await env.rows(f"SELECT coalesce(sum({ENDED}), 0) FROM insight_times WHERE spell = -1")
     assert whole == ended
+    (evidence,) = await env.rows("SELECT sum(decided), sum(corrected) FROM insight_evidence")
+    decided = truth["pay", "approved"] + undone + truth["pay", "rejected"]
+    # No one decided a request of their own, and what was changed and undone counts twice as a correction.
+    assert evidence == (decided, truth["pay", "rejected"] + undone + edited) or not decided
     (load,) = await env.rows("SELECT coalesce(sum(decisions), 0) FROM insight_load")
     assert load == (await env.rows("SELECT count(*) FROM decision"))[0]
 

@@ -65,6 +65,7 @@ def _counts(workflows: Sequence[str], people: Sequence[str], requests: int) -> d
         "insight_copy": [
             (of, *key, 90, 1) for key in {(*key[:2], name) for key in gates for name in ("slack", "email")}
         ],
+        "insight_evidence": [(of, *key, 9_000, 90, 400, 500) for key in sorted({(key[1], 1, key[2]) for key in gates})],
         "insight_reminder": [(of, *key, number, 9, 4, 5) for key in gates for number in (1, 2)],
     }
 

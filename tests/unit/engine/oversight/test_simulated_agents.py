@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from functools import cache
 
 import pytest
 
+from engine.insights import GateEvidence, GateInsight, GateKey, Insights
 from engine.oversight import sampling_plan
 from engine.oversight.bounds import (
     bad_rate_bound,
@@ -20,8 +22,10 @@ from engine.oversight.bounds import (
 )
 from engine.oversight.sampling_plan import SamplingPlan
 from engine.oversight.sprt import RateAnswer, SequentialTest
+from engine.recommendations import RecommendationKind, recommend
 from tests.support.simulated_agents import (
     MISS_RATES,
+    NOW,
     PLANS,
     SEEDED,
     Played,
@@ -37,6 +41,8 @@ from tests.support.simulated_agents import (
 )
 
 AGENTS = 20
+KEY = GateKey(workflow="w", name="refund", workflow_title="Refunds", step="pay")
+GATE = GateInsight(gate=KEY, label="Pay", is_current=True, can_sample=True, reminds=True)
 by_plan = pytest.mark.parametrize("plan", PLANS[:3], ids=lambda plan: f"{plan.clean} then {plan.share}")
 
 
@@ -200,3 +206,34 @@ def first_answer(test: SequentialTest, rate: float, seed: int, *, longest: int =
         if answer is not RateAnswer.UNDECIDED:
             return answer
     return RateAnswer.UNDECIDED
+
+
+@pytest.mark.parametrize(("rate", "reminded"), [(0.03, 2 / 3), (0.06, 0.8)])
+def test_who_looks_every_day_is_not_told_wrong_things_more_often_than_named(rate: float, reminded: float) -> None:
+    """Gates at which people correct 3 in 100 or more, and reminders that double the decisions, for a year."""
+    dice = random.Random(11)
+    said = Counter(kind for _ in range(300) for kind in said_in_a_year(dice, corrected=rate, reminded=reminded))
+    for kind in RecommendationKind:
+        assert said[kind] <= 0.05 * 300 + 4 * (300 * 0.05 * 0.95) ** 0.5, kind
+
+
+def test_good_gates_and_useless_reminders_are_found_within_the_year() -> None:
+    dice = random.Random(12)
+    said = Counter(kind for _ in range(60) for kind in said_in_a_year(dice, corrected=0.005, reminded=0.45))
+    assert min(said[kind] for kind in RecommendationKind) >= 54
+
+
+def said_in_a_year(dice: random.Random, *, corrected: float, reminded: float) -> set[RecommendationKind]:
+    """Return what the real recommendations say to a person who looks at the insights on each day of a year."""
+    found, said = GateEvidence(), set[RecommendationKind]()
+    for _ in range(365):
+        decided, after = dice.randrange(8), sum(dice.random() < reminded for _ in range(2))
+        found = GateEvidence(
+            decided=found.decided + decided,
+            corrected=found.corrected + sum(dice.random() < corrected for _ in range(decided)),
+            before=found.before + 2 - after,
+            after=found.after + after,
+        )
+        insights = Insights(since=NOW, until=NOW, gates=(GATE,), evidence={("w", "pay"): found})
+        said |= {one.kind for one in recommend(insights)}
+    return said
