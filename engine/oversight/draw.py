@@ -46,13 +46,15 @@ def is_drawn(salt: bytes, key: str, share: Decimal) -> bool:
 class DrawnPlan(Struct, frozen=True, kw_only=True):
     """A sampling plan as a run finds it. `number`: of its stage. `salt`: of that stage, or None if all is reviewed.
 
-    `plan`: its id, or empty if nothing was counted yet. `owed`: how many are reviewed whatever is drawn.
+    `plan`: its id, or empty if nothing was counted yet. `owed`: how many are reviewed whatever is drawn. `keeps_row`:
+    whether a row says how a request was drawn; while everything is reviewed, the plan counts it and that is enough.
     """
 
     plan: str = ""
     number: int = 0
     salt: bytes | None = None
     owed: int = 0
+    keeps_row: bool = True
 
 
 ALL_REVIEWED: Final = DrawnPlan()
@@ -74,6 +76,7 @@ class GateDraw(Struct, frozen=True, kw_only=True):
     goes_through: bool
     is_owed: bool = False
     is_later: bool = False
+    keeps_row: bool = True
     digest: str = ""
     """Of the content that goes through."""
 
@@ -116,4 +119,5 @@ def drawn(found: DrawnPlan, run: str, step: str, visit: int, *, class_name: str,
         goes_through=goes_through,
         is_owed=not is_wanted and found.owed > 0,
         is_later=goes_through and found.salt is not None and is_drawn(found.salt, f"{key}/{LATER}", plan.later),
+        keeps_row=found.keeps_row,
     )

@@ -68,7 +68,8 @@ class PlanState(Struct, frozen=True, kw_only=True):
     `reviewed`, `bad`: since the plan began. `by_requester`: those that are left out of `reviewed`, because the person
     approved who had started the run. `waits_for`: the request that was drawn for review and that no one has
     decided: until then everything is reviewed. `owed`: how many of those were withdrawn: as many others are reviewed in
-    their place. `proposal`: the run that asks whether a share may go through.
+    their place. `proposal`: the run that asks whether a share may go through. `used_at`: when one was counted last, or
+    people agreed; what goes through without review is not counted here.
     """
 
     stage: PlanStage = PlanStage.ALL
@@ -210,5 +211,4 @@ def _all_reviewed(state: PlanState) -> PlanState:
         proposed_at=None,
         agreed_by=None,
         agreed_at=None,
-        used_at=None,
     )

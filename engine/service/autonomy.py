@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from engine import json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
@@ -29,30 +31,32 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
     """Count a decision, if a sampling plan does: an approval without a correction, or bad news."""
     if request.plan is None or ruling.state is RequestState.PENDING:
         return
-    news = _bad_news(context, tx, request, ruling)
+    plan = sampling_plans.lock(tx, request.plan)
+    news = _bad_news(context, tx, plan, ruling)
     if news is not None:
         run = request.subject.run
         plan_draws.tighten(context.advancer, tx, request.plan, news, run=run, request=request.id)
         return
-    plan = sampling_plans.lock(tx, request.plan)
     is_own = oversight_requests.is_requester(tx, request, ruling.approver.person)
     approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review
     state = approved(plan.state, request.id)
     has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, context.advancer.key) is None
     is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
-    plan_draws.save(tx, plan, state, zones=sorted(request.zones, key=str), look_at=tx.now if is_due else None)
+    state, zones = replace(state, used_at=tx.now), sorted(request.zones, key=str)
     if is_due:
+        plan_draws.save(tx, plan, state, zones=zones, look_at=tx.now)
         plan_draws.look_soon(tx, plan.id)
+    else:
+        sampling_plans.count(tx, plan, state, zones=zones)
 
 
-def _bad_news(context: CommandContext, tx: Tx, request: Request, ruling: Ruling) -> BadNews | None:
+def _bad_news(context: CommandContext, tx: Tx, plan: LoadedPlan, ruling: Ruling) -> BadNews | None:
     """Return what is wrong with what was asked, or None if it was approved as it was, but for minor fields."""
-    assert request.plan is not None
     if ruling.state is not RequestState.APPROVED:
         return BadNews.REJECTED
     if not ruling.edits:
         return None
-    minor = autonomy_of(context, tx, sampling_plans.load(tx.connection, request.plan)).minor
+    minor = autonomy_of(context, tx, plan).minor
     is_minor = all(_is_within(show_path(edit.path), minor) for edit in ruling.edits)
     return None if is_minor else BadNews.EDITED
 

@@ -38,7 +38,7 @@ def process_due(context: CommandContext, tx: Tx, plan_id: str, resolved: Resolve
 def _lapse(context: CommandContext, tx: Tx, plan: LoadedPlan) -> Lapse | None:
     if plan.state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, context.advancer.key) is None:
         return Lapse.NEW_KEY
-    return sampling_plan.lapse(plan.state, tx.now, used_at=sampling_plans.last_use(tx.connection, plan.id))
+    return plan_draws.lapse(tx, plan)
 
 
 def _propose(context: CommandContext, tx: Tx, plan: LoadedPlan, resolved: Resolved) -> None:

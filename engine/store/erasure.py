@@ -58,7 +58,7 @@ _LOCK_REQUESTS = Statement(
     .with_for_update(key_share=True)
 )
 _TITLE: Final = "(erased)"
-_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone")
+_KEPT: Final = ("approve_label", "reject_label", "uses", "assurance", "confirm_with", "alone", "plan")
 """Details of a request that come from its workflow, and not from this run."""
 
 

@@ -6,11 +6,12 @@ a run that draws after bad news was committed is reviewed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import String, bindparam, exists, func, insert, literal_column, or_, select, text, update
 from sqlalchemy import cast as cast_sql
 
@@ -35,6 +36,7 @@ _plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
 _draw = GateDrawRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _request = RequestRow.__table__  # type: ignore[attr-defined]
+_FIRST_REV: Final = 1
 _KEY: Final = ("workflow", "version", "step", "class_name", "model")
 
 DUE = (
@@ -62,6 +64,13 @@ _SAVE = Statement(
         rev=_plan.c.rev + 1,
         **{name: bindparam(f"new_{name}") for name in (*_STATE, *_AGREED, "commitment", "zones", "next_at")},
     )
+)
+_COUNTED: Final = ("clean", "reviewed", "bad", "by_requester", "owed", "waits_for", "used_at")
+"""What changes within a stage. None of it is in an index."""
+_COUNT = Statement(
+    update(_plan)
+    .where(_plan.c.id == bindparam("held"), _plan.c.rev == bindparam("seen_rev"))
+    .values(rev=_plan.c.rev + 1, **{name: bindparam(f"new_{name}") for name in (*_COUNTED, "zones")})
 )
 _NEW_DRAW = Statement(insert(_draw))
 _AWAITS_LATER: Final = text("gate_draw.is_later AND gate_draw.later IS NULL")
@@ -105,6 +114,7 @@ _SET_LATER = Statement(
     .values(later=bindparam("new_later"))
 )
 _OF_RUN = Statement(select(_draw).where(_draw.c.run == bindparam("run")))
+_REQUESTS_OF_RUN = Statement(select(_request.c.details).where(_request.c.run == bindparam("run")))
 _LAST_USE = Statement(select(func.max(_draw.c.at).label("at")).where(_draw.c.plan == bindparam("plan")))
 _LAST_RUN = Statement(
     select(_draw.c.run).where(_draw.c.plan == bindparam("plan")).order_by(_draw.c.at.desc(), _draw.c.run).limit(1)
@@ -145,6 +155,11 @@ class LoadedPlan(Struct, frozen=True, kw_only=True):
     zones: tuple[str | None, ...]
     rev: int
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was counted yet."""
+        return self.rev == _FIRST_REV
+
 
 class LaterReview(Struct, frozen=True, kw_only=True):
     """A visit that went through without review, and that people look at afterwards. `digest`: of what went through."""
@@ -175,11 +190,13 @@ def try_set_later(tx: Tx, drawn: LaterReview, later: str) -> bool:
 
 def find(tx: Tx, key: PlanKey) -> LoadedPlan | None:
     """Return the plan with this key, or None if nothing was counted yet. While only a share is reviewed, it is held."""
-    row = _BY_KEY.one(tx.connection, _columns(key, ()))
-    if row is None or row.stage == PlanStage.ALL.value:
-        return None if row is None else read(row)
-    tx.lock(_HOLD, {"id": row.id})
-    return read(_BY_ID.one(tx.connection, {"id": row.id}))
+    plan: LoadedPlan | None = tx.memory.get(key)
+    if plan is None:
+        row = _BY_KEY.one(tx.connection, _columns(key, ()))
+        if row is None:
+            return None
+        plan = _keep(tx, read(row))
+    return plan if plan.state.stage is PlanStage.ALL else _locked(tx, plan.id, _HOLD)
 
 
 def need(tx: Tx, key: PlanKey) -> str:
@@ -188,7 +205,7 @@ def need(tx: Tx, key: PlanKey) -> str:
     if row is not None:
         return str(row.id)
     new = {"id": tx.new_id(), **_columns(key), **_state_columns(NEW), "commitment": None, "next_at": None}
-    tx.write(_NEW, {**new, "zones": "[]", "rev": 1, "created_at": tx.now})
+    tx.write(_NEW, {**new, "zones": "[]", "rev": _FIRST_REV, "created_at": tx.now})
     row = _BY_KEY.one(tx.connection, _columns(key, ()))
     if row is None:
         raise Conflict("another process wrote the same sampling plan")
@@ -197,8 +214,21 @@ def need(tx: Tx, key: PlanKey) -> str:
 
 def lock(tx: Tx, plan: str) -> LoadedPlan:
     """Return a plan that no other unit changes, nor lets a run through, until this one is committed."""
-    tx.lock(_LOCK, {"id": plan})
-    return load(tx.connection, plan)
+    return _locked(tx, plan, _LOCK)
+
+
+def _locked(tx: Tx, plan: str, statement: Statement) -> LoadedPlan:
+    known: LoadedPlan | None = tx.memory.get((WORK, plan))
+    if known is not None and not tx.connection.has_rivals:
+        return known
+    tx.lock(statement, {"id": plan})
+    return _keep(tx, load(tx.connection, plan))
+
+
+def _keep(tx: Tx, plan: LoadedPlan) -> LoadedPlan:
+    tx.memory.keep(plan.key, plan)
+    tx.memory.keep((WORK, plan.id), plan)
+    return plan
 
 
 def load(connection: Connection, plan: str) -> LoadedPlan:
@@ -222,15 +252,27 @@ def save(
     zones: Sequence[str | None] | None = None,
 ) -> None:
     """Write what has become of a plan. Raises `Conflict` if it has changed since it was loaded."""
-    columns = {
-        **_state_columns(state),
-        "commitment": commitment if state.stage is PlanStage.SAMPLE else None,
-        "zones": json_values.dumps(list[Value](plan.zones if zones is None else zones)),
-        "next_at": next_at,
-    }
+    commitment = commitment if state.stage is PlanStage.SAMPLE else None
+    zones = plan.zones if zones is None else tuple(zones)
+    more = {"commitment": commitment, "zones": json_values.dumps(list[Value](zones)), "next_at": next_at}
+    saved = replace(plan, state=state, commitment=commitment, zones=zones, rev=plan.rev + 1)
+    _write(tx, _SAVE, saved, {**_state_columns(state), **more})
+
+
+def count(tx: Tx, plan: LoadedPlan, state: PlanState, *, zones: Sequence[str | None] | None = None) -> None:
+    """Write what was counted or drawn within a stage. Raises `Conflict` if the plan has changed since it was loaded."""
+    zones = plan.zones if zones is None else tuple(zones)
+    columns = {name: getattr(state, name) for name in _COUNTED}
+    columns["zones"] = json_values.dumps(list[Value](zones))
+    _write(tx, _COUNT, replace(plan, state=state, zones=zones, rev=plan.rev + 1), columns)
+
+
+def _write(tx: Tx, statement: Statement, saved: LoadedPlan, columns: Mapping[str, Any]) -> None:
     new = {f"new_{name}": value for name, value in columns.items()}
-    if not tx.write(_SAVE, {"held": plan.id, "seen_rev": plan.rev, **new}):
-        raise Conflict(f"sampling plan {plan.id} changed meanwhile")
+    if not tx.write(statement, {"held": saved.id, "seen_rev": saved.rev - 1, **new}):
+        tx.memory.forget()
+        raise Conflict(f"sampling plan {saved.id} changed meanwhile")
+    _keep(tx, saved)
 
 
 def insert_draw(tx: Tx, workspace: str, run: str, drawn: GateDraw, *, digest: str, request: str | None) -> None:
@@ -254,7 +296,10 @@ def insert_draw(tx: Tx, workspace: str, run: str, drawn: GateDraw, *, digest: st
 
 def load_plans_of(connection: Connection, run: str) -> list[str]:
     """Return the plans at whose gates a run was counted or let through."""
-    return list(dict.fromkeys(row.plan for row in _OF_RUN.all(connection, {"run": run})))
+    drawn = [row.plan for row in _OF_RUN.all(connection, {"run": run})]
+    details = _REQUESTS_OF_RUN.scalars(connection, {"run": run})
+    counted = [cast("dict[str, Any]", json_values.loads(written)).get("plan") for written in details]
+    return list(dict.fromkeys(plan for plan in (*drawn, *counted) if plan is not None))
 
 
 def load_unreviewed(connection: Connection, run: str) -> frozenset[tuple[str, int]]:

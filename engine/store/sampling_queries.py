@@ -78,7 +78,7 @@ def _view(connection: Connection, row: Any, agreed_by: Person | None, source: by
         model=row.model,
         state=loaded.state,
         unreviewed=row.unreviewed,
-        used_at=sampling_plans.last_use(connection, row.id),
+        used_at=max(filter(None, (loaded.state.used_at, sampling_plans.last_use(connection, row.id))), default=None),
         agreed_by=agreed_by,
         source=source,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -49,11 +50,14 @@ def finder(tx: Tx, run: LoadedRun, workflow: Workflow, *, key: bytes | None, hou
         if plan is None:
             return ALL_REVIEWED
         state = plan.state
+        if state.stage is PlanStage.ALL:
+            # The first requests get rows until one was counted, so that each plan has a run.
+            return DrawnPlan(plan=plan.id, number=state.number, keeps_row=plan.is_new)
         salt = salt_of(plan, key)
         is_waiting = state.waits_for is not None
         if salt is None or is_waiting or (counts_hours and not _is_open(tx, plan, hours)):
             return DrawnPlan(plan=plan.id, number=state.number)
-        if sampling_plan.lapse(state, tx.now, used_at=sampling_plans.last_use(tx.connection, plan.id)) is not None:
+        if lapse(tx, plan) is not None:
             look_soon(tx, plan.id)
             return DrawnPlan(plan=plan.id, number=state.number)
         return DrawnPlan(plan=plan.id, number=state.number, salt=salt, owed=state.owed)
@@ -65,8 +69,21 @@ def salt_of(plan: LoadedPlan, key: bytes | None) -> bytes | None:
     """Return the salt of the stage, or None if everything is reviewed, or this server has another key than it had."""
     if key is None or plan.state.stage is PlanStage.ALL:
         return None
-    salt = draw.salt_of(key, plan.id, plan.state.number)
-    return salt if draw.commitment(salt) == plan.commitment else None
+    salt, commitment = _salt_of(key, plan.id, plan.state.number)
+    return salt if commitment == plan.commitment else None
+
+
+@lru_cache(256)
+def _salt_of(key: bytes, plan: str, number: int) -> tuple[bytes, str]:
+    salt = draw.salt_of(key, plan, number)
+    return salt, draw.commitment(salt)
+
+
+def lapse(tx: Tx, plan: LoadedPlan) -> Lapse | None:
+    """Return why the stage of a plan has come to its end, or None."""
+    if sampling_plan.lapse(plan.state, tx.now) is None:
+        return None
+    return sampling_plan.lapse(plan.state, tx.now, used_at=sampling_plans.last_use(tx.connection, plan.id))
 
 
 def look_soon(tx: Tx, plan: str) -> None:
@@ -96,7 +113,7 @@ def _key(run: LoadedRun, step: str, class_name: str, models: Sequence[tuple[str,
 def drafted(tx: Tx, run: LoadedRun, workflow: Workflow, opening: Opening) -> tuple[list[tuple[str, str]], Opening]:
     """Return the language models that drafted what a request is about, and the request with the plan that counts it."""
     models = drafting_models.load_models(tx, workflow, opening.subject)
-    if opening.drawn is None:
+    if opening.drawn is None or opening.drawn.plan:
         return models, opening
     plan = sampling_plans.need(tx, _key(run, opening.subject.step, opening.drawn.class_name, models))
     return models, replace(opening, drawn=replace(opening.drawn, plan=plan))
@@ -128,11 +145,13 @@ def follow(advancer: Advancer, tx: Tx, run: LoadedRun, progress: Progress, opene
 def _record_opened(tx: Tx, run: LoadedRun, opened: OpenedRequest, drawn: GateDraw) -> None:
     """Write that a request opened that a plan counts."""
     digest, request = opened.opening.digest, opened.id
-    sampling_plans.insert_draw(tx, run.workspace, run.state.id, drawn, digest=digest, request=request)
+    if drawn.keeps_row:
+        sampling_plans.insert_draw(tx, run.workspace, run.state.id, drawn, digest=digest, request=request)
     if drawn.is_sample:
         loaded = sampling_plans.lock(tx, drawn.plan)
         if loaded.state.number == drawn.number:
-            save(tx, loaded, sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed))
+            drawn_state = sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed)
+            sampling_plans.count(tx, loaded, drawn_state)
 
 
 def _note_undecided(tx: Tx, run: str) -> None:
@@ -140,7 +159,7 @@ def _note_undecided(tx: Tx, run: str) -> None:
     for plan, number, request in sampling_plans.load_undecided(tx.connection, run):
         loaded = sampling_plans.lock(tx, plan)
         if loaded.state.number == number:
-            save(tx, loaded, sampling_plan.after_withdrawal(loaded.state, request))
+            sampling_plans.count(tx, loaded, sampling_plan.after_withdrawal(loaded.state, request))
 
 
 def save(

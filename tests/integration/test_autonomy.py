@@ -37,9 +37,10 @@ from engine.oversight.sampling_plan import BadNews, PlanStage
 from engine.ports import DirectoryPerson, StepContext
 from engine.read_models import DecisionFilter
 from engine.service import Engine
-from engine.store import audit_log, identities, reconciliation, sampling_plans
+from engine.store import audit_log, erasure, identities, reconciliation, sampling_plans
 from engine.store.port import Connection
 from engine.store.sampling_plans import LoadedPlan
+from engine.store.sampling_queries import plan_views
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
 
@@ -506,6 +507,30 @@ async def test_a_minor_edit_is_no_correction(env: EngineEnv) -> None:
     await relax(env)
     await edited(env)
     assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+async def test_bad_news_finds_the_plans_of_what_was_reviewed_while_everything_is(
+    env: EngineEnv, is_erased: bool
+) -> None:
+    """Only the first request has a row of its draw; of the others the request itself says which plan counted it."""
+    await approved(env)
+    run = await approved(env)
+    assert (await plan_of(env)).state.clean == 2
+    if is_erased:
+        await env.store.transact(lambda tx: erasure.erase_run(tx, DEFAULT_WORKSPACE, run))
+    command = ReportIncident(run=run, reason="The customer got it twice.", actor=SAM, origin=TERMINAL)
+    assert await env.engine.report_incident(command) == IncidentNoted(run=run, plans=1, tightened=0)
+    state = (await plan_of(env)).state
+    assert (state.stage, state.clean, state.reviewed) == (PlanStage.ALL, 0, 2)
+    assert await env.rows("SELECT count(*) FROM gate_draw") == [(1,)]
+
+
+async def test_a_list_of_plans_says_when_a_plan_counted_last(env: EngineEnv) -> None:
+    for _ in range(2):
+        await approved(env)
+        (view,) = await env.store.read(lambda connection: plan_views(connection, DEFAULT_WORKSPACE))
+        assert view.used_at == env.clock.now()
 
 
 async def contents(env: EngineEnv, kind: str) -> list[dict[str, Any]]:
