@@ -2,7 +2,7 @@
 
 It begins with what is decided from now on. `signoff insights --rebuild` counts all that the log has.
 
-Revision: 0050, after 0049
+Revision: 0051, after 0050
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0050"
-down_revision = "0049"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 
