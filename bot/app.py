@@ -28,12 +28,13 @@ from bot.terminal.output import create_console
 from bot.terminal.sender import TerminalMailer, TerminalSender
 from engine.domain import DEFAULT_WORKSPACE
 from engine.read_models import PageQuery
+from engine.server_secrets import ServerSecrets
 from engine.service import Erasures
 from engine.store import account_separation, restored_backup, schema
 from engine.store.port import Store
 from engine.store.sqlite import SqliteStore
 from engine.store.takeover import take_over
-from engine.system import EnvironmentSecrets, RandomIds, calm_collector
+from engine.system import RandomIds, calm_collector
 
 DRAIN_SECONDS: Final = 10.0
 """How long a process that stops waits for effects in progress, in seconds: a call that is cut off needs a person."""
@@ -55,7 +56,7 @@ async def open_app(options: AppOptions) -> AsyncIterator[App]:
         if options.settings.server_url is not None:
             await databases.note_key(options.settings, store)
         adapters = await _connect_adapters(options, stack)
-        app = composition.build(store, options.settings, adapters)
+        app = await _build(store, options, adapters)
         await Erasures(app.engine).begin_retention()
         await stack.enter_async_context(watched(adapters.roles))
         await stack.enter_async_context(_run(app.executor))
@@ -73,7 +74,7 @@ async def open_for_commands(options: AppOptions) -> AsyncIterator[App]:
         return
     async with AsyncExitStack() as stack:
         store = await _open_store(options, stack, trial=False)
-        yield composition.build(store, options.settings, await _connect_adapters(options, stack))
+        yield await _build(store, options, await _connect_adapters(options, stack))
 
 
 @asynccontextmanager
@@ -96,6 +97,13 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
         app = composition.build(store, options.settings, adapters, is_trial=True)
         await stack.enter_async_context(_run(app.executor))
         yield app
+
+
+async def _build(store: Store, options: AppOptions, adapters: Adapters) -> App:
+    app = composition.build(store, options.settings, adapters)
+    assert app.secrets is not None
+    await app.secrets.load()
+    return app
 
 
 async def _open_store(options: AppOptions, stack: AsyncExitStack, *, trial: bool) -> Store:
@@ -132,7 +140,7 @@ def _local_adapters(options: AppOptions) -> Adapters:
     """Return the adapters that need no connection. Raises `SettingsError` for a roles file that cannot be used."""
     return Adapters(
         clock=options.clock,
-        secrets=EnvironmentSecrets(options.environment),
+        secrets=options.secrets or ServerSecrets(options.environment),
         console=options.console,
         roles=roles_file(options.settings),
     )

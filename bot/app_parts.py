@@ -21,8 +21,9 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.file_storage import BlobStore
 from engine.language_model import LanguageModel
-from engine.ports import Channel, Clock, Mailer, Secrets, Sender, StepServices
-from engine.service import Engine
+from engine.ports import Channel, Clock, Mailer, Sender, StepServices
+from engine.server_secrets import ServerSecrets
+from engine.service import Engine, SecretCommands
 from engine.store.port import Store
 from engine.system import SystemClock
 
@@ -36,6 +37,7 @@ class AppOptions:
 
     `console` prints the copies for this machine's terminal; without one they are not printed. `slack_limiter` replaces
     the rate limits that Slack publishes. `restored` accepts a database that may be older than the latest events.
+    `secrets`: those of the environment, if a log redacts what the process learns of others.
     """
 
     settings: Settings
@@ -44,6 +46,7 @@ class AppOptions:
     clock: Clock = field(default_factory=SystemClock)
     slack_limiter: RateLimiter | None = None
     restored: bool = False
+    secrets: ServerSecrets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class Adapters:
     """
 
     clock: Clock
-    secrets: Secrets
+    secrets: ServerSecrets
     console: Console | None = None
     slack: SlackClient | None = None
     email: Channel | None = None
@@ -105,5 +108,7 @@ class App:
     review: ReviewService
     monitoring: Monitor
     """What this process tells about its work."""
+    secrets: SecretCommands | None
+    """The commands about secrets, or None in a trial."""
     at_stop: list[Callable[[], None]] = field(default_factory=list)
     """Called when the process is told to stop, before it finishes what it has begun."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from bot import account_sign_in, executors, page_urls, server_key, setting_values
+from bot import account_sign_in, executors, page_urls, secret_key_file, server_key, setting_values
 from bot.aap.notifications import write_resolved
 from bot.api.ask_resources import AskWriter
 from bot.app_parts import Adapters, App, SlackParts
@@ -35,10 +35,11 @@ from bot.web.service import ReviewService
 from engine.code_derivation import Codes
 from engine.delivery.outbox import Relay
 from engine.delivery.recent_answers import DirectoryWithRecentAnswers
-from engine.domain import Address
+from engine.domain import DEFAULT_WORKSPACE, Address
 from engine.fields import FieldType
 from engine.ports import Channel, Directory, StepType
-from engine.service import Engine, Identity, register
+from engine.server_secrets import REFRESH_SECONDS, ServerSecrets
+from engine.service import Engine, Identity, SecretCommands, register
 from engine.service.attachments import Attachments
 from engine.service.instances import PROTOCOL
 from engine.store.port import Store
@@ -90,20 +91,29 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due}
     executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
-    identity = Identity(engine, codes, clock)
+    secret_commands = None if is_trial else _connect_secrets(store, settings, engine, secrets)
     commands = OperatorCommands(
         engine,
-        identity,
+        Identity(engine, codes, clock),
         kinds,
         operator=settings.operator,
         login=login,
         writer=local_time,
         monitoring=monitoring,
         endpoints=callbacks_setup.endpoints(settings, adapters.services, codes, engine),
+        secrets=secret_commands,
     )
     slack = _slack_parts(settings, adapters, prompt, codes, stale_homes, directory=directory, kinds=kinds)
     review = ReviewService(prompt, Identity(prompt, codes, clock))
-    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring)
+    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring, secret_commands)
+
+
+def _connect_secrets(store: Store, settings: Settings, engine: Engine, known: ServerSecrets) -> SecretCommands:
+    """Return the commands about secrets, and have them read from the database from now on."""
+    keys = secret_key_file.keys_of(settings)
+    refresh_seconds = None if settings.server_url is None else REFRESH_SECONDS
+    known.connect(store, keys, workspace=DEFAULT_WORKSPACE, refresh_seconds=refresh_seconds)
+    return SecretCommands(engine, known, keys)
 
 
 def _slack_parts(

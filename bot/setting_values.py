@@ -193,6 +193,11 @@ def passwords_in_server_url(url: str) -> tuple[str, ...]:
     return (unquote(encoded), encoded) if encoded else ()
 
 
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """Return the keys of secrets, separated by commas, the one that encrypts first. They are in no error."""
+    return tuple(parse_key(part.strip()) for part in text.split(",") if part.strip())
+
+
 def parse_key(text: str) -> bytes:
     """Return the key of all servers of a database, from hexadecimal digits. It is in no error."""
     try:

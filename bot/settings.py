@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     key: SecretStr = SecretStr("")
     """At least 64 hexadecimal digits, the same for all servers of a PostgreSQL database: `signoff key` prints a new
     one. Codes and forms are derived from it. A database file has its key beside it."""
+    secrets_key: SecretStr = SecretStr("")
+    """Keys that encrypt the secrets of workflows, separated by commas: the first encrypts, all decrypt. Without it, a
+    database file has them beside it."""
     role: Literal["all", "bot", "worker"] = "all"
     """What this process does, with PostgreSQL: `bot` takes what people and Slack send, `worker` runs workflows and
     sends messages, `all` does both."""
@@ -236,6 +239,12 @@ class Settings(BaseSettings):
     def _key(cls, value: SecretStr) -> SecretStr:
         if value:
             setting_values.parse_key(value.get_secret_value())
+        return value
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _secrets_key(cls, value: SecretStr) -> SecretStr:
+        setting_values.parse_keys(value.get_secret_value())
         return value
 
     @field_validator("public_url")
@@ -430,6 +439,8 @@ class Settings(BaseSettings):
             elif name == "database_url" and self.server_url is not None:
                 for password in setting_values.passwords_in_server_url(value):
                     yield password, "(the password of the database)"
+            elif name == "secrets_key":
+                yield from ((key, "(a secret)") for key in value.get_secret_value().split(","))
             elif isinstance(value, SecretStr):
                 yield value.get_secret_value(), _HIDDEN.get(name.partition("_")[0], "(a secret)")
 

@@ -113,6 +113,9 @@ class EntryKind(StrEnum):
     CONTENT_ERASED = verify_audit.ERASED
     OVERSIGHT_OPENED = "oversight.opened"
     OVERSIGHT_ENDED = "oversight.ended"
+    SECRET_SET = "secret.set"  # noqa: S105 a kind, not a secret
+    SECRET_DELETED = "secret.deleted"  # noqa: S105
+    SECRET_ROTATED = "secret.rotated"  # noqa: S105
     DATABASE_RESTORED = "database.restored"
 
 

@@ -23,6 +23,7 @@ from engine.file_storage import OpenFile, StepFiles
 from engine.json_values import Value
 from engine.language_model import NOT_SET_UP, LanguageModel, ModelCalls, UnrecordedCalls
 from engine.references import Reference
+from engine.secret_port import Secrets
 from engine.workflowfile.step_kinds import Nature, ParamProblem
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
@@ -400,16 +401,6 @@ class Ids(Protocol):
 
     def token(self) -> str:
         """Return 256 random bits as text that needs no escaping in a URL."""
-
-
-class Secrets(Protocol):
-    """The secrets that workflows and steps use."""
-
-    def read(self, name: str) -> str:
-        """Return the value of the secret. Raises `StepError` with the name of the setting if it is missing."""
-
-    def redact(self, text: str) -> str:
-        """Return the text with every secret replaced by its name, however it is escaped or encoded."""
 
 
 class Executor(Protocol):

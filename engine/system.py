@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -75,9 +75,21 @@ class EnvironmentSecrets:
             for name, value in variables.items()
             if name.startswith(SECRET_PREFIX)
         }
-        self._redactor = Redactor((value, f"(secret {name})") for name, value in self._secrets.items())
+        self._redactor = Redactor(self.shown)
 
-    def read(self, name: str) -> str:
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """The values, each with what replaces it in texts."""
+        return [(value, f"(secret {name})") for name, value in self._secrets.items()]
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a value for this name."""
+        return bool(self._secrets.get(name))
+
+    async def prepare(self, names: Collection[str], workflow: str) -> None:
+        """Do nothing: the environment of a process never changes, and no one asks when its secrets were used."""
+
+    def read(self, name: str, workflow: str = "") -> str:  # noqa: ARG002 they are for all workflows
         """Return the value of the secret. Raises `StepError` with the name of the setting if it is missing."""
         value = self._secrets.get(name)
         if not value:

@@ -9,7 +9,7 @@ from engine.system import RandomIds
 
 @click.command()
 def key() -> None:
-    """Print a new key for SIGNOFF_KEY.
+    """Print a new key for SIGNOFF_KEY or SIGNOFF_SECRETS_KEY.
 
     All servers of one PostgreSQL database need the same key. Keep it like a password.
     """

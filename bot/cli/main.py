@@ -92,8 +92,9 @@ for _command in (
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),
     LazyCommand("callbacks", "callbacks:callbacks", "Set up where programs are told what became of their asks."),
     LazyCommand("keys", "keys:keys", "Create, list, rotate and revoke the API keys of programs."),
+    LazyCommand("secret", "secret:secret", "Set, list and delete the secrets that workflows use."),
     LazyCommand("route", "route:route", "Say which people the routes of the workflow in FILE would ask."),
-    LazyCommand("key", "key:key", "Print a new key for SIGNOFF_KEY."),
+    LazyCommand("key", "key:key", "Print a new key for SIGNOFF_KEY or SIGNOFF_SECRETS_KEY."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),
     LazyCommand(
         "move", "move:move", "Move the database file to an empty PostgreSQL database, with everything that waits in it."

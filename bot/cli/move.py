@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot import server_key
+from bot import secret_key_file, server_key
 from bot.cli.context import load_context
 from engine.errors import StoreError, StoreRestored
 from engine.store import file_marks, lock, restored_backup, schema
@@ -41,6 +41,9 @@ def move(target: str) -> None:
     waiting = f"The audit log ends with entry {moved.head[0]}." if moved.head[0] else "The audit log is empty."
     click.echo(f"Moved {rows:,} rows and compared them. {waiting}")
     click.echo(f"Now set SIGNOFF_DATABASE_URL to the new address, and SIGNOFF_KEY to what {_key(path)} holds.")
+    keys = secret_key_file.keys_path(path)
+    if keys.exists():
+        click.echo(f"Set SIGNOFF_SECRETS_KEY to what {keys} holds, with a comma between two lines.")
 
 
 def _check(path: Path) -> None:

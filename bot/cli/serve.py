@@ -17,8 +17,8 @@ from bot.settings import Settings
 from bot.slack import transport
 from bot.terminal.output import ServerConsole, create_console, print_sentence
 from engine.errors import StoreRestored
+from engine.server_secrets import ServerSecrets
 from engine.store.restored_backup import ASKED
-from engine.system import EnvironmentSecrets
 
 
 def _endpoints(settings: Settings) -> Iterator[str]:
@@ -59,7 +59,7 @@ def worker() -> None:
 
 
 def _serve(context: CliContext, *, restored: bool = False) -> None:
-    settings, secrets = context.settings, EnvironmentSecrets(context.environment)
+    settings, secrets = context.settings, ServerSecrets(context.environment)
     is_new = settings.server_url is None and not settings.database.exists()
     log.set_up(
         settings.log_level,
@@ -78,6 +78,7 @@ def _serve(context: CliContext, *, restored: bool = False) -> None:
         environment=context.environment,
         console=create_console(kind=ServerConsole),
         restored=restored,
+        secrets=secrets,
     )
     try:
         if settings.server_url is not None:

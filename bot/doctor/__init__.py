@@ -7,7 +7,8 @@
 | `settings`, `machine` | the settings; the machine's clock and time zones |
 | `database`, `database_folder` | the file: schema, damage, owner; its folder: disk space, file system, permissions |
 | `database_server` | a database on PostgreSQL: version, schema, rights, clock, connections, TLS, key, queue |
-| `workload` | workflows and their secrets, failing copies, runs and requests that wait for attention |
+| `workload` | workflows, failing copies, runs and requests that wait for attention |
+| `secrets` | whether the secrets that workflows name are set, and can be decrypted |
 | `triggers`, `api_keys`, `callbacks` | what starts runs by itself; the keys of programs; their callbacks |
 | `oversight` | what Signoff itself asks, and no person can decide |
 | `slack`, `slack_call`, `block_validation`, `samples` | tokens, scopes, clock; whether Slack accepts our blocks |

@@ -23,6 +23,7 @@ from bot.doctor import (
     language_model,
     machine,
     oversight,
+    secrets,
     settings,
     slack,
     triggers,
@@ -45,6 +46,7 @@ LOCAL_CHECKS: Final[tuple[tuple[Check, ...], ...]] = (
     database_folder.CHECKS,
     workload.CHECKS,
     triggers.CHECKS,
+    secrets.CHECKS,
     api_keys.CHECKS,
     callbacks.CHECKS,
     oversight.CHECKS,
@@ -67,6 +69,7 @@ _SUBJECTS: Final = {
     "database_server": "database",
     "workload": "work",
     "triggers": "workflows",
+    "secrets": "workflows",
     "api_keys": "work",
     "callbacks": "work",
     "oversight": "work",
@@ -172,11 +175,13 @@ def _redactor(environment: Mapping[str, str]) -> Callable[[str], str]:
     """Return a function that masks every secret, because a token may stand in a setting that is not for tokens."""
     smtp_secrets = setting_values.passwords_in(environment.get(f"{PREFIX}SMTP_URL", ""))
     credentials = {name: environment.get(PREFIX + name, "") for name in _CREDENTIALS}
+    keys = environment.get(f"{PREFIX}SECRETS_KEY", "").split(",")
+    credentials |= {f"SECRETS_KEY_{number}": key.strip() for number, key in enumerate(keys)}
     database_secrets = setting_values.passwords_in_server_url(environment.get(f"{PREFIX}DATABASE_URL", ""))
     credentials |= {f"DATABASE_URL_{number}": secret for number, secret in enumerate(database_secrets)}
     credentials |= {f"SMTP_URL_{number}": secret for number, secret in enumerate(smtp_secrets)}
-    secrets = EnvironmentSecrets(
+    masked = EnvironmentSecrets(
         {name: value for name, value in environment.items() if name.startswith(SECRET_PREFIX)}
         | {SECRET_PREFIX + name: value for name, value in credentials.items() if len(value) >= _MIN_SECRET_LENGTH}
     )
-    return lambda text: _TOKEN.sub("(a token)", secrets.redact(text))
+    return lambda text: _TOKEN.sub("(a token)", masked.redact(text))

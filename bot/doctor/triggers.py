@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from bot.doctor import workload
+from bot.doctor import secrets, workload
 from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.lmtp import setup as lmtp_setup
@@ -15,7 +15,6 @@ from engine import timestamps, webhooks, workflowfile
 from engine.domain import TriggerKind
 from engine.errors import DefinitionError, InvalidValue, PluginError, StepError
 from engine.store import health
-from engine.system import SECRET_PREFIX, EnvironmentSecrets
 from engine.workflowfile import Trigger
 
 LATE: Final = timedelta(minutes=10)
@@ -70,17 +69,17 @@ def _of_trigger(context: CheckContext, name: str, trigger: Trigger) -> Iterator[
     if not context.settings.public_url:
         advice = "Set SIGNOFF_PUBLIC_URL to the address at which other systems reach this server."
         yield problem("workflows.triggers", f"{what}: this server has no public address.", advice)
-    variable = f"{SECRET_PREFIX}{trigger.webhook.secret}"
+    used = trigger.webhook.secret
     try:
-        secret = EnvironmentSecrets(context.environment).read(trigger.webhook.secret)
+        secret = secrets.known_secrets(context).read(used, name)
         if trigger.webhook.header is None:
             webhooks.key_of(secret)
     except StepError:
-        advice = f"Set {variable} where the server runs."
-        yield problem("workflows.triggers", f"{what}: its secret {trigger.webhook.secret} is not set.", advice)
+        advice = f"Set it: signoff secret set {used}"
+        yield problem("workflows.triggers", f"{what}: its secret {used} is not set.", advice)
     except InvalidValue as error:
-        advice = f"Correct {variable} where the server runs, or have the sender put the secret in a header."
-        yield problem("workflows.triggers", f"{what}: {variable} {error}.", advice)
+        advice = f"Correct it (signoff secret set {used}), or have the sender put the secret in a header."
+        yield problem("workflows.triggers", f"{what}: its secret {used} {error}.", advice)
 
 
 def _of_rows(context: CheckContext) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Checks of the workload: workflows, their secrets, copies, addresses, runs and requests."""
+"""Checks of the workload: workflows, copies, addresses, runs and requests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from bot.doctor.context import CheckContext
 from bot.doctor.finding import Finding, ok, problem, warning
 from bot.step_types import load_step_types
 from engine import workflowfile
-from engine.errors import DefinitionError, PluginError, StepError, StoreError
+from engine.errors import DefinitionError, PluginError, StoreError
 from engine.service import register
 from engine.steps.missing_services import find_missing
 from engine.store import health
 from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
-from engine.system import SECRET_PREFIX, EnvironmentSecrets
 from engine.workflowfile import Workflow
 
 T = TypeVar("T")
@@ -46,7 +45,6 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
     if len(understood) == len(sources):
         count = sum(source.is_current for source in sources)
         yield ok("workflows", f"Registered: {count}; this version understands all of them." if count else _NO_WORKFLOWS)
-    yield from _secrets(context, understood)
     yield from _proofs(context, understood)
     for source, workflow in understood:
         for sentence in find_missing(workflow, kinds) if source.is_current else ():
@@ -71,23 +69,6 @@ def _not_understood(source: WorkflowSource, error: DefinitionError) -> Finding:
     )
 
 
-def _secrets(context: CheckContext, understood: list[tuple[WorkflowSource, Workflow]]) -> Iterator[Finding]:
-    """Check that every secret that a workflow names is set."""
-    secrets, users = EnvironmentSecrets(context.environment), dict[str, list[str]]()
-    for source, workflow in understood:
-        for name in sorted({name for step in workflow.steps for name in step.params.secrets}):
-            users.setdefault(name, []).append(f"{source.name} {source.version}")
-    missing = {name: workflows for name, workflows in sorted(users.items()) if not _is_set(secrets, name)}
-    for name, workflows in missing.items():
-        yield problem(
-            "workflows.secrets",
-            f"The secret {name} is not set; workflows that name it: {', '.join(workflows)}.",
-            f"Set {SECRET_PREFIX}{name} where the server runs; runs fail at that step without it.",
-        )
-    if users and not missing:
-        yield ok("workflows.secrets", f"All secrets that workflows name are set: {len(users)}.")
-
-
 def _proofs(context: CheckContext, understood: list[tuple[WorkflowSource, Workflow]]) -> Iterator[Finding]:
     """Check that this server can ask for every code and sign-in that a gate wants."""
     unavailable = dict(account_sign_in.unavailable_proofs(context.settings))
@@ -95,14 +76,6 @@ def _proofs(context: CheckContext, understood: list[tuple[WorkflowSource, Workfl
         for sentence in register.unavailable_proofs(unavailable, workflow):
             wants, _, advice = sentence.partition(" yet. ")
             yield problem("workflows.proofs", f"{source.name} {source.version}: {wants}.", advice)
-
-
-def _is_set(secrets: EnvironmentSecrets, name: str) -> bool:
-    try:
-        secrets.read(name)
-    except StepError:
-        return False
-    return True
 
 
 def copies(context: CheckContext) -> Iterator[Finding]:

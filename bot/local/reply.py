@@ -15,6 +15,7 @@ LISTS: Final = {
     "run": "See the latest runs: signoff runs",
     "request": "See the open requests: signoff requests",
     "person": "See the known people: signoff people list",
+    "secret": "See the secrets: signoff secret list",
     "API key": "See the keys: signoff keys list",
     "sampling plan": "See the plans: signoff autonomy list",
     "endpoint": "See the endpoints: signoff callbacks list",

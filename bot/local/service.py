@@ -20,6 +20,7 @@ from bot.local import (
     preference_commands,
     question_commands,
     rating_commands,
+    secret_commands,
     undo_commands,
     workflow_commands,
 )
@@ -56,7 +57,7 @@ from engine.domain import (
 from engine.domain.asks import OnlyByAsk
 from engine.errors import DefinitionError
 from engine.json_values import Value
-from engine.service import ApiKeys, CallbackEndpoints, Engine, Identity
+from engine.service import ApiKeys, CallbackEndpoints, Engine, Identity, SecretCommands
 from engine.workflowfile import StepKind
 
 NO_OPERATOR: Final = (
@@ -87,8 +88,9 @@ class OperatorCommands:
         writer: dates.Writer = dates.moment,
         monitoring: Monitor | None = None,
         endpoints: CallbackEndpoints | None = None,
+        secrets: SecretCommands | None = None,
     ) -> None:
-        self._endpoints = endpoints
+        self._endpoints, self._secrets = endpoints, secrets
         self._monitoring = monitoring or Monitor()
         self.kinds, self.login, self._writer = kinds, login, writer
         self._engine, self._identity, self._operator = engine, identity, operator
@@ -127,6 +129,9 @@ class OperatorCommands:
             "create_api_key": partial(self._about_key, key_commands.create),
             "rotate_api_key": partial(self._about_key, key_commands.rotate),
             "revoke_api_key": partial(self._about_key, key_commands.revoke),
+            "set_secret": partial(self._about_secret, secret_commands.set_),
+            "delete_secret": partial(self._about_secret, secret_commands.delete),
+            "rotate_secrets": partial(self._about_secret, secret_commands.rotate),
         }
 
     @property
@@ -383,6 +388,11 @@ class OperatorCommands:
         assert self._endpoints is not None, "only a process with a key of the server has endpoints"
         result = await act(self._endpoints, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else callback_commands.reply(result)
+
+    async def _about_secret(self, act: secret_commands.SecretAct, arguments: dict[str, Any]) -> CommandReply:
+        assert self._secrets is not None, "a trial has no secrets of its own"
+        result = await act(self._secrets, arguments, actor=self._actor, origin=self._origin)
+        return self._refused(result) if isinstance(result, Refusal) else secret_commands.reply(result)
 
     async def _sign_out(self, arguments: dict[str, Any]) -> CommandReply:
         person = read_text(arguments, "person")

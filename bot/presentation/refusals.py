@@ -20,6 +20,7 @@ from bot.presentation import (
     identity_refusals,
     key_refusals,
     people,
+    secret_refusals,
     states,
     trigger_refusals,
     undo,
@@ -389,6 +390,9 @@ def _not_waiting(refusal: NotWaiting) -> Phrase:
 # -- of other modules ---------------------------------------------------------------------------------------
 
 
-for _other in (trigger_refusals, identity_refusals, file_refusals, key_refusals, undo, ask_refusals, callback_refusals):
+for _other in (
+    *(trigger_refusals, identity_refusals, file_refusals, key_refusals, secret_refusals),
+    *(undo, ask_refusals, callback_refusals),
+):
     for _kind, _write in _other.SENTENCES.items():
         phrase.register(_kind, _write)

@@ -62,6 +62,11 @@ class Params(Struct, frozen=True):
             context=stored.get("context", {}),
         )
 
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """The names of the secrets that are joined when the step runs."""
+        return frozenset(part.name for parts in self.secrets.values() for part in parts if isinstance(part, SecretName))
+
     def shown(self) -> dict[str, Value]:
         """Return the value as people may see it, with the names of secrets in the place of their values."""
         return self.joined(lambda name: SECRET_SHOWN.replace("{name}", name))

@@ -11,5 +11,6 @@ from engine.service.callback_endpoints import CallbackEndpoints
 from engine.service.engine import Engine
 from engine.service.erasures import Erasures
 from engine.service.identity import Identity
+from engine.service.secret_commands import SecretCommands
 
-__all__ = ["ApiKeys", "CallbackEndpoints", "Engine", "Erasures", "Identity"]
+__all__ = ["ApiKeys", "CallbackEndpoints", "Engine", "Erasures", "Identity", "SecretCommands"]

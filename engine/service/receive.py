@@ -58,14 +58,17 @@ async def verify(context: CommandContext, store: Store, command: ReceiveWebhook)
     except DefinitionError:
         log.error("the webhook of %s cannot be used: its file is no longer valid", command.workflow)
         return WebhookUnknown()
+    secrets = context.advancer.secrets
+    await secrets.prepare((), command.workflow)
     trigger = next((one for one in triggers if _knows_secret(context, one, command)), None)
-    if trigger is None:
+    if trigger is None or trigger.webhook is None:
         return WebhookUnknown()
+    await secrets.prepare((trigger.webhook.secret,), command.workflow)
     try:
         body = webhooks.parse(command.headers.get("content-type", ""), command.body)
         inputs = trigger.inputs.render({"trigger": _names(trigger, command, body)})
     except (InvalidValue, ExpressionError) as error:
-        return BodyRefused(why=context.advancer.secrets.redact(str(error)).rstrip("."))
+        return BodyRefused(why=secrets.redact(str(error)).rstrip("."))
     assert isinstance(inputs, dict)
     return VerifiedCall(command=command, workflow=current.id, trigger=trigger, inputs=inputs)
 
@@ -75,14 +78,14 @@ def _knows_secret(context: CommandContext, trigger: Trigger, command: ReceiveWeb
     if webhook is None:
         return False
     try:
-        secret = context.advancer.secrets.read(webhook.secret)
+        secret = context.advancer.secrets.read(webhook.secret, command.workflow)
         if webhook.header is not None:
             return webhooks.has_secret(secret, command.headers.get(webhook.header, ""))
         return webhooks.is_signed(secret, command.headers, command.body, command.received_at)
     except StepError as error:
         log.error("the webhook of %s cannot be used: %s", command.workflow, error)
     except InvalidValue as error:
-        log.error("the webhook of %s cannot be used: SIGNOFF_SECRET_%s %s", command.workflow, webhook.secret, error)
+        log.error("the webhook of %s cannot be used: the secret %s %s", command.workflow, webhook.secret, error)
     return False
 
 

@@ -27,7 +27,7 @@ from engine.store import people, proposed_versions, trigger_rows, workflows
 from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.worker.oversight_requests import withdraw
-from engine.workflowfile import Gate, Trigger, Workflow
+from engine.workflowfile import Gate, Trigger, Workflow, secret_names
 
 LMTP: Final = "lmtp"
 """The part of a server that takes emails, in what is missing there."""
@@ -252,16 +252,22 @@ async def doubts(context: CommandContext, workflow: Workflow) -> list[str]:
 
 
 def _missing_secrets(context: CommandContext, workflow: Workflow) -> Iterator[str]:
-    """Yield a sentence for each webhook whose secret this server does not have, or cannot use."""
+    """Yield a sentence for each secret that this server does not have, or cannot use as a webhook does."""
+    read = context.advancer.secrets.read
+    for name in sorted(secret_names.of_steps(workflow)):
+        try:
+            read(name, workflow.name)
+        except StepError as error:
+            yield str(error)
     for webhook in (trigger.webhook for trigger in workflow.triggers if trigger.webhook is not None):
         try:
-            secret = context.advancer.secrets.read(webhook.secret)
+            secret = read(webhook.secret, workflow.name)
             if webhook.header is None:
                 webhooks.key_of(secret)
         except StepError as error:
             yield f"No call can start it yet. {error}"
         except InvalidValue as error:
-            yield f"No call can start it yet. The value of SIGNOFF_SECRET_{webhook.secret} {error}."
+            yield f"No call can start it yet. The value of the secret {webhook.secret} {error}."
 
 
 def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[str]:

@@ -35,6 +35,7 @@ class WorkflowCommands(AskCommands):
         Raises `DefinitionError` with every problem of the file.
         """
         workflow = self.context.advancer.compiled(command.source)
+        await self.context.advancer.secrets.prepare((), workflow.name)
         answer = await self._change(
             lambda tx, resolved: new_versions.register_or_propose(self.context, tx, command, workflow, resolved)
         )

@@ -20,7 +20,7 @@ from engine.delivery import absentees, account_holders, amount_limits, backups, 
 from engine.delivery.amount_limits import Split
 from engine.delivery.recipients import Recipients, Resolved
 from engine.delivery.routes import Router
-from engine.domain import DeliveryKind, Person, RunStatus, SecretName, Work
+from engine.domain import DeliveryKind, Person, RunStatus, Work
 from engine.errors import Conflict, StepError
 from engine.json_values import Value
 from engine.ports import Directory, Secrets
@@ -352,13 +352,10 @@ class Advancer:
 
     def _missing_secrets(self, opening: Opening) -> list[str]:
         """Return a sentence for each secret that is not set, so that approvers see that the step would fail."""
-        names = {
-            part.name for parts in opening.content.secrets.values() for part in parts if isinstance(part, SecretName)
-        }
         missing = []
-        for name in sorted(names):
+        for name in sorted(opening.content.secret_names):
             try:
-                self.secrets.read(name)
+                self.secrets.read(name, opening.subject.workflow)
             except StepError as error:
                 missing.append(str(error))
         return missing

@@ -150,8 +150,10 @@ class Runner:
         try:
             if effect.digest is not None:
                 effect.subject.check(effect.params, effect.digest)
-            step = self._steps[effect.step.kind.name]
-            params = step.Params.model_validate(effect.params.joined(self._secrets.read))
+            step, workflow = self._steps[effect.step.kind.name], effect.subject.workflow
+            await self._secrets.prepare(effect.params.secret_names, workflow)
+            joined = effect.params.joined(lambda name: self._secrets.read(name, workflow))
+            params = step.Params.model_validate(joined)
         except (Tampered, StepError) as error:
             return StepFailure(message=str(error), final=True)
         except ValidationError as error:

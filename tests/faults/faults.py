@@ -971,10 +971,10 @@ FAULTS: Final = (
     ),
     Fault(
         "a key is written in place, and a kill leaves half of it",
-        "bot/server_key.py",
-        '    files.write_whole(path, f"{key.hex()}\\n".encode())\n',
-        "    with os.fdopen(files.create_private(path), 'wb') as file:\n"
-        '        file.write(f"{key.hex()}\\n".encode())\n',
+        "bot/key_file.py",
+        '            files.write_whole(self.path, "".join(f"{key.hex()}\\n" for key in keys).encode())\n',
+        "            with os.fdopen(files.create_private(self.path), 'wb') as file:\n"
+        '                file.write("".join(f"{key.hex()}\\n" for key in keys).encode())\n',
         "tests/unit/bot/test_server_key.py",
     ),
     Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import re
@@ -144,6 +145,12 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff preferences"] = terminal.json("preferences", "--quiet", "20:00-07:00")
     real["signoff people undo"] = terminal.json("people", "undo", "finance@example.com")
     real["signoff people sign-out"] = terminal.json("people", "sign-out", "kim@example.com")
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", io.StringIO("a-value-of-a-secret"))
+        real["signoff secret set"] = terminal.json("secret", "set", "CRM_TOKEN")
+    real["signoff secret list"] = terminal.json("secret", "list")
+    real["signoff secret rotate"] = terminal.json("secret", "rotate")
+    real["signoff secret delete"] = terminal.json("secret", "delete", "CRM_TOKEN")
     real["signoff keys create"] = terminal.json("keys", "create", "Support agent")
     real["signoff keys list"] = terminal.json("keys", "list")
     real["signoff keys show"] = terminal.json("keys", "show", "Support agent")

@@ -826,7 +826,7 @@ def test_a_secret_that_is_not_set_is_reported(signoff: Commands) -> None:
         "problem",
         "The secret SHOP is not set; workflows that name it: call 1.",
     )
-    assert "SIGNOFF_SECRET_SHOP" in findings["workflows.secrets"][0]["todo"]
+    assert "signoff secret set SHOP" in findings["workflows.secrets"][0]["todo"]
     signoff.set(secret_SHOP="s3cret-of-the-shop")
     assert single(run_doctor(signoff, code=0), "workflows.secrets")[0] == "ok"
 
@@ -854,7 +854,8 @@ def test_triggers_that_can_start_no_run_are_reported(signoff: Commands) -> None:
     ]
     signoff.set(secret_HOOK="short", secret_TOKEN="any-text-that-is-long")
     (finding,) = run_doctor(signoff, code=1)["workflows.triggers"]
-    assert "SIGNOFF_SECRET_HOOK" in finding["said"]
+    assert "its secret HOOK" in finding["said"]
+    assert "signoff secret set HOOK" in finding["todo"]
     assert "short" not in str(finding)
     signoff.set(secret_HOOK="whsec_" + "QUJD" * 8)
     findings = run_doctor(signoff, code=0)

@@ -415,6 +415,8 @@ NAMELESS = {
     ),
     # The address of a program, which its operator sets up like a file, and why a call to it failed.
     "callback_endpoint",
+    # Encrypted values of secrets, with the id of the person who set them.
+    "secret",
     # Its words are deleted with the texts of its request.
     "search_word",
     # Counts, by the ids of people and by the names of fields in workflow files.

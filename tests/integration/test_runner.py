@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -434,7 +434,10 @@ async def test_the_outcome_of_a_worker_that_lost_its_lease_is_dropped(
 
 
 class _NoSecrets:
-    def read(self, name: str) -> str:
+    async def prepare(self, names: Collection[str], workflow: str) -> None:
+        pass
+
+    def read(self, name: str, workflow: str = "") -> str:
         raise StepError(f"there is no {name}")
 
     def redact(self, text: str) -> str:

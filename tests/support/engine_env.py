@@ -21,6 +21,7 @@ from engine.domain import Address, Assurance, Card, Decide, Decided, Origin, Ref
 from engine.errors import SignoffError
 from engine.ports import Directory, StepContext, StepType
 from engine.read_models import DeliveryContent, RequestView, RunView
+from engine.server_secrets import ServerSecrets
 from engine.service import Engine, Identity
 from engine.service.attachments import Attachments
 from engine.steps.ask import AskStep
@@ -31,7 +32,6 @@ from engine.steps.run import RunStep
 from engine.steps.set import SetStep
 from engine.steps.wait import WaitStep
 from engine.store.port import Connection, Store
-from engine.system import EnvironmentSecrets
 from engine.worker.advance import Advancer
 from engine.worker.runner import Runner
 from tests.support.databases import OpenStore, open_sqlite
@@ -219,7 +219,7 @@ async def open_engine(
     database = open_store(path, clock) if open_store else open_sqlite(path, clock, busy_seconds=busy_seconds)
     async with database as store:
         environment = {f"SIGNOFF_SECRET_{name}": value for name, value in (secrets or {}).items()}
-        resolver = EnvironmentSecrets(environment)
+        resolver = ServerSecrets(environment)
         known_people = directory or people_reached_by(reached_by)
         advancer = Advancer(kinds=kinds, directory=known_people, secrets=resolver, key=KEY)
         rendered: list[DeliveryContent] = []

@@ -28,6 +28,8 @@ class Post:
     """The path as it was sent, with the query."""
     traceparent: str | None = None
     """The header of that name, or None if it was not sent."""
+    authorization: str | None = None
+    """The header of that name."""
 
     @property
     def run(self) -> str:
@@ -76,7 +78,8 @@ def _handler(service: HttpService) -> type[BaseHTTPRequestHandler]:
                 return  # the caller died while it sent its request
             key = self.headers.get("Idempotency-Key", "")
             parent = self.headers["traceparent"]
-            number = service.add(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path, parent))
+            signed = self.headers["Authorization"]
+            number = service.add(Post(key, json.loads(raw or b"null"), SystemClock().now(), self.path, parent, signed))
             service.closing.wait(service.delay())
             while not service.may_answer.wait(0.05) and not service.closing.is_set():
                 pass

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot import server_key
-from bot.server_key import KeyUnusable
+from bot.key_file import KeyUnusable
 
 ROOT = Path(__file__).parents[3]
 

@@ -94,6 +94,7 @@ from engine.domain.asks import (
     OutcomeStatus,
 )
 from engine.domain.callbacks import InvalidCallback
+from engine.domain.secret_commands import InvalidSecret, NoSecretKey
 from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
 
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -506,6 +507,17 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
         InvalidCallback(why="removed", value="https://agent.example.com/hooks"),
         "The endpoint https://agent.example.com/hooks was removed. Add it again: signoff callbacks add",
     ),
+    (
+        InvalidSecret(why="name", value="crm"),
+        "A secret cannot be called “crm”. Use A-Z, 0-9 and _, such as CRM_TOKEN: a workflow file then names it as "
+        "secret.CRM_TOKEN.",
+    ),
+    (
+        InvalidSecret(why="short"),
+        "The value needs at least 4 characters. A shorter one cannot be hidden in what people read.",
+    ),
+    (InvalidSecret(why="long"), "The value is too long. It can have 16,384 characters."),
+    (NoSecretKey(why="There is no key."), "There is no key."),
     (NoLink(), "This link is not valid. Sign in with your email address to see your open requests."),
     (
         NoLink(state=LinkState.LIVE),
