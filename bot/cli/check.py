@@ -17,6 +17,7 @@ from engine.errors import DefinitionError, Problem
 from engine.runs import examples
 from engine.steps.missing_services import find_missing
 from engine.system import SystemClock
+from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
 
@@ -28,41 +29,37 @@ def check(files: tuple[Path, ...], with_examples: bool, as_json: bool) -> int:
     """Check workflow FILES, and print all their problems."""
     kinds = load_step_types(load_context().settings)
     checked = [(file, *_check_file(file, kinds)) for file in files]
-    problems = [(file, problem) for file, found, _ in checked for problem in found]
+    problems = [(file, problem) for file, _, found in checked for problem in found]
+    workflows = [(file, workflow) for file, workflow, _ in checked if workflow is not None]
     if with_examples:
-        problems += _unmet_examples([file for file, found, _ in checked if not found], kinds)
+        problems += [(file, wrong) for file, workflow in workflows for wrong in _play_examples(workflow)]
     if as_json:
         click.echo(render_json([{"file": str(file), **problem.facts()} for file, problem in problems]))
     else:
         _print(problems, len(files))
-        for file, _, missing in checked:
-            for sentence in missing:
+        for file, workflow in workflows:
+            for sentence in find_missing(workflow, kinds):
                 click.echo(f"Note: {file}: {sentence}", err=True)
-        for file in files if not problems else ():
-            _print_schedules(file, kinds)
-            _print_plans(file, kinds)
+        for file, workflow in workflows if not problems else ():
+            _print_schedules(file, workflow)
+            _print_plans(file, workflow)
     return Exit.NO if problems else Exit.DONE
 
 
-def _check_file(file: Path, kinds: Mapping[str, StepKind]) -> tuple[Sequence[Problem], Sequence[str]]:
-    """Return the problems of a file, and what its steps need that is not set up on this machine."""
+def _check_file(file: Path, kinds: Mapping[str, StepKind]) -> tuple[Workflow | None, Sequence[Problem]]:
+    """Return the workflow of a file, or its problems."""
     try:
-        workflow = workflowfile.load(read_workflow_file(file), kinds=kinds)
+        return workflowfile.load(read_workflow_file(file), kinds=kinds), ()
     except DefinitionError as error:
-        return error.problems, ()
+        return None, error.problems
     except OSError as error:
         # A file that is missing hides no problem of the others.
-        return [Problem(f"The file cannot be read: {error.strerror}.")], ()
-    return (), find_missing(workflow, kinds)
+        return None, [Problem(f"The file cannot be read: {error.strerror}.")]
 
 
-def _unmet_examples(files: Sequence[Path], kinds: Mapping[str, StepKind]) -> list[tuple[Path, Problem]]:
-    return [(file, wrong) for file in files for wrong in _play_examples(file, kinds)]
-
-
-def _play_examples(file: Path, kinds: Mapping[str, StepKind]) -> Iterator[Problem]:
+def _play_examples(workflow: Workflow) -> Iterator[Problem]:
     """Play the examples of a file, and yield a problem for each thing that is not as one of them expects."""
-    workflow, now = workflowfile.load(read_workflow_file(file), kinds=kinds), SystemClock().now()
+    now = SystemClock().now()
     if not workflow.examples:
         yield Problem("The file has no examples.", hint="Write some under `examples`.")
     for index, example in enumerate(workflow.examples):
@@ -70,19 +67,19 @@ def _play_examples(file: Path, kinds: Mapping[str, StepKind]) -> Iterator[Proble
             yield Problem(f"Example “{example.name}”: {sentence}", path=f"examples[{index}]")
 
 
-def _print_schedules(file: Path, kinds: Mapping[str, StepKind]) -> None:
+def _print_schedules(file: Path, workflow: Workflow) -> None:
     """Print when the schedules of a file are due next, in their own time zones."""
     now = SystemClock().now()
-    for trigger in workflowfile.load(read_workflow_file(file), kinds=kinds).triggers:
+    for trigger in workflow.triggers:
         if trigger.schedule is not None:
             click.echo(f"{file}: {schedules.described(trigger.schedule)} starts a run next at")
             for at in schedules.upcoming(trigger.schedule, now):
                 click.echo(f"  {at:%a} {dates.in_zone(at.tzinfo)(at)} ({at:%Z})")
 
 
-def _print_plans(file: Path, kinds: Mapping[str, StepKind]) -> None:
+def _print_plans(file: Path, workflow: Workflow) -> None:
     """Print what of a file may go through without review, and how much of it is bad at worst."""
-    for sentence in workflowfile.load(read_workflow_file(file), kinds=kinds).plan_meanings:
+    for sentence in workflow.plan_meanings:
         print_sentence(f"{file}: {sentence}")
 
 

@@ -93,6 +93,7 @@ class RulesFile(FilePart):
     title: Title | None = None
     description: Description = ""
     owner: Owner | None = None
+    protected: bool = False
     examples: list[ExampleFile] = Key(default=[])
     rules: list[Any]
     routes: Any = None
