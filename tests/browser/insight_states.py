@@ -11,6 +11,7 @@ from engine.domain import DEFAULT_WORKSPACE, Decided, Verdict
 from engine.store import log_followers
 from tests.browser.review_page import PageState, ReviewWindows, sign_in_as
 from tests.support.engine_env import LEE, EngineEnv
+from tests.support.insight_rows import recommend_changes
 
 REFUNDS: Final = """\
 name: refund
@@ -64,6 +65,22 @@ async def _empty(windows: ReviewWindows, page: Page) -> None:
     await _open(windows, page, "sam@example.com")
 
 
+async def _recommended(windows: ReviewWindows, page: Page) -> None:
+    """Show both recommendations, each with its button."""
+    env = windows.web.engine_env
+    await env.register(REFUNDS)
+    await recommend_changes(env, "refund", "pay")
+    await _open(windows, page, "sam@example.com")
+
+
+async def _asked(windows: ReviewWindows, page: Page) -> None:
+    """Ask for a recommended change: the link to the request is in the place of its button."""
+    await _recommended(windows, page)
+    await page.get_by_role("button", name="Ask for this change").first.click()
+    await page.goto(f"{windows.web.url}/insights")
+    await page.get_by_role("link", name="See who is asked for this change").wait_for()
+
+
 async def _without(windows: ReviewWindows, page: Page) -> None:
     await decide_many(windows.web.engine_env, 1)
     await _open(windows, page, "lee@example.com")
@@ -77,5 +94,7 @@ async def _open(windows: ReviewWindows, page: Page, address: str) -> None:
 INSIGHT_STATES: Final[Mapping[str, PageState]] = {
     "insights": _owner,
     "insights-empty": _empty,
+    "insights-recommended": _recommended,
+    "insights-asked": _asked,
     "insights-without-workflows": _without,
 }

@@ -114,10 +114,61 @@ async def _run(windows: ReviewWindows, page: Page) -> None:
     await page.goto(f"{windows.web.url}/runs/{run}")
 
 
+COUNTED: Final = """\
+name: refund
+title: Refund an order
+owner: sam@example.com
+inputs: {amount: {type: integer, default: 120}}
+steps:
+  - id: pay
+    title: Pay the refund
+    uses: set
+    with: {amount: "{{ inputs.amount }}"}
+    gate:
+      title: "Refund {{ inputs.amount }} EUR?"
+      approvers: [ada@example.com]
+      edit: [amount]
+      autonomy: {clean: 3, sample: 10%, only_when: "{{ inputs.amount <= 200 }}"}
+"""
+"""A workflow whose gate may let a share through."""
+
+
+async def approve_counted(windows: ReviewWindows, times: int = 3) -> str:
+    """Run it to its end so often, each with an approval, and return the last run."""
+    env, run = windows.web.engine_env, ""
+    await env.register(COUNTED, by=Address("email", "mia@example.com"))
+    for _ in range(times):
+        env.pass_time(seconds=5)
+        run = await env.start("refund")
+        await env.settle()
+        await env.decide(run, by=Address("email", ADA))
+        await env.settle()
+    return run
+
+
+async def _proposal(windows: ReviewWindows, page: Page) -> None:
+    """Show the owner what the plan itself asks, after three approvals in a row."""
+    await approve_counted(windows)
+    await sign_in_as(windows, page, "sam@example.com")
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_role("link", name="Review only 10 %").first.click()
+
+
+async def _report(windows: ReviewWindows, page: Page) -> None:
+    """Ask what is wrong with a run that was approved."""
+    run = await approve_counted(windows, 1)
+    await sign_in_as(windows, page, "sam@example.com")
+    await page.goto(f"{windows.web.url}/runs/{run}")
+    await page.get_by_role("button", name="Something is wrong").click()
+    await page.get_by_role("heading", name="What is wrong?").wait_for()
+
+
 OVERSIGHT_STATES: Final[Mapping[str, PageState]] = {
     "later-review": _later_review,
     "later-review-flagged": _flagged,
     "change-of-stage": _change_of_stage,
+    "change-of-stage-of-a-plan": _proposal,
+    "run-report": _report,
     "oversight-inbox": _inbox,
     "oversight-request": _request,
     "oversight-run": _run,

@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from engine.domain import Address
+from tests.browser.oversight_states import approve_counted
 from tests.browser.page_states import ORDER, SAM, open_state_windows
 from tests.browser.review_page import NARROW, ReviewWindows, sign_in_as
 from tests.support.web_env import ADA
@@ -78,3 +79,40 @@ async def test_the_buttons_work_by_keyboard_and_without_scripts(windows: ReviewW
     await page.get_by_role("button", name="Yes, cancel the run").focus()
     await page.keyboard.press("Space")
     await expect(page.get_by_text("asked to cancel the run.")).to_be_visible()
+
+
+async def test_a_report_that_something_is_wrong_brings_the_review_of_everything_back(windows: ReviewWindows) -> None:
+    """By keyboard and without scripts, on a phone. The run is not changed, and a reason is needed."""
+    env = windows.web.engine_env
+    run = await approve_counted(windows, 2)
+    page = await windows.window(size=NARROW, script=False)
+    await sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/runs/{run}")
+    await page.get_by_role("button", name="Something is wrong").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("nothing is undone")).to_be_visible()
+    await page.get_by_role("button", name="Report it").click()
+    await expect(page.get_by_role("heading", name="What is wrong?")).to_be_visible()
+    await page.get_by_label("What is wrong").fill("It was paid twice.")
+    await page.get_by_role("button", name="Report it").click()
+    await expect(page.locator("#state .chip")).to_have_text("✓ Done")
+    await expect(page.get_by_text("It was paid twice.")).to_be_visible()
+    ((clean,),) = await env.rows("SELECT clean FROM sampling_plan")
+    assert clean == 0
+
+
+async def test_the_owner_reads_the_worst_case_and_agrees(windows: ReviewWindows) -> None:
+    """The proposal of a plan in the inbox, on the review page, and afterwards on the page of a later run."""
+    env = windows.web.engine_env
+    await approve_counted(windows)
+    page = await windows.window(size=NARROW)
+    await sign_in_as(windows, page, SAM)
+    await page.goto(f"{windows.web.url}/inbox")
+    await page.get_by_role("link", name="Review only 10 %").first.click()
+    for text in ("Worst case", "goes through unreviewed and bad", "How sure", "In a row"):
+        await expect(page.get_by_text(text).first).to_be_visible()
+    await page.get_by_role("button", name="Review a share").click()
+    await expect(page.get_by_text("You approved this").or_(page.get_by_text("You answered")).first).to_be_visible()
+    await env.settle()
+    ((stage,),) = await env.rows("SELECT stage FROM sampling_plan")
+    assert stage == "sample"

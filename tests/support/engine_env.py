@@ -109,8 +109,8 @@ class EngineEnv:
     mail: RecordingEmailChannel
     rendered: list[DeliveryContent] = field(default_factory=list)
 
-    async def register(self, source: str) -> None:
-        await self.engine.register(Register(source=source.encode(), actor=SAM, origin=TERMINAL))
+    async def register(self, source: str, *, by: Address = SAM) -> None:
+        await self.engine.register(Register(source=source.encode(), actor=by, origin=TERMINAL))
 
     async def start(self, workflow: str = "flow", **inputs: Any) -> str:
         started = await self.engine.start(Start(workflow=workflow, inputs=inputs, actor=ANN, origin=TERMINAL))
