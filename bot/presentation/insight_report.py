@@ -112,6 +112,11 @@ def gate_name(key: GateKey, label: str = "") -> str:
     return f"{key.workflow_title}: {label or in_words(key.step)}"
 
 
+def _gate_in_words(key: GateKey, label: str = "") -> str:
+    """Return the name of a gate as it begins a sentence."""
+    return f"“{label or in_words(key.step)}” of “{key.workflow_title}”"
+
+
 def hour_name(minutes: int) -> str:
     """Return the hour of the day that begins so many minutes after midnight."""
     return dates.clock(minutes // 60, minutes % 60)
@@ -259,7 +264,7 @@ def fields(insights: Insights) -> InsightTable:
         title="What approvers change",
         columns=("gate", "field", "changed"),
         rows=tuple(
-            (_label(insights, field), field_name(field.field), rate(field.edits, field.approved))
+            (gate_name(field.gate, _label(insights, field)), field_name(field.field), rate(field.edits, field.approved))
             for field in insights.fields[:LISTED]
         ),
         note="As a share of the approved requests of the gate.",
@@ -268,8 +273,7 @@ def fields(insights: Insights) -> InsightTable:
 
 
 def _label(insights: Insights, field: FieldInsight) -> str:
-    label = next((gate.label for gate in insights.gates if gate.gate == field.gate), "")
-    return gate_name(field.gate, label)
+    return next((gate.label for gate in insights.gates if gate.gate == field.gate), "")
 
 
 def stale(insights: Insights) -> InsightTable:
@@ -358,7 +362,7 @@ def recommended(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
 
 
 def _recommended(one: Recommendation) -> str:
-    name = gate_name(one.gate, one.label)
+    name = _gate_in_words(one.gate, one.label)
     said = f"this would be said in at most {percent(one.error)} of cases, however often you look"
     if one.kind is RecommendationKind.SAMPLE:
         evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times {SINCE}"
@@ -395,7 +399,7 @@ def _worth_knowing(insights: Insights) -> Iterator[str]:
     for gate in insights.gates:
         if gate.open_since is not None and insights.until - gate.open_since > LONG:
             days = (insights.until - gate.open_since).days
-            yield f"{gate_name(gate.gate, gate.label)}: a request has been open for {days:,} days."
+            yield f"{_gate_in_words(gate.gate, gate.label)}: a request has been open for {days:,} days."
     for channel in insights.channels:
         if channel.failed and channel.failed * 20 >= channel.failed + channel.shown:
             failed = rate(channel.failed, channel.failed + channel.shown)
@@ -404,8 +408,8 @@ def _worth_knowing(insights: Insights) -> Iterator[str]:
         yield f"Half of the requests were decided within {within(insights.times, 0.5)}."
     for field in insights.fields[:1]:
         if field.approved >= FEW:
-            name = field_name(field.field)
-            yield f"{_label(insights, field)}: approvers change {name} in {rate(field.edits, field.approved)}."
+            name = _gate_in_words(field.gate, _label(insights, field))
+            yield f"{name}: approvers change {field_name(field.field)} in {rate(field.edits, field.approved)}."
     total = sum(person.decisions for person in insights.load)
     if total >= FEW and insights.load[0].decisions * 2 > total and len(insights.load) > 1:
         first = insights.load[0]

@@ -58,6 +58,11 @@ def heading(facts: OversightFacts) -> str:
     return _HEADINGS.get(facts.purpose, "What this is about")
 
 
+def is_whole_title(facts: OversightFacts) -> bool:
+    """Return whether the title is a sentence of Signoff that needs no value beside it to be told from others."""
+    return facts.purpose not in (OversightPurpose.LATER_REVIEW, OversightPurpose.SEEDED)
+
+
 def lead(facts: OversightFacts) -> str:
     """Return that Signoff asks, and why, as a sentence."""
     return _LEADS[facts.purpose]

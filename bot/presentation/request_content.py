@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bot.presentation import asks, dates, labels, sign_ins
+from bot.presentation import asks, dates, labels, oversight, sign_ins
 from bot.presentation.characters import line, stands_apart, visible
 from engine import fields, file_references, json_values
 from engine.domain import CardFact, CardField, Params, RequestState, accounts
@@ -82,7 +82,13 @@ def values(request: RequestView) -> tuple[CardField, ...]:
     main = [field for field in content if not _is_technical(request, field)] or (() if request.show else content)
     from_workflow = asks.from_workflow if request.model.ask is not None else line
     shown = (
-        CardField(path="", label=from_workflow(line(label)), type="text", text=visible(dates.in_words(text)))
+        CardField(
+            path="",
+            label=from_workflow(line(label)),
+            type="text",
+            text=visible(dates.in_words(text)),
+            tells=request.oversight is None or not oversight.is_whole_title(request.oversight),
+        )
         for label, text in request.show
     )
     return (

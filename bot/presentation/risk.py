@@ -27,7 +27,7 @@ def facts(request: RequestView) -> Iterator[CardFact]:
 def sentence(assessment: Assessment) -> str:
     """Return the level, with why it is that one."""
     level = assessment.level.capitalize()
-    unclear = "; ".join(f"{_NAMES[part.name]} ({line(part.unclear)})" for part in assessment.unclear)
+    unclear = "; ".join(f"{_NAMES[part.name]} ({line(part.unclear).removesuffix('.')})" for part in assessment.unclear)
     clear = ", ".join(_part(part) for part in assessment.parts if not part.unclear)
     claim = " The program says so itself." if assessment.is_claimed else ""
     if unclear:

@@ -164,7 +164,7 @@ def _evidence(one: Recommendation) -> Pairs:
         return (
             ("Evidence", f"Approved unchanged {one.hits:,} of {one.cases:,} times, {_SINCE}."),
             ("How sure", f"{would}, {said}."),
-            ("At worst", plan_sentences.worst_case_of(PLAN)),
+            *plan_sentences.worst_cases(PLAN),
             ("No cap", "The plan covers every request. Write a condition at only_when to have some always reviewed."),
         )
     return (

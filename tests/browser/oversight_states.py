@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from playwright.async_api import Page
 
 from engine.domain import Address, Cancel
 from engine.domain.oversight import About, OversightPurpose
+from engine.oversight import plan_sentences
+from engine.oversight.sampling_plan import PlanState, SamplingPlan
 from engine.references import Reference
 from engine.requests.oversight_request import OversightRequest
 from engine.store import sampling_plans
@@ -59,13 +62,13 @@ async def _stage(windows: ReviewWindows) -> str:
     return await ask(
         windows,
         OversightPurpose.CHANGE_STAGE,
-        title="Review only 10 % of “Pay the refund” from now on?",
+        title="Review only 10% of “Pay the refund” from now on?",
         reason="Of “Refund an order”, 100 in a row were approved without a correction.",
         show=(
-            ("Reviewed so far", "134, of which 2 were corrected"),
-            ("Error rate, at worst", "5.7 %, as sure as 95 %"),
-            ("What could happen at worst", "1 in 91 goes through unreviewed and bad; at least 10 % is reviewed."),
-            ("Until", "90 days from now, or 20 days without a run"),
+            *plan_sentences.evidence(
+                SamplingPlan(clean=100, share=Decimal("0.1"), later=Decimal("0.1")),
+                PlanState(clean=100, reviewed=134, bad=2),
+            ),
         ),
         approve_label="Review a share",
         reject_label="Review everything",
@@ -151,7 +154,7 @@ async def _proposal(windows: ReviewWindows, page: Page) -> None:
     await approve_counted(windows)
     await sign_in_as(windows, page, "sam@example.com")
     await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_role("link", name="Review only 10 %").first.click()
+    await page.get_by_role("link", name="Review only 10%").first.click()
 
 
 async def _report(windows: ReviewWindows, page: Page) -> None:

@@ -108,7 +108,7 @@ async def test_the_owner_reads_the_worst_case_and_agrees(windows: ReviewWindows)
     page = await windows.window(size=NARROW)
     await sign_in_as(windows, page, SAM)
     await page.goto(f"{windows.web.url}/inbox")
-    await page.get_by_role("link", name="Review only 10 %").first.click()
+    await page.get_by_role("link", name="Review only 10%").first.click()
     for text in ("Worst case", "goes through unreviewed and bad", "How sure", "In a row"):
         await expect(page.get_by_text(text).first).to_be_visible()
     await page.get_by_role("button", name="Review a share").click()

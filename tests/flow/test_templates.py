@@ -147,10 +147,28 @@ def test_every_template_is_run_by_a_test_of_its_own() -> None:
     ]
 
 
+PLANS = {
+    "outreach.yaml": (
+        "“Send the email”: After 100 in a row without a correction, and once a person agrees, 20% is reviewed, drawn "
+        "at random. At worst 1 in 140 goes through unreviewed and bad while the rate of mistakes stays as it is, and "
+        "at least 20% is reviewed. If it turns bad only once it is trusted, 1 in 26 goes through unreviewed and bad "
+        "before that is noticed. How many mistakes reviewers miss is not known, so these figures are for reviewers "
+        "who miss none."
+    )
+}
+"""What the check says of the templates that may let a share through."""
+
+
+def passed(file: str) -> str:
+    """Return all that the check of a template without problems prints, in one line."""
+    plan = PLANS.get(Path(file).name)
+    return f"No problems. {file}: {plan}" if plan else "No problems."
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_template_passes_the_check(terminal: Terminal, file: Path) -> None:
     result = terminal.signoff("check", str(file))
-    assert (result.code, result.out) == (Exit.DONE, "No problems.\n")
+    assert (result.code, " ".join(result.out.split())) == (Exit.DONE, passed(str(file)))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -230,7 +248,7 @@ def test_without_a_model_the_trial_says_what_to_set(terminal: Terminal) -> None:
     assert result.code != Exit.DONE
     assert "SIGNOFF_AI_KEY" in " ".join(result.err.split())
     checked = terminal.signoff("check", "outreach.yaml")
-    assert (checked.code, checked.out) == (Exit.DONE, "No problems.\n")
+    assert (checked.code, " ".join(checked.out.split())) == (Exit.DONE, passed("outreach.yaml"))
     assert "Note: outreach.yaml: The step draft (`ai`) cannot run here." in " ".join(checked.err.split())
 
 
@@ -503,9 +521,16 @@ def test_a_small_refund_and_a_search_ask_no_one(terminal: Terminal) -> None:
         assert "can decide" not in result.out
 
 
-def test_a_refund_without_an_amount_asks_finance_too(terminal: Terminal) -> None:
+def test_a_very_large_refund_needs_everyone_who_is_asked(terminal: Terminal) -> None:
+    result = try_call(terminal, "approve", arguments={"order": "A-1007", "amount": 2500})
+    assert "Risk High: impact 2500 (over 1000)." in " ".join(result.out.split())
+    assert "Answering as finance@example.com (1 of 2)." in result.out
+    assert "(2 of 2)" in result.out
+
+
+def test_a_refund_without_an_amount_needs_everyone_too(terminal: Terminal) -> None:
     result = try_call(terminal, "approve", arguments={"order": "A-1007"})
-    assert "Answering as finance@example.com." in result.out
+    assert "Answering as finance@example.com (1 of 2)." in result.out
     assert "Signoff could not tell whether rule 3 (Large refund) applies, so it does." in " ".join(result.out.split())
 
 

@@ -200,8 +200,8 @@ async def test_an_owner_sees_figures_of_at_least_five_other_people_together(env:
     for _ in range(3):
         await look_and_approve(env, 2, PEOPLE[4])
     assert sentences.shared(await env.engine.shared_figures("flow", sam.id)) == (
-        "5 people made the last 15 decisions. It took them 8 s in the middle. On average, a person decided 20 % within "
-        "5 s, and changed 0 %."
+        "5 people made the last 15 decisions. It took them 8 s in the middle. On average, a person decided 20% within "
+        "5 s, and changed 0%."
     )
     jo = await person(env, PEOPLE[3])
     assert await env.engine.shared_figures("flow", jo.id) is None, "who is one of them could take their part away"

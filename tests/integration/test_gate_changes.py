@@ -90,7 +90,8 @@ async def test_an_approved_plan_is_a_new_version_with_the_text_of_the_author(env
     shown = dict(request.show)
     since = "since this version was registered or people last said no"
     assert shown["Evidence"] == f"Approved unchanged 400 of 400 times, {since}."
-    assert "1 in 91" in shown["At worst"]
+    assert "1 in 91" in shown["Worst case"]
+    assert "1 in 12" in shown["If that changes"]
     assert isinstance(await env.decide(run, by=ADMIN), Decided)
     await env.settle()
     now = await current(env)

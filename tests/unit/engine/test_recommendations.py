@@ -55,8 +55,8 @@ def test_the_sentences_say_the_evidence_the_worst_case_and_the_errors() -> None:
     evidence = GateEvidence(decided=312, before=60, after=60)
     insights = Insights(since=NOW, until=NOW, gates=(GATE,), evidence={("w", "pay"): evidence})
     sample, drop = insight_report.recommended(recommend(insights))
-    assert "Refunds: Pay: approved unchanged 312 of 312 times since this version was registered" in sample
-    assert "at worst 1 in 91 goes through unreviewed and bad" in sample
+    assert "“Pay” of “Refunds”: approved unchanged 312 of 312 times since this version was registered" in sample
+    assert "At worst 1 in 91 goes through unreviewed and bad" in sample
     assert (
         "If people corrected 3% or more, this would be said in at most 5% of cases, however often you look." in sample
     )

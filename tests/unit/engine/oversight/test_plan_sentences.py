@@ -16,7 +16,7 @@ PLAN = SamplingPlan(clean=100, share=Decimal("0.1"), later=Decimal("0.2"))
 
 
 @pytest.mark.parametrize(
-    ("share", "text"), [(Decimal("0.1"), "10 %"), (Decimal("0.125"), "12.5 %"), (0.0100001, "1 %"), (0.05, "5 %")]
+    ("share", "text"), [(Decimal("0.1"), "10%"), (Decimal("0.125"), "12.5%"), (0.0100001, "1%"), (0.05, "5%")]
 )
 def test_a_share_has_as_many_digits_as_it_needs(share: Decimal | float, text: str) -> None:
     assert plan_sentences.percent(share) == text
@@ -26,7 +26,7 @@ def test_a_plan_says_what_it_does_and_its_worst_case() -> None:
     meaning = plan_sentences.meaning(PLAN)
     assert "After 100 in a row without a correction" in meaning
     assert "At worst 1 in 91 goes through unreviewed and bad" in meaning
-    assert "at least 10 % is reviewed" in meaning
+    assert "at least 10% is reviewed" in meaning
     assert "1 in 12 goes through" in meaning
     assert plan_sentences.UNKNOWN in meaning
 
@@ -57,8 +57,10 @@ def test_the_evidence_names_its_confidence_and_its_end() -> None:
     evidence = dict(plan_sentences.evidence(SamplingPlan(clean=299, share=Decimal("0.1"), later=Decimal("0.1")), state))
     assert evidence["In a row"] == "299 reviewed without a correction"
     assert evidence["In all"] == "320 reviewed, 3 of them rejected or corrected"
-    assert evidence["How sure"].startswith("With 95 % confidence at most 4.2 % are bad.")
-    assert "90 days" in evidence["Until"]
+    assert evidence["How sure"].startswith("With 95% confidence at most 4.2% are bad.")
+    assert "90 days" in evidence["It ends"]
+    assert evidence["Not known"] == plan_sentences.NOT_KNOWN
+    assert max(map(len, evidence.values())) < 250
 
 
 @given(st.integers(1, 400), st.integers(0, 200), st.integers(0, 20))
@@ -66,4 +68,4 @@ def test_the_bound_of_the_evidence_holds_at_the_moment_that_the_record_chose(cle
     state = PlanState(clean=clean, reviewed=clean + good + bad, bad=bad)
     bound = bad_rate_bound_at_any_time(bad, state.reviewed, None).value
     shown = dict(plan_sentences.evidence(PLAN, state))["How sure"]
-    assert shown.startswith(f"With 95 % confidence at most {plan_sentences.percent(bound)} are bad.")
+    assert shown.startswith(f"With 95% confidence at most {plan_sentences.percent(bound)} are bad.")
