@@ -7,11 +7,11 @@ counts as opened, because that is how a gate treats it, and is said.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -22,9 +22,9 @@ from engine.errors import ExpressionError
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.oversight import draw, sampling_plan
-from engine.oversight.sampling_plan import NEW, PlanStage, SamplingPlan
+from engine.oversight.sampling_plan import NEW, PlanStage, PlanState, SamplingPlan
 from engine.runs import asked_content, branches
-from engine.workflowfile import Gate, Step, Workflow
+from engine.workflowfile import Autonomy, Gate, Step, Workflow
 from engine.workflowfile.rule import RULES
 
 MAX_LISTED: Final = 1000
@@ -47,7 +47,8 @@ class RecordedVisit(Struct, frozen=True, kw_only=True):
 
     `request`: what the visit asked, if its gate opened. `outputs`: what earlier steps had returned by then, by step.
     `is_item`: it is about an item of a foreach. `content`, `params`, `output`: what was asked, called and
-    returned, if a gate reads its content.
+    returned, if a gate reads its content. `is_own`: the person decided who had started the run. `edited`: the fields
+    that were changed, by dotted path, if a gate calls some of them minor and it is known.
     """
 
     run: str
@@ -62,6 +63,8 @@ class RecordedVisit(Struct, frozen=True, kw_only=True):
     correction: Correction | None = None
     outputs: Mapping[str, Value] = {}
     visit: int = 1
+    is_own: bool = False
+    edited: tuple[str, ...] | None = None
     content: str | None = None
     params: str | None = None
     output: str | None = None
@@ -137,20 +140,23 @@ class ReplayReport(Struct, kw_only=True):
             self.listed.append(missed)
 
 
+Review: TypeAlias = Callable[[PlanState], PlanState]
+"""What a review makes of the state of a sampling plan."""
+
+
 class ReplayedPlan:
     """A sampling plan over recorded requests, the oldest first, as if people had agreed to each proposal at once."""
 
     def __init__(self, plan: SamplingPlan) -> None:
         self._plan, self._state = plan, NEW
 
-    def lets_through(self, key: str, *, is_corrected: bool, is_recorded: bool) -> bool:
-        """Return whether a visit goes through without review. `is_recorded`: whether people were asked about it."""
+    def lets_through(self, key: str, count: Review | None) -> bool:
+        """Return whether a visit goes through without review. `count`: what people said; None: they were not asked."""
         salt = draw.salt_of(_SALT, "", self._state.number)
         if self._state.stage is PlanStage.SAMPLE and not draw.is_drawn(salt, key, self._plan.share):
             return True
-        if is_recorded:
-            reviewed = sampling_plan.after_correction if is_corrected else sampling_plan.after_review
-            self._state = reviewed(self._state)
+        if count is not None:
+            self._state = count(self._state)
         if sampling_plan.may_propose(self._plan, self._state):
             proposed = sampling_plan.after_proposal(self._state, _SALT.decode(), _AGREED_AT)
             self._state = sampling_plan.after_agreement(self._plan, proposed, _SALT.decode(), person="", now=_AGREED_AT)
@@ -187,6 +193,12 @@ class GateReplay:
         return any(gate.reads_content for gate in self._gates.values())
 
     @cached_property
+    def reads_edits(self) -> bool:
+        """Whether a gate tells minor changes from others."""
+        written = (step.gate.autonomy for step in self._workflow.steps if step.gate is not None)
+        return any(autonomy.minor for autonomy in written if autonomy is not None)
+
+    @cached_property
     def steps_read(self) -> frozenset[str]:
         """The ids of the steps whose output a gate reads."""
         read = (path for gate in self._gates.values() for path in gate.references if path[0] == "steps")
@@ -211,9 +223,9 @@ class GateReplay:
         plans: dict[tuple[str, ...], ReplayedPlan] = {}
         for visit, done in counted:
             assert done.counted is not None
-            plan = plans.setdefault(done.counted, ReplayedPlan(self._gates[done.counted[0]].sampling_plan))
-            is_asked = visit.request is not None
-            passes = plan.lets_through(visit.key, is_corrected=visit.correction is not None, is_recorded=is_asked)
+            gate = self._gates[done.counted[0]]
+            plan = plans.setdefault(done.counted, ReplayedPlan(gate.autonomy.plan))
+            passes = plan.lets_through(visit.key, gate.review(visit))
             yield visit, Replayed(opens=False, is_sampled_out=True) if passes else done
 
     def replay(self, visit: RecordedVisit) -> Replayed | None:
@@ -332,11 +344,20 @@ class _ReplayedGate:
         )
 
     @property
-    def sampling_plan(self) -> SamplingPlan:
+    def autonomy(self) -> Autonomy:
         """What may go through without review, once people agree."""
         autonomy = self.gate.autonomy
         assert autonomy is not None
-        return autonomy.plan
+        return autonomy
+
+    def review(self, visit: RecordedVisit) -> Review | None:
+        """Return what the sampling plan counts of a visit, as the engine does; None if no one was asked."""
+        if visit.request is None:
+            return None
+        is_minor = visit.edited is not None and self.autonomy.is_minor(visit.edited)
+        if visit.correction is not None and not (visit.correction is Correction.EDITED and is_minor):
+            return sampling_plan.after_correction
+        return sampling_plan.after_own_approval if visit.is_own else sampling_plan.after_review
 
     def counted(self, names: Mapping[str, Value]) -> tuple[str, ...] | None:
         """Return what the sampling plan counts by itself, or None for what may never go through without review."""

@@ -18,7 +18,6 @@ from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
 from bot.slack.event_handlers import EventHandlers
-from bot.slack.gallery_handlers import GalleryHandlers
 from bot.slack.home_handlers import HomeHandlers
 from bot.slack.message_handlers import MessageHandlers
 from bot.slack.payloads import Submission
@@ -76,7 +75,6 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.view(ids.CHOICE_MODAL)(messages.chosen)
     app.action(ids.MESSAGE_FORM)(messages.form)
     app.view(ids.REGISTER_MODAL)(RegistrationHandlers(context).register)
-    _building(app, context)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)
@@ -120,13 +118,6 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
     }.items():
         app.action(name)(handler)
     app.action(_ANY)(actions.unknown)
-
-
-def _building(app: AsyncApp, context: SlackContext) -> None:
-    gallery = GalleryHandlers(context)
-    app.view(ids.NEW_MODAL)(gallery.chosen)
-    app.view(ids.ANSWERS_MODAL)(gallery.answered)
-    app.view(ids.NEW_CHECK_MODAL)(gallery.checked)
 
 
 def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:

@@ -11,11 +11,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from bot import gallery
 from bot.presentation import autonomy, characters, refusals, summary
 from bot.slack import (
     command_messages,
-    gallery_modal,
     insight_handlers,
     list_rows,
     message_view,
@@ -62,7 +60,6 @@ class CommandHandlers:
             "": self._help,
             "help": self._help,
             "register": self._register,
-            "new": self._new,
             "run": self._run,
             "list": self._list,
             "show": self._show,
@@ -187,13 +184,6 @@ class CommandHandlers:
         if refusal is not None:
             return refusals.phrase(refusal)
         self._open(typed, register_modal.register_form(metadata=_metadata(typed)))
-        return None
-
-    async def _new(self, typed: TypedCommand) -> Answer:
-        refusal = await self._context.service.may_register(typed.by)
-        if refusal is not None:
-            return refusals.phrase(refusal)
-        self._open(typed, gallery_modal.choice(gallery.load(), metadata=_metadata(typed)))
         return None
 
     async def _run(self, typed: TypedCommand) -> Answer:

@@ -41,8 +41,7 @@ COMMANDS: Final = (
     ("preferences", "choose when you are told of requests: at once, in a digest, not in quiet hours"),
     ("insights", "what became of the requests of your workflows, and what is worth knowing"),
     ("show NAME", "the steps of a workflow, and who is asked"),
-    ("new", "make a workflow from a template, by answering a few questions"),
-    ("register", "register a workflow file, or a new version of it"),
+    ("register", "register a workflow, or a new version of it"),
 )
 
 

@@ -56,13 +56,8 @@ def _bad_news(context: CommandContext, tx: Tx, plan: LoadedPlan, ruling: Ruling)
         return BadNews.REJECTED
     if not ruling.edits:
         return None
-    minor = autonomy_of(context, tx, plan).minor
-    is_minor = all(_is_within(show_path(edit.path), minor) for edit in ruling.edits)
-    return None if is_minor else BadNews.EDITED
-
-
-def _is_within(path: str, names: tuple[str, ...]) -> bool:
-    return any(path == name or path.startswith(f"{name}.") for name in names)
+    written = autonomy_of(context, tx, plan)
+    return None if written.is_minor(show_path(edit.path) for edit in ruling.edits) else BadNews.EDITED
 
 
 def autonomy_of(context: CommandContext, tx: Tx, plan: LoadedPlan) -> Autonomy:

@@ -15,6 +15,7 @@ from engine import json_values
 from engine.domain import RequestState, ReviewPoint, StepStatus
 from engine.json_values import Value
 from engine.replay import Correction, GateReplay, RecordedVisit
+from engine.store import edit_columns
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import DecisionRow, RequestRow, RunRow, StepRunRow
@@ -56,6 +57,7 @@ _VISITS = (
         _request.c.id.label("request"),
         _request.c.state,
         or_(_decision.c.edits.is_not(None), _request.c.content_version > 1).label("is_edited"),
+        (_request.c.closed_by == _run.c.requester).label("is_own"),
     )
     .select_from(
         _run.join(_visit, _visit.c.run == _run.c.id)
@@ -77,6 +79,7 @@ _VISITS = (
     .order_by(_visit.c.run.desc(), _visit.c.position.desc(), _visit.c.visit.desc(), _request.c.id)
 )
 _TIMES: Final = (_visit.c.started_at.label("begun_at"), _request.c.opened_at)
+_EDITS: Final = (_decision.c.edits, _request.c.content_version)
 _CONTENTS: Final = (_request.c.content, _visit.c.params, _visit.c.output)
 _OUTPUTS = select(
     _visit.c.run, _visit.c.step, _visit.c.visit, _visit.c.status, _visit.c.output, _visit.c.error, _visit.c.ended_at
@@ -120,7 +123,9 @@ def _visits(connection: Connection, workflow: str, replay: GateReplay) -> Iterat
         before = runs[-1]
         within = {"workflow": workflow, "first": before, "last": runs[0]}
         wanted = _VISITS.add_columns(
-            *(_CONTENTS if replay.reads_content else ()), *(_TIMES if replay.steps_read else ())
+            *(_CONTENTS if replay.reads_content else ()),
+            *(_TIMES if replay.steps_read else ()),
+            *(_EDITS if replay.reads_edits else ()),
         )
         rows = connection.execute(wanted.where(_wanted(replay)), within).all()
         outputs = _load_outputs(connection, replay, within) if replay.steps_read else {}
@@ -153,6 +158,8 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
         correction=next((found for row in rows if (found := _correction(row)) is not None), None),
         outputs=dict(_outputs_at(first, replay, outputs)) if outputs else {},
         visit=first.visit,
+        is_own=bool(last.is_own),
+        edited=_edited(rows) if replay.reads_edits else None,
         content=first.content if replay.reads_content else None,
         params=first.params if replay.reads_content else None,
         output=first.output if replay.reads_content else None,
@@ -162,6 +169,14 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
 def _came_to_gate(row: Any) -> bool:
     """Return whether a visit that asked no one came to its gate: not if it was skipped, or failed before its call."""
     return bool(row.has_begun) and (row.attempt > 0 or row.status != StepStatus.FAILED.value)
+
+
+def _edited(rows: Sequence[Any]) -> tuple[str, ...] | None:
+    """Return the fields that the approval of a visit changed, or None if it is not known, or nothing was."""
+    approved = [row for row in rows if row.state == _APPROVED and row.is_edited]
+    if len(approved) != 1 or approved[0].content_version > 1 or approved[0].edits is None:
+        return None
+    return tuple(json_values.show_path(path) for path in edit_columns.read(approved[0].edits))
 
 
 def _correction(row: Any) -> Correction | None:

@@ -7,12 +7,12 @@ parts of the grammar that are not built yet. `report` collects the problems. The
 `step_kinds` declares what this package needs to know about a kind of step. `step_titles` reads titles alone.
 """
 
+from engine.workflowfile.autonomy import Autonomy
 from engine.workflowfile.loader import load
 from engine.workflowfile.step_kinds import Nature, StepKind
 from engine.workflowfile.step_titles import load_step_labels
 from engine.workflowfile.value_labels import ValueLabels, load_value_labels
 from engine.workflowfile.workflow import (
-    Autonomy,
     Gate,
     GatePolicy,
     ShownItem,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from engine.json_values import Path
+from engine.expressions import Template
+from engine.json_values import Path, show_path
 from engine.workflowfile.draft import StepDraft
 from engine.workflowfile.grammar import GateFile
 from engine.workflowfile.phrases import cite
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.step_kinds import FOREACH, FORM
+from engine.workflowfile.workflow import Gate
 
 _DELETE = "Delete one of the two."
 
@@ -46,6 +48,24 @@ def _reasons_for_review(step: StepDraft, gate: GateFile) -> Iterator[tuple[str, 
     elif step.frame is not None:
         message = "The items of one foreach are not independent, so none may go through without review."
         yield message, "Delete `autonomy`, or start a run for each item with a `run` step."
+
+
+def check_class(report: ProblemReport, step: StepDraft, gate: Gate, content: Iterable[Template]) -> None:
+    """Report a `class` that reads what its requester chooses and no one sees: they would choose how much is reviewed.
+
+    `content`: the parameters of the step, which people approve.
+    """
+    if gate.autonomy is None or report.registered:
+        return
+    seen = {show_path(path[:2]) for template in (*content, *gate.shown) for path in template.references}
+    for name in gate.autonomy.chosen:
+        if name not in seen:
+            message = (
+                f"`class` reads `{name}`, which the requester chooses and no card shows. With a wrong word there "
+                "a run would count as something that people trust already."
+            )
+            hint = f'Use it in the parameters of the step, or show it: `show: [{{value: "{{{{ {name} }}}}"}}]`.'
+            report.add((*step.gate_at, "autonomy", "class"), message, hint)
 
 
 def _check_minor(report: ProblemReport, minor: list[str], editable: list[str], at: Path) -> None:

@@ -24,6 +24,7 @@ from engine.json_values import Path
 from engine.oversight.sampling_plan import SamplingPlan
 from engine.workflowfile import approver_checks, risk_compiler
 from engine.workflowfile.amount_compiler import with_amount
+from engine.workflowfile.autonomy import REVIEWED_LATER, Autonomy
 from engine.workflowfile.clock_compiler import compile_clocks
 from engine.workflowfile.declarations import Declarations, DeclarationSources, parse_field_path, with_source_label
 from engine.workflowfile.draft import StepDraft
@@ -44,9 +45,7 @@ from engine.workflowfile.workflow import (
     CONTEXT_KEYS,
     FALLBACK_AFTER,
     QUESTIONS,
-    REVIEWED_LATER,
     REVISE_LIMIT,
-    Autonomy,
     Gate,
     ShownItem,
 )

@@ -301,7 +301,10 @@ class _StepCompiler:
         reviews_params = gate.at == "before" or draft.uses in (SET, FORM)
         reviewed = declarations if reviews_params else declarations_of_fields(outputs.fields)
         sources = self._sources.inside(draft.frame)
-        return compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=sources)
+        compiled = compile_gate(self._report, draft, gate, names, declarations=reviewed, sources=sources)
+        content = (template for _, template in params.templates) if params is not None else ()
+        autonomy_checks.check_class(self._report, draft, compiled, content)
+        return compiled
 
     def _check_edit(self, draft: StepDraft, gate: GateFile, params: CompiledValue | None, outputs: StepOutputs) -> None:
         edits = draft.edit or []

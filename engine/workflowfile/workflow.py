@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
@@ -32,11 +31,10 @@ from engine.expressions import CompiledValue, Template
 from engine.fields import Field
 from engine.identifiers import in_words
 from engine.json_values import Value
-from engine.oversight import plan_sentences
 from engine.oversight.risk import RiskLevel, RiskRow
-from engine.oversight.sampling_plan import SamplingPlan
 from engine.retry import RetryPolicy
 from engine.schedules import Schedule
+from engine.workflowfile.autonomy import Autonomy
 from engine.workflowfile.declarations import NO_DECLARATIONS, Declarations
 from engine.workflowfile.route import GateRoute
 from engine.workflowfile.rule import Rule
@@ -109,23 +107,6 @@ class GatePolicy:
 
 
 ANY_ONE: Final = GatePolicy()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Autonomy:
-    """What a gate may let through without review, once people agree: a share of what its sampling plan counts.
-
-    `only_when`: the author's cap. `class_`: what is counted by itself. `minor`: fields whose change is no correction.
-    """
-
-    plan: SamplingPlan
-    only_when: Template | None = None
-    class_: Template | None = None
-    minor: tuple[str, ...] = ()
-
-
-REVIEWED_LATER: Final = Decimal("0.1")
-"""The share of what goes through that people look at afterwards, unless the gate sets another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +208,12 @@ class Gate:
     def needs_account(self) -> bool:
         """Whether a person can decide only with an account."""
         return Assurance.SSO in (self.assurance, self.confirm_with)
+
+    @property
+    def shown(self) -> tuple[Template, ...]:
+        """The texts of the gate that people read on a card, besides the content."""
+        texts = (self.reason, self.title, *self.context.values(), *(item.value for item in self.show))
+        return tuple(template for template in texts if template is not None)
 
     @property
     def templates(self) -> tuple[Template, ...]:
@@ -437,7 +424,7 @@ class Workflow:
     def plan_meanings(self) -> tuple[str, ...]:
         """A sentence for each gate with a sampling plan: what goes through without review, and its worst case."""
         plans = ((step.label, step.gate.autonomy) for step in self.steps if step.gate is not None)
-        return tuple(f"“{label}”: {plan_sentences.meaning(of.plan)}" for label, of in plans if of is not None)
+        return tuple(f"“{label}”: {of.meaning}" for label, of in plans if of is not None)
 
     def step(self, name: str) -> Step:
         """Return the step with this id. Raises `KeyError` if there is none."""

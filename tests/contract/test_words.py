@@ -24,7 +24,7 @@ from rich.console import Console
 
 import bot.slack
 import engine
-from bot import gallery, template_files
+from bot import template_files
 from bot.email import message
 from bot.presentation import alert_card, batch_results, identity_refusals, refusals, states
 from bot.presentation import card as cards
@@ -35,7 +35,6 @@ from bot.slack import (
     command_messages,
     confirmation_modals,
     details_modal,
-    gallery_modal,
     home_filter_modal,
     home_rows,
     home_view,
@@ -106,7 +105,7 @@ from engine.read_models import (
 )
 from engine.requests import Edit, Editable, Policy, Question, Separation, Undoing
 from engine.requests.questions import answer_topic, question_topic
-from engine.steps.registry import all_step_types, builtin
+from engine.steps.registry import builtin
 from engine.story_entries import StoryEntry
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
@@ -525,16 +524,6 @@ def message_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
     yield "start form", "with a message", start_modal.run_form(_workflow(), version=1, metadata=metadata, above=above)
 
 
-def gallery_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
-    """Yield what builders see of the gallery."""
-    yield "gallery", "all", gallery_modal.choice(gallery.load(), metadata=metadata)
-    for template in gallery.load().templates:
-        asked = gallery_modal.inputs(template, free_name=template.name)
-        yield "questions", template.name, gallery_modal.questions(template, asked, metadata=metadata)
-        workflow = load(template.source, kinds=all_step_types())
-        yield "check", template.name, gallery_modal.check(workflow, approvers={}, notes=(), metadata=metadata)
-
-
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -582,7 +571,6 @@ def views() -> Iterator[tuple[str, str, Any]]:
     yield "insights", "all", command_messages.insights(period, known, page="https://signoff.example/insights").blocks
     yield "start form", "every field", start_modal.run_form(_workflow(), version=1, metadata=ref)
     yield from message_views(ref)
-    yield from gallery_views(ref)
     yield "register form", "paste", register_modal.register_form(metadata=ref)
     yield "register form", "upload", register_modal.upload_form(metadata=ref)
     for workflow in _registered_workflows():

@@ -15,7 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import workflowfile
-from engine.domain import DEFAULT_WORKSPACE, Address, Decided, Erase, Erased, Origin, RequestState, Verdict
+from engine.domain import (
+    DEFAULT_WORKSPACE,
+    Address,
+    Decided,
+    Erase,
+    Erased,
+    Origin,
+    RequestState,
+    Start,
+    Started,
+    Verdict,
+)
 from engine.domain.asks import Ask, AskContent, Asked, AskUse
 from engine.expressions import compile_template
 from engine.oversight.sampling_plan import SamplingPlan
@@ -23,8 +34,8 @@ from engine.replay import Correction, GateReplay, ReplayReport
 from engine.service import Engine
 from engine.store import recorded_visits, workflows
 from engine.store.connection import Connection
+from engine.workflowfile.autonomy import Autonomy
 from engine.workflowfile.step_kinds import StepKind
-from engine.workflowfile.workflow import Autonomy
 from tests.support.databases import OpenStore
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.examples import example_count
@@ -242,6 +253,32 @@ async def test_bad_news_in_the_record_ends_the_stage_of_a_sampling_plan(env: Eng
         env, flow(0), autonomy=replace(CLOSE, plan=SamplingPlan(clean=3, share=Decimal("0.5"), later=Decimal("0.1")))
     )
     assert (report.sampled_out, report.saved) == (0, 0), "there were never three in a row"
+
+
+@pytest.mark.parametrize(("minor", "passes"), [((), False), (("text",), True)])
+async def test_a_minor_edit_ends_no_stage_in_a_replay_either(
+    env: EngineEnv, minor: tuple[str, ...], passes: bool
+) -> None:
+    await env.register(flow(0))
+    for _ in range(6):
+        for answer in ("approve", "edit"):
+            await run_to(env, [answer], amount=50)
+    close = SamplingPlan(clean=3, share=Decimal("0.3"), later=Decimal("0.1"))
+    report = await replayed(env, flow(0), autonomy=replace(CLOSE, plan=close, minor=minor))
+    assert (report.sampled_out > 0) == passes
+    assert report.sampled_out == report.saved
+
+
+async def test_approvals_of_ones_own_requests_are_no_evidence_in_a_replay(env: EngineEnv) -> None:
+    await env.register(flow(0))
+    for _ in range(6):
+        started = await env.engine.start(Start(workflow="flow", inputs={"amount": 50}, actor=LEE, origin=TERMINAL))
+        assert isinstance(started, Started)
+        await env.settle()
+        await answer_request(env, started.run, "approve")
+        env.pass_time(hours=2)
+        await env.settle()
+    assert (await replayed(env, flow(0), autonomy=CLOSE)).sampled_out == 0
 
 
 # -- what cannot be evaluated -------------------------------------------------------------------------------

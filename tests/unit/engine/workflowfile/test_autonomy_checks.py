@@ -88,3 +88,41 @@ def test_a_form_and_what_a_foreach_repeats_are_always_reviewed() -> None:
         f"gate:\n  {PLAN}"
     )
     assert any("reviewed together" in problem.message for problem in problems_of(together))
+
+
+CHOSEN = """
+name: flow
+inputs: {kind: {type: choice, options: [refund, gift]}, amount: {type: number}}
+steps:
+  - id: one
+    uses: set
+    with: {amount: "{{ inputs.amount }}"}
+    gate:
+      approvers: owner
+      KEYS
+      autonomy: {clean: 100, sample: 10%, only_when: true, class: "CLASS"}
+"""
+
+
+def chosen(class_: str, keys: str = "at: before") -> str:
+    return CHOSEN.replace("CLASS", class_).replace("KEYS", keys)
+
+
+def test_a_class_that_the_requester_chooses_has_to_be_seen() -> None:
+    (problem,) = problems_of(chosen("{{ inputs.kind }}"))
+    assert "`class` reads `inputs.kind`, which the requester chooses and no card shows" in problem.message
+    assert "show: [{value:" in (problem.hint or "")
+    for keys in (
+        'show: [{value: "{{ inputs.kind }}"}]',
+        'title: "{{ inputs.kind }}?"',
+        'context: {reasoning: "{{ inputs.kind }}"}',
+    ):
+        assert problems_of(chosen("{{ inputs.kind }}", keys)) == ()
+    assert problems_of(chosen("{{ 'small' if inputs.amount < 50 else 'large' }}")) == ()
+
+
+def test_what_a_class_follows_from_is_said() -> None:
+    (meaning,) = load_workflow(chosen("{{ inputs.amount }} {{ run.requester }}")).plan_meanings
+    assert "Which count a run belongs to follows from inputs.amount, which its requester chooses" in meaning
+    (meaning,) = load_workflow(chosen("{{ run.requester }}")).plan_meanings
+    assert "chooses" not in meaning
