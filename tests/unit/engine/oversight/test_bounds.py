@@ -7,8 +7,6 @@ from math import comb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
-from statsmodels.stats.proportion import proportion_confint
 
 from engine.oversight.bounds import Bound, bad_rate_bound, interval, lower_bound, upper_bound
 
@@ -52,6 +50,8 @@ def at_most(hits: int, n: int, rate: float) -> float:
 
 @given(counts(), LEVELS)
 def test_scipy_means_the_lower_bound_by_greater(case: tuple[int, int], level: float) -> None:
+    from scipy.stats import binomtest  # here, because every process of tests would spend a second on it
+
     hits, n = case
     # scipy names the alternative of the test: "greater" asks whether the rate is greater, so it bounds it from below.
     assert binomtest(hits, n, alternative="greater").proportion_ci(level) == pytest.approx(
@@ -65,6 +65,8 @@ def test_scipy_means_the_lower_bound_by_greater(case: tuple[int, int], level: fl
 
 @given(counts(), LEVELS)
 def test_statsmodels_means_the_upper_bound_by_larger(case: tuple[int, int], level: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     hits, n = case
     # statsmodels names the end that is not 0 or 1: "larger" keeps the larger end, so it bounds the rate from above.
     larger = proportion_confint(hits, n, alpha=1 - level, method="beta", alternative="larger")
