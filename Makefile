@@ -30,7 +30,7 @@ NPM_STAMP := $(NPM)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
+.PHONY: help setup test test-thorough test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -74,9 +74,16 @@ $(NPM_STAMP): $(STAMP) tests/data/npm/package-lock.json
 
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.
-# Compiled tests are kept: else each worker compiles all of them again for each run.
-test: $(STAMP) $(NPM_STAMP) ## run all tests except those in a browser and of agent frameworks
-	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser and not frameworks" $(TESTFLAGS)
+# Compiled tests are kept: else each worker compiles all of them again for each run. Each worker imports every file of
+# tests, so those in a browser are not only left out but not looked at.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	--ignore tests/browser -m "not browser and not frameworks"
+
+test: $(STAMP) $(NPM_STAMP) ## run the tests, except those in a browser and of agent frameworks
+	SIGNOFF_TEST_QUICK=1 $(PYTEST) $(TESTFLAGS)
+
+test-thorough: $(STAMP) $(NPM_STAMP) ## run the tests with the variations that test leaves out (tests/support/variations.py)
+	$(PYTEST) $(TESTFLAGS)
 
 # Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
 # servers.

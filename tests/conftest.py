@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import variations
 from tests.support.examples import example_count
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection() -> None:
     """Collect no garbage among the modules and tests while they come, because they stay."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what `make test` has no time for."""
+    if variations.QUICK and (left_out := {*variations.left_out(items)}):
+        config.hook.pytest_deselected(items=[*left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(trylast=True)

@@ -46,6 +46,7 @@ def workflow(gate: str) -> str:
     return f"name: approvals\nowner: {SAM.value}\nsteps:\n  - id: call\n    uses: ask\n{asks}"
 
 
+@pytest.mark.each_variation
 @pytest.mark.parametrize("gate", GATES)
 async def test_a_new_ask_is_answered_as_it_is_read(gate: str, tmp_path: Path, open_database: OpenStore) -> None:
     async with open_engine(tmp_path / "signoff.db", open_store=open_database) as env:

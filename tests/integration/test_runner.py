@@ -283,6 +283,7 @@ async def test_a_step_type_with_a_bug_has_an_unknown_outcome_and_its_traceback_i
     assert run in record.getMessage()
 
 
+@pytest.mark.each_variation
 @pytest.mark.parametrize(
     ("output", "message"),
     [

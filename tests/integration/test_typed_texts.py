@@ -106,6 +106,7 @@ async def erase_person(env: EngineEnv, run: str, text: str) -> object:
     return await Erasures(env.engine).erase_person(command)
 
 
+@pytest.mark.each_variation
 @pytest.mark.parametrize(
     "command",
     [decide, rate, ask, answer, pass_on, cancel, erase, erase_old, erase_person],

@@ -21,6 +21,8 @@ from tests.support.broken_payloads import broken_payloads
 from tests.support.examples import example_count
 from tests.support.slack_env import SlackEnv, expect_ok, open_slack, words
 
+pytestmark = pytest.mark.each_variation
+
 Change = Callable[[dict[str, Any]], None]
 
 

@@ -12,6 +12,8 @@ from engine.domain import RequestState, RunStatus
 from engine.store.port import Tx
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
+pytestmark = pytest.mark.each_variation
+
 CONFIRMS = REFUND_WORKFLOW.replace("edit: [text]", 'edit: [text]\n      confirm: "This pays. Sure?"')
 REASONS = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      reason_required: always")
 EXPIRES = REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h")

@@ -12,6 +12,8 @@ from engine.read_models import PageQuery
 from tests.support.engine_env import UnexpectedError, echo
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
 
+pytestmark = pytest.mark.each_variation
+
 FORM = """\
 name: details
 title: Details

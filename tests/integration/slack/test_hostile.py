@@ -16,6 +16,8 @@ from tests.integration.slack.test_steps import message
 from tests.integration.slack.test_trouble import OWNED, start_unknown_outcome
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, words
 
+pytestmark = pytest.mark.each_variation
+
 # -- steps of unknown outcome -------------------------------------------------------------------------------
 
 

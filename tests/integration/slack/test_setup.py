@@ -17,6 +17,8 @@ from engine.domain import Address, NotAllowed, Origin, Register, Registered, Run
 from tests.support import stepwise_units
 from tests.support.slack_env import buttons, copy_of, expect_ok, words
 
+pytestmark = pytest.mark.each_variation
+
 FLOW = b"""\
 name: hello
 title: Hello

@@ -22,6 +22,8 @@ from tests.support.slack_env import (
     words,
 )
 
+pytestmark = pytest.mark.each_variation
+
 ACTS = """\
 name: flow
 title: Flow

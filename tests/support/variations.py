@@ -1,0 +1,44 @@
+"""The variations of tests that `make test` leaves out, because another run of the same test proves nearly the same.
+
+`SIGNOFF_TEST_QUICK` chooses this; `make test-thorough` and a plain `pytest` leave nothing out.
+
+- A test with parameters runs on SQLite with all of them, and on PostgreSQL with the first: the same statements reach
+  the server. Tests of the store itself (`open_store`), of migrations and of processes keep all.
+- Slack delivers over HTTP or over sockets, and both hand a delivery to the same `Admission`. Each test takes one
+  transport, which its name chooses.
+
+What has the mark `each_variation` keeps all: modules about how deliveries come, decisions in Slack, and tests about
+what a database can store.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from zlib import crc32
+
+import pytest
+
+QUICK: Final = bool(os.environ.get("SIGNOFF_TEST_QUICK"))
+TRANSPORTS: Final = ("http", "sockets")
+_DATABASES: Final = ("open_database", "server_database")
+"""The fixtures whose parameter names a database, where further parameters of a test are about something else."""
+
+
+def left_out(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield the tests that are variations of others."""
+    seen: set[str] = set()
+    for item in items:
+        if item.get_closest_marker("each_variation") is not None:
+            continue
+        parameters: Mapping[str, Any] = item.callspec.params if hasattr(item, "callspec") else {}
+        test, _, _ = item.nodeid.partition("[")
+        if any(parameters.get(name) == "postgresql" for name in _DATABASES):
+            if test in seen:
+                yield item
+            seen.add(test)
+        elif parameters.get("transport") in TRANSPORTS:
+            transport: str = parameters["transport"]
+            if TRANSPORTS[crc32(item.nodeid.replace(transport, "").encode()) % 2] != transport:
+                yield item
