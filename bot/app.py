@@ -21,6 +21,7 @@ from bot.email.setup import open_email
 from bot.executors import RunsWork
 from bot.files.setup import open_blobs
 from bot.roles.source import roles_file, watched
+from bot.roles.stand_ins import StandIns
 from bot.slack.client import SlackClient, open_client
 from bot.slack.rate_limit import RateLimiter
 from bot.slack.sender import SlackSender
@@ -82,13 +83,16 @@ async def open_trial(options: AppOptions) -> AsyncIterator[App]:
     """Own a database of `signoff try`, and run workflows while the body runs.
 
     Slack and email are not connected: the messages of steps are printed and not sent. A language model is asked, if one
-    is set up. Raises `StoreError`.
+    is set up. Without a roles file, every role has made-up people. Raises `StoreError`.
     """
     async with AsyncExitStack() as stack:
         store = await _open_store(options, stack, trial=True)
         console = create_console()
+        local = _local_adapters(options)
+        if not local.roles.is_set:
+            local.roles.current = StandIns()
         adapters = replace(
-            _local_adapters(options),
+            local,
             sender=TerminalSender(console),
             mailer=TerminalMailer(console),
             language_model=await stack.enter_async_context(open_language_model(options.settings)),

@@ -54,6 +54,7 @@ from engine.system import SystemClock
 _ORIGIN = Origin(surface="terminal")
 _TOLD_OTHERWISE = {"request.opened", "delivery.shown", *(f"run.{status}" for status in RunStatus if status.ended)}
 """Entries that are not printed: the card has the question, and the last line says how the run ended."""
+_NO_ROLES = "There is no roles file here (SIGNOFF_ROLES). In this trial, two made-up people stand for each role."
 _POLL_SECONDS = 0.05
 """Pause before a run that waits for a time is looked at again, in seconds."""
 
@@ -180,6 +181,8 @@ class Trial:
         self.console.print(characters.line(workflow.title), style="bold")
         for sentence in workflow.plan_meanings:
             self.console.print(f"{sentence} In a trial everything is reviewed.", style="dim")
+        if b"role:" in source and not self.app.settings.roles:
+            self.console.print(_NO_ROLES, style="dim")
         return str(_unless_refused(started).run)
 
     def _read_inputs(self, workflow: workflowfile.Workflow) -> dict[str, Any]:

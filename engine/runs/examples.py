@@ -13,7 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine import fields, file_references, json_values, requests, timestamps
-from engine.domain import Params, Refusal, RequestState, RunStatus, StepStatus
+from engine.domain import InvalidEdits, OnExpiry, Params, Refusal, RequestState, RunStatus, StepStatus
 from engine.errors import about
 from engine.fields import FieldType
 from engine.identifiers import in_words
@@ -231,12 +231,22 @@ class _PlayedRun:
         if not answer.edits and not opening.subject.is_form:
             return opening.content, False
         kind = self.workflow.step(opening.subject.step).kind
-        applied = requests.apply_edits(_request(opening, self.now), answer.edits, kind=kind)
+        request = _request(opening, self.now)
+        edits, wrong = _typed(request, answer.edits)
+        applied = InvalidEdits(errors=wrong) if wrong else requests.apply_edits(request, edits, kind=kind)
         if isinstance(applied, Refusal):
-            wrong = (about(f"“{name}”", why) for name, why in applied.errors.items())
-            raise _WrongExample(f"The answer about “{in_words(opening.subject.step)}” is refused: {' '.join(wrong)}")
-        edits, content = applied
-        return content, bool(edits)
+            whys = (about(f"“{name}”", why) for name, why in applied.errors.items())
+            raise _WrongExample(f"The answer about “{in_words(opening.subject.step)}” is refused: {' '.join(whys)}")
+        made, content = applied
+        return content, bool(made)
+
+
+def _typed(request: Request, edits: Mapping[str, Value]) -> tuple[dict[str, Value], dict[str, str]]:
+    """Return the edits, with texts read as they are typed on the command line, and the errors by name."""
+    known = {json_values.show_path(one.path): one.field for one in request.editable}
+    texts = {name: value for name, value in edits.items() if isinstance(value, str) and name in known}
+    typed, errors = fields.from_text_all({name: known[name] for name in texts}, texts)
+    return {**edits, **typed}, errors
 
 
 def _request(opening: Opening, now: datetime) -> Request:
@@ -258,8 +268,9 @@ def _request(opening: Opening, now: datetime) -> Request:
 
 def _review(opening: Opening, answer: ExampleAnswer, content: Params, now: datetime, *, edited: bool) -> ReviewResult:
     """Return the answer as the request has it. No one undoes an approval in an example, so its hold just passes."""
+    rejects = answer.state is RequestState.EXPIRED and opening.on_expiry is OnExpiry.REJECT
     return ReviewResult(
-        state=answer.state,
+        state=RequestState.REJECTED if rejects else answer.state,
         content=content,
         digest=opening.subject.digest(content),
         on_expiry=opening.on_expiry,

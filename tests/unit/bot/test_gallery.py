@@ -22,7 +22,6 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 KINDS = all_step_types()
 TEMPLATES = gallery.load().templates
 SAMPLES: dict[QuestionType, str] = {
-    QuestionType.PEOPLE: "lee@example.org, sam@example.org",
     QuestionType.CHANNEL: "#approvals",
     QuestionType.DURATION: "3d",
     QuestionType.TEXT: "A text",
@@ -34,6 +33,8 @@ SAMPLES: dict[QuestionType, str] = {
 
 
 def sample(question: GalleryQuestion) -> str:
+    if question.type is QuestionType.PEOPLE:
+        return f"{question.name}-1@example.org, {question.name}-2@example.org"
     return question.options[-1] if question.options else SAMPLES[question.type]
 
 

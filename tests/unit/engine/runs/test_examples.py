@@ -145,3 +145,41 @@ def test_an_example_of_asks_says_who_is_asked_and_what_the_program_does(
     workflow = workflowfile.load(source.encode(), kinds=registry.builtin())
     found = examples.failures(workflow, workflow.examples[0], datetime(2026, 3, 2, 9, tzinfo=UTC))
     assert "".join(found) == wrong
+
+
+TYPED = """
+name: pay
+owner: sam@example.com
+steps:
+  - id: pay
+    uses: set
+    with: {amount: {amount: "5", currency: EUR}, on: "2026-03-02", sure: false}
+    gate:
+      approvers: [lee@example.com]
+      edit:
+        amount: {type: money, currency: EUR}
+        "on": {type: date}
+        sure: {type: boolean}
+      expires: 1d
+      on_expiry: reject
+  - {id: after, uses: call, with: {to: "{{ steps.pay.on }}", text: "Sure {{ steps.pay.sure }}"}}
+examples:
+  - name: it
+    KEYS
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "ends", "wrong"),
+    [
+        ('{edit: {amount: 70 EUR, "on": 2026-04-01, sure: "yes"}}', "succeeded", ""),
+        ('{edit: {amount: {amount: "70", currency: EUR}, sure: true}}', "succeeded", ""),
+        ("{edit: {amount: plenty}}", "succeeded", "“amount” must be an amount in EUR"),
+        ("expire", "rejected", ""),
+    ],
+)
+def test_an_answer_is_read_as_people_type_it_and_expires_as_the_gate_says(answer: str, ends: str, wrong: str) -> None:
+    keys = f"answers: {{pay: {answer}}}\n    expect: {{ends: {ends}}}"
+    workflow = workflowfile.load(TYPED.replace("KEYS", keys).encode(), kinds=KINDS)
+    found = examples.failures(workflow, workflow.examples[0], START)
+    assert [wrong in sentence for sentence in found] == [True] * bool(wrong), found
