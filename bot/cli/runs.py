@@ -87,7 +87,10 @@ def _print_list(views: Sequence[RunView], latest: Mapping[str, RequestView], pag
         return
     out = create_console()
     now = SystemClock().now()
-    rows = [(view.id, _name(view, latest.get(view.id)), view.requester.label, _state(view, now)) for view in views]
+    rows = [
+        (view.id, _name(view, latest.get(view.id)), view.requester.label, _state(view, now, latest.get(view.id)))
+        for view in views
+    ]
     out.print(render_table(("id", "run", "started by", "state"), rows))
     if len(views) == page.limit:
         out.print(f"\nThese are the latest {page.limit}. To see more, add --limit {min(2 * page.limit, 1000)}")
@@ -101,9 +104,10 @@ def _name(run: RunView, latest: RequestView | None) -> str:
     return about if is_named else " · ".join(filter(None, (run.workflow_title, about)))
 
 
-def _state(run: RunView, now: datetime) -> str:
+def _state(run: RunView, now: datetime, latest: RequestView | None = None) -> str:
     """Return the state of a run in words, and when it started or ended."""
-    words = f"{states.ICONS[states.RUN_TONES[run.status]]} {states.RUNS[run.status].capitalize()}"
+    tone, status = states.of_run(run.status, latest)
+    words = f"{states.ICONS[tone]} {status.capitalize()}"
     at = short_time(run.ended_at or run.started_at, now)
     text = f"{words} {at}" if run.ended_at else f"{words}, started {at}"
     return f"{text}, {autonomy.NOT_REVIEWED}" if run.is_unreviewed else text

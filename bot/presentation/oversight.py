@@ -58,6 +58,11 @@ def heading(facts: OversightFacts) -> str:
     return _HEADINGS.get(facts.purpose, "What this is about")
 
 
+def what_for(facts: OversightFacts) -> str:
+    """Return what the request is for, in the place of the name of a workflow."""
+    return _FOR[facts.purpose]
+
+
 def is_whole_title(facts: OversightFacts) -> bool:
     """Return whether the title is a sentence of Signoff that needs no value beside it to be told from others."""
     return facts.purpose not in (OversightPurpose.LATER_REVIEW, OversightPurpose.SEEDED)

@@ -65,6 +65,7 @@ RUNS: Final[Mapping[RunStatus, str]] = {
     RunStatus.EXPIRED: "expired",
     RunStatus.CANCELLED: "cancelled",
 }
+
 """Words for a list of runs."""
 RUN_CLAUSES: Final[Mapping[RunStatus, str]] = {
     RunStatus.RUNNING: "is running",
@@ -82,6 +83,14 @@ _HELD: Final = "was approved, and goes on if that is not undone"
 
 _GRANTED: Final = "was approved, and the program that asked has not used that yet"
 """Words that follow “The run” while a program may act on an approval."""
+
+
+def of_run(status: RunStatus, request: RequestView | None) -> tuple[Tone, str]:
+    """Return how far a run is. `request`: its latest, if its reader may see it. What Signoff asked was answered."""
+    is_answer = request is not None and request.oversight is not None and request.decision is not None
+    if is_answer and status in (RunStatus.SUCCEEDED, RunStatus.REJECTED):
+        return Tone.DONE, "answered"
+    return RUN_TONES[status], RUNS[status]
 
 
 def run_clause(run: RunView) -> str:

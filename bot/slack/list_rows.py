@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from bot.presentation import expiry, people, progress, question_notes, questions, states
+from bot.presentation import expiry, oversight, people, progress, question_notes, questions, states
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
 from engine import json_values
@@ -128,11 +128,14 @@ def runs(shown: RunList, *, most: int = MOST_ROWS) -> list[Block]:
 
 def _run(run: RunView, shown: RunList) -> list[Block]:
     request, reader = shown.latest.get(run.id), shown.reader
-    title = text_objects.clipped(text_objects.line(run.workflow_title), TITLE)
+    asked = request.oversight if request is not None else None
+    workflow = oversight.what_for(asked) if asked is not None else run.workflow_title
+    title = text_objects.clipped(text_objects.line(workflow), TITLE)
     about = text_objects.clipped(text_objects.line(questions.of_run(run, request)), _QUESTION)
     # A cancelled run ends once its step has finished.
     status = RunStatus.CANCELLED if run.cancelled and not run.status.ended else run.status
-    state = f"{states.ICONS[states.RUN_TONES[status]]} {_capital(states.RUNS[status])}"
+    tone, words = states.of_run(status, request)
+    state = f"{states.ICONS[tone]} {_capital(words)}"
     started = f"{title}, started by {'you' if run.requester.id == reader else _starter(run)}"
     if request is not None and run.owner.id == reader and _is_waiting(run, request):
         return _own_workflow(run, request, f"{state} · {about or title}", started, about or title)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from bot.presentation import characters, people, questions, states
+from bot.presentation import characters, oversight, people, questions, states
 from engine.access import Reader, may_see_request
 from engine.domain import Tone
 from engine.read_models import PageQuery, RequestView, RunView
@@ -66,15 +66,17 @@ def run_list(
 
 def _row(run: RunView, latest: RequestView | None, reader: Reader) -> ListedRun:
     seen = latest if latest is not None and may_see_request(reader, latest) else None
-    workflow = characters.line(run.workflow_title)
+    asked = seen.oversight if seen is not None else None
+    workflow = oversight.what_for(asked) if asked is not None else characters.line(run.workflow_title)
+    tone, status = states.of_run(run.status, seen)
     return ListedRun(
         id=run.id,
         title=questions.of_run(run, seen) or workflow,
         workflow=workflow,
         requester=people.starter(run.requester),
         is_own=run.requester.id == reader.person.id,
-        tone=states.RUN_TONES[run.status],
-        status=states.RUNS[run.status].capitalize(),
+        tone=tone,
+        status=status.capitalize(),
         started_at=run.started_at,
         ended_at=run.ended_at,
     )

@@ -152,6 +152,7 @@ def run_page(
     seen = [request for request in requests if may_see_request(reader, request)]
     named = {account: person for request in seen for account, person in request.people.items()}
     is_counted = run.is_unreviewed or any(request.model.plan is not None for request in requests)
+    tone, status = states.of_run(run.status, seen[-1] if seen else None)
     names, actions = Names.of_run(run, seen, copies), _actions(run, reader, is_counted=is_counted)
     hidden = {request.id for request in requests} - {request.id for request in seen}
     shown = [entry for entry in entries if entry.request not in hidden]
@@ -161,8 +162,8 @@ def run_page(
         workflow=characters.line(run.workflow_title),
         version=run.version,
         owner=characters.line(run.owner.label),
-        tone=states.RUN_TONES[run.status],
-        status=states.RUNS[run.status].capitalize(),
+        tone=tone,
+        status=status.capitalize(),
         lead=tuple(_lead(run, next_at)),
         source=run_history.source(run),
         error=characters.visible(run.error) if run.error else None,

@@ -109,6 +109,9 @@ async def test_the_owner_agrees_to_a_share_in_slack_and_the_author_cannot(env: S
     await env.settle()
     assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
     assert buttons(copy_of(dana, PROPOSAL)) == ["Details"]
+    listed = await answer_to(env, "dana", "/signoff runs")
+    assert f"Answered · {PROPOSAL}" in listed
+    assert "Change of how much is reviewed, started by Signoff" in listed
 
 
 async def test_an_owner_who_wrote_the_file_cannot_agree(env: SlackEnv) -> None:
