@@ -215,17 +215,21 @@ def hours(insights: Insights) -> InsightTable:
 
 def deadlines(insights: Insights) -> InsightTable:
     """Return how long decisions take by the time until a request expires."""
-    names = (*_DEADLINES, *_LAST_DEADLINES)
     return InsightTable(
         name="deadlines",
         title="By the time until a request expires",
         columns=("expires", "requests", "decided within 1 hour", "within 1 day", "half within"),
         rows=tuple(
-            (names[name], f"{times.requests:,}", *_by(times, _HOUR, _DAY), within(times, 0.5))
+            (deadline_name(name), f"{times.requests:,}", *_by(times, _HOUR, _DAY), within(times, 0.5))
             for name, times in insights.by_deadline.items()
         ),
         empty=_too_few(0),
     )
+
+
+def deadline_name(number: int) -> str:
+    """Return the name of a class of times until a request expires."""
+    return (*_DEADLINES, *_LAST_DEADLINES)[number]
 
 
 def _by(times: GroupedTimes, *bounds: int) -> Iterator[str]:

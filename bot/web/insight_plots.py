@@ -6,7 +6,7 @@ The table beside each plot has the same numbers, so a plot is one image with a n
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from bot.presentation.insight_report import FEW, LISTED, field_name, hour_name, reminder_name, time_name
+from bot.presentation.insight_report import FEW, LISTED, deadline_name, field_name, hour_name, reminder_name, time_name
 from engine.insights import Insights
 from engine.oversight.grouped_times import GroupedTimes, WaitingShare
 from engine.oversight.time_buckets import BOUNDS
@@ -40,7 +40,8 @@ def plots(insights: Insights) -> Mapping[str, Markup]:
     drawn = {
         "waiting": _waiting(insights.times),
         "hours": _hours(insights),
-        "reminders": _reminders(insights),
+        "deadlines": _by_group(insights.by_deadline, deadline_name, _BY_DEADLINE),
+        "reminders": _by_group(insights.by_reminder, reminder_name, _BY_REMINDER),
         "fields": _fields(insights),
     }
     return {name: plot for name, plot in drawn.items() if plot is not None}
@@ -72,16 +73,19 @@ def _within_an_hour(times: GroupedTimes) -> float | None:
     return None if times.requests < FEW else _percent(1 - times.waiting()[BOUNDS.index(_HOUR)].share)
 
 
-def _reminders(insights: Insights) -> Markup | None:
-    shown = {number: times.waiting() for number, times in insights.by_reminder.items() if times.requests >= FEW}
+_BY_DEADLINE: Final = "The share of requests that is decided after a time, by the time until they expire"
+_BY_REMINDER: Final = "The share of requests that is decided after each reminder"
+
+
+def _by_group(groups: Mapping[int, GroupedTimes], name: Callable[[int], str], title: str) -> Markup | None:
+    """Return a line for each group of requests that is large enough."""
+    shown = {number: times.waiting() for number, times in groups.items() if times.requests >= FEW}
     if not shown:
         return None
     last = max(sum(point.at_risk > 0 for point in points) for points in shown.values())
     series = [
-        Series(reminder_name(number).capitalize(), tuple(map(_decided, points[:last])))
-        for number, points in shown.items()
+        Series(name(number).capitalize(), tuple(map(_decided, points[:last]))) for number, points in shown.items()
     ]
-    title = "The share of requests that is decided after each reminder"
     return _draw("Line", title, [time_name(at) for at in range(last)], series)
 
 
