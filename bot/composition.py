@@ -91,7 +91,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due}
     executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
-    secret_commands = None if is_trial else _connect_secrets(store, settings, engine, secrets)
+    own_secrets = None if is_trial else _connect_secrets(store, settings, engine, secrets)
     commands = OperatorCommands(
         engine,
         Identity(engine, codes, clock),
@@ -101,11 +101,11 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         writer=local_time,
         monitoring=monitoring,
         endpoints=callbacks_setup.endpoints(settings, adapters.services, codes, engine),
-        secrets=secret_commands,
+        secrets=own_secrets,
     )
-    slack = _slack_parts(settings, adapters, prompt, codes, stale_homes, directory=directory, kinds=kinds)
+    slack = _slack_parts(settings, adapters, prompt, codes, stale_homes, own_secrets, directory=directory, kinds=kinds)
     review = ReviewService(prompt, Identity(prompt, codes, clock))
-    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring, secret_commands)
+    return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring, own_secrets)
 
 
 def _connect_secrets(store: Store, settings: Settings, engine: Engine, known: ServerSecrets) -> SecretCommands:
@@ -122,6 +122,7 @@ def _slack_parts(
     prompt: Engine,
     codes: Codes,
     stale_homes: StaleHomes,
+    secrets: SecretCommands | None,
     *,
     directory: Directory,
     kinds: Mapping[str, StepType[Any]],
@@ -132,7 +133,7 @@ def _slack_parts(
     confirmations = Confirmations(prompt, Identity(prompt, codes, adapters.clock), settings.public_url)
     page_of = _page_of(settings)
     service = SlackService(prompt, kinds, directory, adapters.clock, settings.builders, inbox, confirmations, page_of)
-    return SlackParts(adapters.slack, service, stale_homes)
+    return SlackParts(adapters.slack, replace(service, secrets=secrets), stale_homes)
 
 
 def _page_of(settings: Settings) -> Callable[[str], str] | None:

@@ -27,6 +27,7 @@ from bot.slack.rating_handlers import RatingHandlers
 from bot.slack.reaction_handlers import ReactionHandlers
 from bot.slack.registration_handlers import RegistrationHandlers
 from bot.slack.retry_handlers import RetryHandlers
+from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
 from bot.slack.undo_handlers import UndoHandlers
@@ -76,6 +77,7 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.action(ids.MESSAGE_FORM)(messages.form)
     app.view(ids.REGISTER_MODAL)(RegistrationHandlers(context).register)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
+    _secrets(app, SecretHandlers(context))
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)
     app.view(ids.PREFERENCES_MODAL)(preferences.submitted)
@@ -132,6 +134,12 @@ def _after_decisions(app: AsyncApp, context: SlackContext) -> None:
     app.action(ids.RATE)(rating.open)
     app.view(ids.RATING_MODAL)(rating.submitted)
     app.action(ids.UNDO)(UndoHandlers(context).clicked)
+
+
+def _secrets(app: AsyncApp, secrets: SecretHandlers) -> None:
+    app.action(ids.SECRET_SET)(secrets.open)
+    app.action(ids.SECRET_DELETE)(secrets.delete)
+    app.view(ids.SECRET_MODAL)(secrets.submitted)
 
 
 def _home(app: AsyncApp, home: HomeHandlers) -> None:

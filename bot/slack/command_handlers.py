@@ -28,6 +28,7 @@ from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import Actor, TypedCommand, first_word
 from bot.slack.preferences_handlers import PreferencesHandlers
+from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
@@ -69,6 +70,7 @@ class CommandHandlers:
             "away": self._absence.away,
             "back": self._absence.back,
             "preferences": PreferencesHandlers(context).typed,
+            "secrets": SecretHandlers(context).typed,
             "insights": partial(insight_handlers.typed, context.service),
         }
 

@@ -42,6 +42,7 @@ COMMANDS: Final = (
     ("insights", "what became of the requests of your workflows, and what is worth knowing"),
     ("show NAME", "the steps of a workflow, and who is asked"),
     ("register", "register a workflow, or a new version of it"),
+    ("secrets", "for admins: the secrets that workflows use; set and delete them"),
 )
 
 

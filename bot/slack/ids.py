@@ -96,6 +96,10 @@ MESSAGE_FORM: Final = "message.form"
 """The action that opens the form of a workflow that a reaction could not start."""
 PREFERENCES: Final = "person.preferences"
 """The action that opens the form in which people choose when they are told of requests."""
+SECRET_SET: Final = "secret.set"  # noqa: S105 an action, not a secret
+"""The action that opens the form for a secret."""
+SECRET_DELETE: Final = "secret.delete"  # noqa: S105
+SECRET_MODAL: Final = "modal.secret"  # noqa: S105
 INPUT: Final = "value"
 """The action id of the one element in an input block."""
 
@@ -229,6 +233,13 @@ class MessageRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unkn
     workflow: _Id | None = None
 
 
+class SecretRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="k1"):
+    """A secret, by its name and the workflow that it is for."""
+
+    name: _Id
+    workflow: _Id | None = None
+
+
 _Cursor: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
 _Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 SEARCH: Final = 100
@@ -306,10 +317,10 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     """The message that a form starts a run with."""
 
 
-_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, MessageRef, ModalRef, HomeRef)
+_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, MessageRef, ModalRef, HomeRef, SecretRef)
 
 
-def encode(what: Ref | RunRef | QuestionRef | MessageRef | ModalRef | HomeRef) -> str:
+def encode(what: Ref | RunRef | QuestionRef | MessageRef | ModalRef | HomeRef | SecretRef) -> str:
     """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
@@ -333,6 +344,11 @@ def decode_run(text: object) -> RunRef | None:
 def decode_question(text: object) -> QuestionRef | None:
     """Return the reference to a question, or None; see `decode_ref`."""
     return _decode(text, QuestionRef)
+
+
+def decode_secret(text: object) -> SecretRef | None:
+    """Return the reference to a secret, or None; see `decode_ref`."""
+    return _decode(text, SecretRef)
 
 
 def decode_message(text: object) -> MessageRef | None:

@@ -61,7 +61,7 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, DeliveryView, PageQuery, RequestView, RunView, WorkflowView
-from engine.service import Engine, named_reader
+from engine.service import Engine, SecretCommands, named_reader
 from engine.workflowfile import StepKind, Workflow
 
 MOST_SHOWN: Final = 200
@@ -94,6 +94,7 @@ class SlackService:
     """Where decisions wait that have to be confirmed."""
     page_of: Callable[[str], str] | None = None
     """Returns the address of the page of a request, if pages are served."""
+    secrets: SecretCommands | None = None
 
     # -- deciding --
 

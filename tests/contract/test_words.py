@@ -14,7 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +47,7 @@ from bot.slack import (
     register_modal,
     request_modals,
     resume_modal,
+    secrets_view,
     sentences,
     several_modal,
     start_modal,
@@ -88,6 +89,7 @@ from engine.domain import (
     StepStatus,
     Verdict,
 )
+from engine.domain.secret_commands import SecretView
 from engine.fields import forms
 from engine.inbox import InboxPart
 from engine.json_values import Value
@@ -492,6 +494,15 @@ def preferences_forms() -> Iterator[tuple[str, str, Any]]:
         yield "preferences form", name, preferences_modal.preferences_form(present, metadata=ModalRef())
 
 
+def secret_views() -> Iterator[tuple[str, str, Any]]:
+    at = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    used = SecretView(name="CRM_TOKEN", workflow=None, set_by="Lee", set_at=at, used_at=at)
+    own = SecretView(name="BANK", workflow="refund", set_by="Lee", set_at=at)
+    for name, listed in {"none": [], "two": [used, own], "many": [used] * 30}.items():
+        yield "secrets", name, secrets_view.secrets(listed).blocks
+    yield "secret form", "all", secrets_view.secret_form(metadata=ModalRef())
+
+
 def homes(name: str, requests: Sequence[RequestView]) -> Iterator[tuple[str, str, Any]]:
     """Yield the other parts of App Home, and the result of several decisions."""
     for part in InboxPart:
@@ -549,6 +560,7 @@ def views() -> Iterator[tuple[str, str, Any]]:
         )
         yield "several form", variant, several_modal.several_form([request], [], samples.PERSON, HomeRef())
     yield from preferences_forms()
+    yield from secret_views()
     for callback in sorted(request_modals.DECIDE):
         again = request_modals.newer(
             COUNTED["changed"], callback, Entered({"subject": "Hi"}, "As agreed."), version=1, metadata=ref

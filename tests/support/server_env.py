@@ -20,6 +20,7 @@ from bot.slack.rate_limit import RateLimiter
 from bot.slack.transport import PATH
 from engine.domain import Address, Origin, Register, Registered, Start, Started
 from engine.read_models import RequestView
+from engine.server_secrets import ServerSecrets
 from tests.support import stepwise_units
 
 MIA, NOA, SAM = "mia@example.com", "noa@example.com", "sam@example.com"
@@ -71,10 +72,12 @@ async def open_server(
     in_slack: bool = False,
     more: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    secrets: ServerSecrets | None = None,
 ) -> AsyncIterator[ServerEnv]:
     """Run a server. With `in_slack`, it also serves the local Slack, whose rate limits are turned off.
 
     `more`: further settings. `environment`: further variables, such as the secrets of workflows.
+    `secrets`: see `AppOptions`.
     """
     database = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with sandbox() as world:
@@ -98,6 +101,7 @@ async def open_server(
             environment=environment or {},
             console=Console(quiet=True),
             slack_limiter=RateLimiter(multiplier=1000),
+            secrets=secrets,
         )
         async with app.open_server(options) as running_app:
             yield ServerEnv(running_app, world, url)
