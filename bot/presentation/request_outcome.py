@@ -84,14 +84,21 @@ def ended(request: RequestView) -> Phrase:
         return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
-        by = f" by {line(model.closed_by.label)}" if model.closed_by else ""
-        return f"The run was cancelled{by}, ", *at
+        return _cancelled(request), *at
     rejected = model.state is RequestState.REJECTED
     return (
         "Expired without a decision, ",
         *at,
         f". {expiry.consequence(OnExpiry.REJECT if rejected else model.deadlines.on_expiry)}",
     )
+
+
+def _cancelled(request: RequestView) -> str:
+    """Return who cancelled a request. What Signoff itself asked it withdraws, when the answer would change nothing."""
+    by = request.model.closed_by
+    if request.oversight is not None and by is not None and by.id == request.requester.id:
+        return "Signoff withdrew this, because it does not apply any more, "
+    return f"The run was cancelled by {line(by.label)}, " if by is not None else "The run was cancelled, "
 
 
 def has_decided(request: RequestView, reader: Person) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bot.presentation import decision_records
+from bot.presentation import decision_records, request_outcome
 from engine import json_values, verify_audit, verify_draws
 from engine.domain import (
     DEFAULT_WORKSPACE,
@@ -167,7 +167,9 @@ async def test_bad_news_withdraws_the_question(env: EngineEnv) -> None:
     run = await start_until(env, reviewed=True)
     assert isinstance(await env.decide(run, Verdict.REJECT), Decided)
     await env.settle()
-    assert (await env.request(proposal)).model.state is RequestState.CANCELLED
+    withdrawn = await env.request(proposal)
+    assert withdrawn.model.state is RequestState.CANCELLED
+    assert request_outcome.ended(withdrawn)[0] == "Signoff withdrew this, because it does not apply any more, "
     assert not isinstance(await env.decide(proposal, by=KIM), Decided)
     assert (await plan_of(env)).state.stage is PlanStage.ALL
     assert await findings(env) == []

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import Phase, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from engine import workflowfile
+from engine.delivery.recipients import Resolved
 from engine.domain import Cancel, OnError, Resume, ResumeAnswer, TryAgain, Verdict
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.fields import Field, FieldType
@@ -21,12 +25,14 @@ from engine.references import Reference
 from engine.requests import Editable
 from engine.requests.oversight_request import OversightRequest
 from engine.steps import registry
-from engine.store import sampling_plans
+from engine.store import proposed_versions, sampling_plans
+from engine.store.port import Tx
+from engine.store.proposed_versions import Action, ProposedVersion
 from engine.store.sampling_plans import PlanKey
 from engine.worker import oversight_workflow
 from engine.worker.oversight_requests import open_oversight_request
 from engine.workflowfile.step_kinds import Nature
-from tests.support import stepwise_units
+from tests.support import databases, stepwise_units
 from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.examples import example_count
 
@@ -81,23 +87,28 @@ async def play(folder: Path, asked: Asked) -> None:
     path = stepwise_units.copy_empty_database(folder / "signoff.db")
     async with open_engine(path) as env:
         await env.register(GATED)
-        real = await env.request(await env.start("pay"))
-        run = await ask(env, asked, real)
-        await answer(env, run, asked)
-        for attempt in asked.tries:
-            await insist(env, run, attempt)
-        assert env.step.calls == []
-        assert (await env.view(run)).status.ended
-        kinds = set(await env.kinds(run))
-        assert not {"step.started", "step.retrying", "step.outcome_unknown"} & kinds
-        assert await env.rows(f"SELECT count(*) FROM run WHERE parent = '{run}'") == [(0,)]
-        assert await env.rows(f"SELECT DISTINCT step, attempt FROM step_run WHERE run = '{run}'") == [
-            (oversight_workflow.STEP, 0)
-        ]
-        # The request that it is about, or looks like, still waits, and its step runs only once that one is approved.
-        await env.decide(real.run)
-        await env.settle()
-        assert len(env.step.calls) == 1
+        await play_in(env, asked)
+
+
+async def play_in(env: EngineEnv, asked: Asked) -> None:
+    env.step.calls.clear()
+    real = await env.request(await env.start("pay"))
+    run = await ask(env, asked, real)
+    await answer(env, run, asked)
+    for attempt in asked.tries:
+        await insist(env, run, attempt)
+    assert env.step.calls == []
+    assert (await env.view(run)).status.ended
+    kinds = set(await env.kinds(run))
+    assert not {"step.started", "step.retrying", "step.outcome_unknown"} & kinds
+    assert await env.rows(f"SELECT count(*) FROM run WHERE parent = '{run}'") == [(0,)]
+    assert await env.rows(f"SELECT DISTINCT step, attempt FROM step_run WHERE run = '{run}'") == [
+        (oversight_workflow.STEP, 0)
+    ]
+    # The request that it is about, or looks like, still waits, and its step runs only once that one is approved.
+    await env.decide(real.run)
+    await env.settle()
+    assert len(env.step.calls) == 1
 
 
 async def ask(env: EngineEnv, asked: Asked, real: RequestView) -> str:
@@ -112,16 +123,39 @@ async def ask(env: EngineEnv, asked: Asked, real: RequestView) -> str:
         approvers=(Reference("email", LEE.value, "reviewer"),),
         content=asked.content,
         editable=tuple(Editable((name,), Field(type=FieldType.LONG_TEXT)) for name in texts),
-        about=About(run=real.run, request=real.id, workflow=workflow, version=1, step=asked.step),
+        about=About(run=real.run, request=real.id, workflow=workflow, version=1, step=asked.step or "act"),
         # What the followers read. Whatever else stands there, they do not look at it.
         facts={**asked.content, "plan": plan, "path": list[Value](asked.content)[:1], "real": asked.edited},
         looks_like=real.id if asked.is_disguised else None,
     )
-    run = await env.engine.transact_with_directory(
-        lambda tx, resolved: open_oversight_request(env.advancer, tx, question, resolved)
-    )
+    author = await env.engine.person(SAM)
+    assert author is not None
+
+    def write(tx: Tx, resolved: Resolved) -> str:
+        run = open_oversight_request(env.advancer, tx, question, resolved)
+        if asked.purpose is OversightPurpose.NEW_VERSION:
+            proposed_versions.insert_row(tx, _proposal(run, author.id, tx.now))
+        return run
+
+    run = await env.engine.transact_with_directory(write)
     await env.settle()
     return run
+
+
+def _proposal(run: str, author: str, at: datetime) -> ProposedVersion:
+    """Return a change for the follower of such requests: to let the workflow be started, as it can be anyway."""
+    return ProposedVersion(
+        run=run,
+        workspace="default",
+        workflow="pay",
+        action=Action.ENABLE,
+        base=1,
+        source=None,
+        hash=None,
+        from_version=None,
+        author=author,
+        proposed_at=at,
+    )
 
 
 async def answer(env: EngineEnv, run: str, asked: Asked) -> None:
@@ -138,6 +172,10 @@ async def answer(env: EngineEnv, run: str, asked: Asked) -> None:
         if (await env.request(run)).decision is None:
             # The edit was refused.
             await env.decide(run, verdict)
+        if (await env.request(run)).decision is None:
+            # A change of a gate that fits no version cannot be approved.
+            assert asked.purpose is OversightPurpose.CHANGE_GATE
+            await env.decide(run, Verdict.REJECT)
     await env.settle()
 
 
@@ -160,6 +198,25 @@ async def insist(env: EngineEnv, run: str, attempt: str) -> None:
 def test_no_effect_follows_from_what_signoff_itself_asks(asked: Asked) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder), asked))
+
+
+@pytest.fixture
+async def env(tmp_path: Path, postgres_database: str) -> AsyncIterator[EngineEnv]:
+    async with open_engine(tmp_path / "signoff.db", open_store=databases.on_server(postgres_database)) as env:
+        await env.register(GATED)
+        yield env
+
+
+@settings(
+    max_examples=example_count(15),
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(ASKED)
+async def test_no_effect_follows_on_postgresql_either(env: EngineEnv, asked: Asked) -> None:
+    """One after the other in one database, beside what the others have left behind."""
+    await play_in(env, asked)
 
 
 def test_its_workflow_has_no_step_with_an_effect_and_starts_nothing() -> None:
