@@ -21,8 +21,9 @@ from engine.oversight.sampling_plan import SamplingPlan
 from engine.recommendations import PLAN, Recommendation, RecommendationKind, recommend
 from engine.requests import Request, Ruling
 from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
-from engine.service import oversight_requests, register
+from engine.service import new_versions, oversight_requests, register
 from engine.service.context import CommandContext
+from engine.service.oversight_requests import Deciders
 from engine.store import oversight_rows, workflows
 from engine.store.oversight_rows import OversightRow
 from engine.store.port import Tx
@@ -66,7 +67,10 @@ def open_change(
     changed = None if one is None else _changed(context, current.source, one.gate.step, one.kind)
     if one is None or changed is None:
         return _NOT_NOW if one is None else _BY_HAND
-    asked = _asked(context, tx, command.workspace, current, one, changed)
+    who = _deciders(context, tx, current, actor)
+    if who is None:
+        return NotAllowed(why=new_versions.no_one(current.name))
+    asked = _asked(command.workspace, current, one, changed, who)
     run = open_oversight_request(context.advancer, tx, asked, resolved)
     return GateChangeOpened(run=run, was_open=False)
 
@@ -109,10 +113,17 @@ def _written(plan: SamplingPlan) -> Value:
 # -- the card -------------------------------------------------------------------------------------------------
 
 
+def _deciders(context: CommandContext, tx: Tx, current: NewVersion, actor: Person) -> Deciders | None:
+    """Return who decides, or None if no one could. Who asks to change a protected workflow does not approve that."""
+    if not new_versions.is_protected(context, tx, current):
+        return oversight_requests.owner_or_admins(context, tx, current.id, current.version)
+    who = oversight_requests.deciders(context, tx, owner=current.owner, author=actor.id)
+    return who if oversight_requests.may_ask_someone(tx, who) else None
+
+
 def _asked(
-    context: CommandContext, tx: Tx, workspace: str, current: NewVersion, one: Recommendation, changed: bytes
+    workspace: str, current: NewVersion, one: Recommendation, changed: bytes, deciders: Deciders
 ) -> OversightRequest:
-    deciders = oversight_requests.owner_or_admins(context, tx, current.id, current.version)
     title, reason = _sentences(one)
     return OversightRequest(
         workspace=workspace,

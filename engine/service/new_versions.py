@@ -7,6 +7,7 @@ taken away by one person. A stop never waits: a workflow is disabled at once.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from engine.domain import NotAllowed, Origin, Person, Refusal, Register, Registe
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.domain.workflow_commands import Proposed, WorkflowState
 from engine.errors import Conflict, DefinitionError
+from engine.json_values import Value
 from engine.requests import Request, Ruling
 from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
 from engine.service import oversight_requests, proposal_content, register, workflow_states
@@ -100,6 +102,11 @@ def register_or_propose(
     return answer if isinstance(answer, Refusal) else replace(answer, warnings=examined.warnings)
 
 
+def no_one(workflow: str) -> str:
+    """Return the sentence for the author of a change that no other person could approve."""
+    return _NO_ONE.format(name=workflow)
+
+
 def _waits(context: CommandContext, tx: Tx, current: NewVersion | None, workflow: Workflow) -> bool:
     if context.is_trial:
         return False
@@ -150,7 +157,7 @@ def _propose(
     owner = examined.owner.id if current is None else current.owner
     who = oversight_requests.deciders(context, tx, owner=owner, author=change.author)
     if not oversight_requests.may_ask_someone(tx, who):
-        return NotAllowed(why=_NO_ONE.format(name=change.workflow))
+        return NotAllowed(why=no_one(change.workflow))
     # Two proposals at the same moment may both find none.
     tx.take_turn(f"proposal {change.workspace} {change.workflow}")
     for waiting in proposed_versions.load_open(tx.connection, change.workspace, change.workflow):
@@ -232,7 +239,7 @@ def why_not(context: CommandContext, tx: Tx, request: Request, ruling: Ruling, r
         return _OUTDATED
     if change.source is None:
         return None
-    ready = _ready(context, tx, change, resolved)
+    ready = _ready(context, tx, change, request.content.value, resolved)
     return ready if isinstance(ready, Refusal) else None
 
 
@@ -254,7 +261,7 @@ def follow(context: CommandContext, tx: Tx, ended: EndedOversightRequest, resolv
         state = _STATES[change.action]
         workflow_states.apply(context, tx, change.workspace, current, state, author, _ORIGIN, approved_by=ended.person)
         return
-    ready = _ready(context, tx, change, resolved)
+    ready = _ready(context, tx, change, ended.content, resolved)
     if isinstance(ready, Refusal):
         raise Conflict(f"the change of {ended.run} cannot be registered any more")
     command, workflow, examined = ready
@@ -283,11 +290,11 @@ def _fits(change: ProposedVersion, current: NewVersion | None) -> bool:
 
 
 def _ready(
-    context: CommandContext, tx: Tx, change: ProposedVersion, resolved: Resolved
+    context: CommandContext, tx: Tx, change: ProposedVersion, shown: Mapping[str, Value], resolved: Resolved
 ) -> tuple[Register, Workflow, Examined] | Refusal:
-    """Return what registers the proposed bytes, or why this server cannot."""
+    """Return what registers the proposed bytes, or why this server cannot. `shown`: the content that was approved."""
     assert change.source is not None
-    if hashlib.sha256(change.source).hexdigest() != change.hash:
+    if hashlib.sha256(change.source).hexdigest() != shown[proposal_content.HASH]:
         return NotAllowed(why="The file that was proposed is not in the database as it was. Nothing was changed.")
     try:
         workflow = context.advancer.compiled(change.source)

@@ -13,12 +13,15 @@ from typing import Final, TypeAlias, cast
 
 from msgspec import Struct
 
-from engine.json_values import Path, Value, dumps, show_path
+from engine.identifiers import in_words
+from engine.json_values import Path, Value, dumps
 from engine.workflowfile import yaml_tree
 from engine.workflowfile.workflow import Workflow, label_of
 
 _SHOWN: Final = 300
 """Maximum length of a value in a sentence, in characters."""
+_ORDERED: Final = frozenset({"inputs", "edit", "paths", "context", "output"})
+"""Keys of mappings whose order people see, or in which conditions are asked."""
 _Mapping: TypeAlias = Mapping[str, Value]
 
 
@@ -29,7 +32,7 @@ class PartChangeKind(StrEnum):
     REMOVED = "removed"
     CHANGED = "changed"
     MOVED = "moved"
-    """A step runs at another place among the steps around it."""
+    """It stands at another place among the parts around it."""
 
 
 class PartChange(Struct, frozen=True, kw_only=True):
@@ -59,14 +62,23 @@ def text_difference(before: bytes, after: bytes) -> str:
 
 
 def _compare(place: str, key: Path, before: Value, after: Value) -> Iterator[PartChange]:
-    if before == after and isinstance(before, bool) == isinstance(after, bool):
-        return
     if isinstance(before, dict) and isinstance(after, dict):
+        if key and key[-1] in _ORDERED and _is_reordered(before, after):
+            yield PartChange(place=place, key=key, kind=PartChangeKind.MOVED)
         yield from _compare_keys(place, key, before, after)
     elif _are_steps(before) and _are_steps(after) and (before or after):
         yield from _compare_steps(cast("list[_Mapping]", before), cast("list[_Mapping]", after))
-    else:
+    elif not _is_same(before, after):
         yield PartChange(place=place, key=key, kind=PartChangeKind.CHANGED, before=before, after=after)
+
+
+def _is_same(before: Value, after: Value) -> bool:
+    """Return whether two values are the same. For Python, `true` equals 1."""
+    return dumps(before) == dumps(after)
+
+
+def _is_reordered(before: _Mapping, after: _Mapping) -> bool:
+    return [name for name in before if name in after] != [name for name in after if name in before]
 
 
 def _compare_keys(place: str, key: Path, before: _Mapping, after: _Mapping) -> Iterator[PartChange]:
@@ -123,18 +135,46 @@ def _place(step: _Mapping) -> str:
 
 def sentence(change: PartChange) -> str:
     """Return a change in words, on one line."""
-    where = change.place[:1].upper() + change.place[1:]
-    what = show_path(change.key)
-    subject = ", ".join(filter(None, (where, f"`{what}`" if what else "")))
+    subject = ", ".join(filter(None, (change.place, words_of(change.key))))
+    subject = subject[:1].upper() + subject[1:]
     match change.kind:
         case PartChangeKind.ADDED:
-            return f"{subject}: added: {show(change.after)}"
+            return f"{subject}: {show(change.after)} (new)"
         case PartChangeKind.REMOVED:
-            return f"{subject}: removed. It was {show(change.before)}"
+            return f"{subject}: removed (was {show(change.before)})"
         case PartChangeKind.MOVED:
-            return f"{subject}: stands at another place."
+            return f"{subject}: in another order"
         case _:
             return f"{subject}: {show(change.after)} (was {show(change.before)})"
+
+
+def words_of(key: Path) -> str:
+    """Return what a key of a file is about, for people who do not know the format."""
+    names = [str(part) for part in key]
+    known = next((size for size in range(len(names), 0, -1) if tuple(names[:size]) in _WORDS), 0)
+    first = [_WORDS[tuple(names[:known])]] if known else []
+    return ", ".join((*first, *(name if name in _NAMES else in_words(name) for name in names[known:])))
+
+
+_NAMES: Final = frozenset({"url", "json"})
+_WORDS: Final[Mapping[tuple[str, ...], str]] = {
+    ("gate", "when"): "people are asked if",
+    ("gate", "approvers"): "who is asked",
+    ("gate", "policy"): "how many have to approve",
+    ("gate", "expires"): "expires after",
+    ("gate", "on_expiry"): "after it expires",
+    ("gate", "edit"): "what approvers can change",
+    ("gate", "show"): "what approvers see",
+    ("gate", "title"): "title of the request",
+    ("gate", "requester"): "whether the requester decides",
+    ("may_run",): "who may start it",
+    ("owner",): "owner",
+    ("protected",): "every change waits for another person",
+    ("uses",): "what it does",
+    ("when",): "runs if",
+    ("with",): "with",
+}
+"""Keys of a file in words."""
 
 
 def show(value: Value) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from engine.domain import Address, Decided, NotAllowed, NotAnApprover, Refusal, Register, Registered, Verdict
+from engine.domain.gate_change_commands import GateChangeOpened, OpenGateChange
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
     Proposed,
@@ -18,9 +19,12 @@ from engine.domain.workflow_commands import (
     WorkflowState,
     WorkflowStateChanged,
 )
+from engine.ports import DirectoryPerson
 from engine.service import Engine
+from engine.store import identities
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.insight_rows import recommend_changes
 
 KIM: Final = Address("email", "kim@example.com")
 ADMINS: Final = frozenset({KIM, LEE})
@@ -67,7 +71,7 @@ async def test_a_new_version_runs_only_when_another_person_approved_exactly_it(e
     assert await current(env) == (1, source(1))
     request = await env.request(run)
     content = request.model.content.value
-    assert "Step “Pay the refund”, `with.amount`: 2 (was 1)" in str(content["words"])
+    assert "Step “Pay the refund”, with, Amount: 2 (was 1)" in str(content["words"])
     assert "-  - {id: pay, title: Pay the refund, uses: set, with: {amount: 1}" in str(content["file"])
     assert isinstance(await env.decide(run, by=SAM), NotAllowed)
     assert isinstance(await env.decide(run, by=ANN), NotAnApprover)
@@ -129,6 +133,32 @@ async def test_the_same_change_is_asked_once_and_two_changes_stand_side_by_side(
     await env.settle()
     assert await current(env) == (2, source(3))
     assert (await env.view(both[0].run)).status.ended
+
+
+async def test_the_author_does_not_decide_under_another_address_either(env: EngineEnv) -> None:
+    await register(env, 1)
+    run = await propose(env, 2)
+    # The roles file says that Sam and the admin Kim are one human.
+    both = DirectoryPerson("Sam", (SAM, KIM), joined=True)
+    await env.store.transact(lambda tx: identities.adopt(tx, "default", both))
+    assert isinstance(await env.decide(run, by=KIM), Refusal)
+    assert await current(env) == (1, source(1))
+    env.engine = Engine(env.store, env.advancer, admins=frozenset({KIM}), clock=env.clock)
+    answer = await register(env, 3)  # only they themselves could approve it
+    assert isinstance(answer, NotAllowed)
+
+
+async def test_who_asks_for_a_recommended_change_of_a_protected_workflow_does_not_approve_it(env: EngineEnv) -> None:
+    text = FLOW.replace("gate: {approvers: [ann@example.com]}", "gate: {approvers: [ann@example.com], expires: 8h}")
+    assert isinstance(await register(env, 1, by=KIM, text=text), Registered)
+    await recommend_changes(env, "flow", "pay")
+    command = OpenGateChange(workflow="flow", step="pay", kind="sample", weeks=13, actor=SAM, origin=TERMINAL)
+    opened = await env.engine.open_gate_change(command, env.clock.now())
+    await env.settle()
+    assert isinstance(opened, GateChangeOpened), opened
+    assert isinstance(await env.decide(opened.run, by=SAM), Refusal)  # the owner, but they asked for it
+    assert isinstance(await env.decide(opened.run, by=LEE), Decided)
+    assert (await current(env))[0] == 2
 
 
 async def test_no_one_is_asked_if_no_one_could_approve(env: EngineEnv) -> None:

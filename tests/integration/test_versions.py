@@ -10,7 +10,19 @@ from typing import Any, Final
 import pytest
 
 from bot.presentation import refusals
-from engine.domain import Address, NotAllowed, NotFound, Refusal, Register, Registered, RunStatus, Start, Started
+from engine.domain import (
+    Address,
+    NotAllowed,
+    NotFound,
+    Origin,
+    Refusal,
+    Register,
+    Registered,
+    RunStatus,
+    Start,
+    Started,
+)
+from engine.domain.asks import Ask, AskContent
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
     RollBack,
@@ -115,6 +127,25 @@ async def test_nothing_starts_what_is_disabled_and_open_runs_go_on(env: EngineEn
     assert not again.changed
     assert (await change(env, WorkflowState.ACTIVE)).changed
     assert isinstance(await try_start(env), Started)
+
+
+async def test_neither_a_step_nor_a_program_starts_what_is_disabled(env: EngineEnv) -> None:
+    await register(env, 1)
+    await env.register("name: above\nsteps:\n  - {id: below, uses: run, with: {workflow: flow}}\n")
+    await env.register("name: approvals\nrules:\n  - {tool: refund, gate: {approvers: [lee@example.com]}}\n")
+    for name in ("flow", "approvals"):
+        await change(env, WorkflowState.DISABLED, name=name)
+    run = await env.start("above")
+    await env.settle()
+    view = await env.view(run)
+    assert view.status is RunStatus.FAILED
+    assert "The workflow flow was disabled. Enable it" in str(view.error)
+    content = AskContent(title="Refund 12 EUR", tool="refund", arguments={"amount": 12})
+    asked = await env.engine.ask(
+        Ask(content=content, actor=Address("api_key", "bot"), agent="Bot", origin=Origin(surface="api"), key=None)
+    )
+    assert isinstance(asked, WorkflowDisabled)
+    assert await env.engine.startable(["flow", "above"], SAM) == ["above"]
 
 
 async def test_a_deleted_workflow_is_not_listed_and_keeps_its_history(env: EngineEnv) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from bot.web.webhook_endpoint import MOST_REFUSED
 from engine.domain import Register, Registered, RunStatus
+from engine.domain.workflow_commands import ChangeWorkflowState, WorkflowState
 from tests.support.databases import OpenStore
 from tests.support.engine_env import SAM, TERMINAL
 from tests.support.webhook_env import GOOD, KEY, Hooks, open_hooks
@@ -181,3 +182,16 @@ async def test_calls_at_the_same_moment_overlap_as_the_file_says(
         await hooks.env.decide(open_run.id)
         await hooks.env.settle()
         assert len([run for run in await hooks.runs() if run.ended_at is not None]) == ended
+
+
+async def test_a_call_of_a_disabled_workflow_is_refused_with_a_sentence_and_recorded(hooks: Hooks) -> None:
+    for state, word in ((WorkflowState.DISABLED, "disabled"), (WorkflowState.DELETED, "deleted")):
+        await hooks.env.engine.change_state(
+            ChangeWorkflowState(workflow="flow", state=state, actor=SAM, origin=TERMINAL)
+        )
+        status, facts = await hooks.send()
+        assert status == 409
+        assert f"The workflow flow was {word} by sam@example.com" in facts["detail"]
+    assert await hooks.runs() == []
+    rows = await hooks.env.rows("SELECT content FROM audit WHERE leaf LIKE '%trigger.skipped%' ORDER BY seq")
+    assert [json.loads(row[0])["why"] for row in rows] == ["disabled", "deleted"]
