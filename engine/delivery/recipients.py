@@ -191,6 +191,10 @@ class Recipients:
                 return identities.adopt(self._tx, workspace, person)
         return people.need_person(self._tx, workspace, reference.address, evidence=f"{reference.rule} names it.")
 
+    def adopted(self, workspace: str, person: DirectoryPerson) -> Person:
+        """Return the person that the directory means. Create one for a new address."""
+        return identities.adopt(self._tx, workspace, person)
+
     def answers(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         """Return the answers of the directory, without the references that it is not asked about."""
         to_resolve = [reference for reference in references if self._directory.asks(reference)]
@@ -295,6 +299,10 @@ class Recipients:
         """Return `owner` or `requester` as an account or address that the directory can be asked about."""
         if not reference.is_keyword:
             return reference
+        if reference.kind == OWNER and run.owner_rule is not None:
+            owner = parse(run.owner_rule, rule=f"owner ({run.owner_rule})")
+            if owner is not None and self._directory.asks(owner):
+                return replace(owner, not_requester=reference.not_requester)
         (person,) = self._people(run, reference, None)
         kinds = (ACCOUNT, EMAIL)
         addresses = [address for kind in kinds for address in person.addresses if address.kind == kind]

@@ -130,6 +130,7 @@ def _new_run(tx: Tx, checked: CheckedAsk, current: CurrentWorkflow, requester: P
         version=current.version,
         requester=requester.id,
         owner=current.owner,
+        owner_rule=current.owner_rule,
         origin=checked.command.origin,
         rev=1,
         wakes=0,

@@ -15,7 +15,7 @@ from engine.json_values import show_path
 from engine.oversight import sampling_plan
 from engine.oversight.sampling_plan import BadNews, PlanStage
 from engine.requests import REASON_LENGTH, Request, Ruling, clip
-from engine.service import oversight_requests
+from engine.service import oversight_requests, owners
 from engine.service.context import CommandContext
 from engine.store import run_rows, sampling_plans
 from engine.store.port import Tx
@@ -78,8 +78,9 @@ def report_incident(
     run = run_rows.load_run(tx, command.run)
     if run is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
-    if not context.may(actor, command.actor, run.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(run.workspace, command.actor)
+    if not owners.may(context, recipients, actor, command.actor, run.owner, rule=run.owner_rule):
         return NotAllowed(why=_NOT_YOURS)
     why = _reason(command.reason)
     if not why:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine import json_values
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Cancel, Done, NotAllowed, NotFound, NotWaiting, Refusal
-from engine.service import oversight_requests
+from engine.service import oversight_requests, owners
 from engine.service.context import CommandContext
 from engine.store import run_rows
 from engine.store.port import Tx
@@ -17,8 +17,9 @@ def cancel(context: CommandContext, tx: Tx, command: Cancel, resolved: Resolved)
     run = run_rows.load_run(tx, command.run)
     if run is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
-    if not context.may(actor, command.actor, run.requester, run.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(run.workspace, command.actor)
+    if not owners.may(context, recipients, actor, command.actor, run.requester, run.owner, rule=run.owner_rule):
         return NotAllowed(why="Only the person who started a run, the owner of its workflow or an admin can cancel it.")
     if run.lane is not None:
         return NotAllowed(why=f"This is a part of run {run.parent}. Cancel that.")

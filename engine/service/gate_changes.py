@@ -21,7 +21,7 @@ from engine.oversight.sampling_plan import SamplingPlan
 from engine.recommendations import PLAN, Recommendation, RecommendationKind, recommend
 from engine.requests import Request, Ruling
 from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
-from engine.service import new_versions, oversight_requests, register
+from engine.service import new_versions, oversight_requests, owners, register
 from engine.service.context import CommandContext
 from engine.service.oversight_requests import Deciders
 from engine.store import oversight_rows, workflows
@@ -53,8 +53,9 @@ def open_change(
     current = workflows.load_workflow(tx.connection, command.workspace, command.workflow)
     if current is None:
         return NotFound(what="workflow", name=command.workflow)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(command.workspace, command.actor)
-    if not context.may(actor, command.actor, current.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(command.workspace, command.actor)
+    if not owners.may(context, recipients, actor, command.actor, current.owner, rule=current.owner_rule):
         return NotAllowed(why=_NOT_YOURS)
     if not workflows.hold_version(tx, current.id, current.version):
         raise Conflict(f"workflow {current.name} was replaced by another command")
@@ -67,7 +68,7 @@ def open_change(
     changed = None if one is None else _changed(context, current.source, one.gate.step, one.kind)
     if one is None or changed is None:
         return _NOT_NOW if one is None else _BY_HAND
-    who = _deciders(context, tx, current, actor)
+    who = _deciders(context, recipients, tx, current, actor)
     if who is None:
         return NotAllowed(why=new_versions.no_one(current.name))
     asked = _asked(command.workspace, current, one, changed, who)
@@ -113,12 +114,14 @@ def _written(plan: SamplingPlan) -> Value:
 # -- the card -------------------------------------------------------------------------------------------------
 
 
-def _deciders(context: CommandContext, tx: Tx, current: NewVersion, actor: Person) -> Deciders | None:
+def _deciders(
+    context: CommandContext, recipients: Recipients, tx: Tx, current: NewVersion, actor: Person
+) -> Deciders | None:
     """Return who decides, or None if no one could. Who asks to change a protected workflow does not approve that."""
     if not new_versions.is_protected(context, tx, current):
         return oversight_requests.owner_or_admins(context, tx, current.id, current.version)
-    who = oversight_requests.deciders(context, tx, owner=current.owner, author=actor.id)
-    return who if oversight_requests.may_ask_someone(tx, who) else None
+    who = oversight_requests.deciders(context, tx, owner=current.owner, author=actor.id, rule=current.owner_rule)
+    return oversight_requests.askable(context, recipients, tx, who)
 
 
 def _asked(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
-from engine.delivery.recipients import Resolved
+from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import NotAllowed, Origin, Person, Refusal, Register, Registered, RequestState
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, About, OversightPurpose
 from engine.domain.workflow_commands import Proposed, WorkflowState
@@ -141,7 +141,7 @@ def propose_state(
         proposed_at=tx.now,
     )
     owner = people.load_people_cached(tx, [current.owner])[current.owner]
-    examined = Examined(actor=actor, owner=owner, current=current, warnings=())
+    examined = Examined(actor=actor, owner=owner, owner_rule=current.owner_rule, current=current, warnings=())
     return _propose(context, tx, change, examined, None, resolved)
 
 
@@ -155,8 +155,15 @@ def _propose(
 ) -> Proposed | Refusal:
     current = examined.current
     owner = examined.owner.id if current is None else current.owner
-    who = oversight_requests.deciders(context, tx, owner=owner, author=change.author)
-    if not oversight_requests.may_ask_someone(tx, who):
+    rule = examined.owner_rule if current is None else current.owner_rule
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    who = oversight_requests.askable(
+        context,
+        recipients,
+        tx,
+        oversight_requests.deciders(context, tx, owner=owner, author=change.author, rule=rule),
+    )
+    if who is None:
         return NotAllowed(why=no_one(change.workflow))
     # Two proposals at the same moment may both find none.
     tx.take_turn(f"proposal {change.workspace} {change.workflow}")

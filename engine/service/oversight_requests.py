@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from engine.audit_entries import EntryKind, entry
-from engine.delivery.recipients import Resolved
+from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import NotAllowed, Person, Refusal, RequestState
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.errors import Conflict
 from engine.json_values import Value
-from engine.references import Reference
+from engine.references import Reference, parse
 from engine.requests import Request, Ruling
 from engine.requests.oversight_request import EndedOversightRequest, of_person
 from engine.service.context import CommandContext
@@ -41,11 +42,18 @@ def owner_or_admins(context: CommandContext, tx: Tx, workflow: str, version: int
     The person who registered it never decides about it. If no one is left, no one is asked, and the owner hears of it.
     """
     owner, author = workflows.load_owner_and_author(tx.connection, workflow, version)
-    return deciders(context, tx, owner=owner, author=author)
+    rule = workflows.load_pinned_cached(tx, workflow, version).owner_rule
+    return deciders(context, tx, owner=owner, author=author, rule=rule)
 
 
-def deciders(context: CommandContext, tx: Tx, *, owner: str, author: str) -> Deciders:
-    """Return who decides about what a person wrote: the owner, or the admins if the owner wrote it."""
+def deciders(context: CommandContext, tx: Tx, *, owner: str, author: str, rule: str | None) -> Deciders:
+    """Return who decides about what a person wrote: the owner, or the admins if the owner wrote it.
+
+    `rule`: the role or group that owns it. Its members decide, without the author.
+    """
+    members = None if rule is None else parse(rule, rule=f"owner ({rule})")
+    if members is not None:
+        return Deciders(approvers=(members,), barred=(author,), owner=owner)
     if not _is_human(tx, author, owner):
         named = of_person(people.load_people_cached(tx, [owner])[owner], "the owner of the workflow")
         if named is not None:
@@ -55,12 +63,30 @@ def deciders(context: CommandContext, tx: Tx, *, owner: str, author: str) -> Dec
     return Deciders(approvers=tuple(asked), barred=(author,), owner=owner)
 
 
-def may_ask_someone(tx: Tx, who: Deciders) -> bool:
-    """Return whether one of those who decide is not barred, as far as the tables know people."""
+def askable(context: CommandContext, recipients: Recipients, tx: Tx, who: Deciders) -> Deciders | None:
+    """Return those who decide, or the admins if the author is the only member of the owner, or None if no one could.
+
+    Raises `NeedsDirectory`.
+    """
+    if _asks_someone(recipients, tx, who):
+        return who
+    if not any(reference.has_members for reference in who.approvers):
+        return None
+    (author,) = who.barred
+    admins = deciders(context, tx, owner=author, author=author, rule=None)
+    admins = replace(admins, owner=who.owner)
+    return admins if _asks_someone(recipients, tx, admins) else None
+
+
+def _asks_someone(recipients: Recipients, tx: Tx, who: Deciders) -> bool:
+    """Return whether one of those who decide is not barred, as far as the tables and the directory know people."""
     never = {human for known in who.barred for human in joined_people.humans(tx.connection, known)}
     known = {address for person in people.load_people(tx.connection, [*never]).values() for address in person.addresses}
-    asked = (reference.address for reference in who.approvers if reference.is_address)
-    return any(address not in known for address in asked)
+    if any(reference.is_address and reference.address not in known for reference in who.approvers):
+        return True
+    groups = [reference for reference in who.approvers if reference.has_members]
+    members = [one for answer in recipients.answers(groups).values() for one in answer.people]
+    return any(known.isdisjoint(member.addresses) for member in members)
 
 
 def _is_human(tx: Tx, person: str, other: str) -> bool:

@@ -19,8 +19,7 @@ from engine.domain.workflow_commands import WorkflowState
 from engine.errors import Conflict, InvalidValue, StepError
 from engine.fields import FieldType
 from engine.ports import StepType
-from engine.references import EMAIL, parse
-from engine.service import called_workflows, reference_checks
+from engine.service import called_workflows, owners, reference_checks
 from engine.service.context import CommandContext
 from engine.steps import missing_services
 from engine.store import people, proposed_versions, trigger_rows, workflows
@@ -36,10 +35,14 @@ log = logging.getLogger(__name__)
 
 
 class Examined(Struct, frozen=True, kw_only=True):
-    """A file that may be registered. `current`: the version that it replaces. `warnings`: doubts about it."""
+    """A file that may be registered. `current`: the version that it replaces. `warnings`: doubts about it.
+
+    `owner_rule`: the role or group that owns it, of which `owner` is the contact.
+    """
 
     actor: Person
     owner: Person
+    owner_rule: str | None
     current: NewVersion | None
     warnings: tuple[str, ...]
 
@@ -80,6 +83,7 @@ def save(
         hash=hashlib.sha256(command.source).hexdigest(),
         registered_by=actor.id,
         updated_at=tx.now,
+        owner_rule=examined.owner_rule,
     )
     is_disabled = current is not None and current.state == WorkflowState.DISABLED
     triggers = () if context.is_trial or is_disabled else workflow.triggers
@@ -93,7 +97,7 @@ def save(
             workflow=workflow.name,
             version=registration.version,
             hash=registration.hash,
-            owner=owner.label,
+            owner=registration.owner_rule or owner.label,
             surface=command.origin.surface,
             approved_by=None if approved_by is None else approved_by.id,
         ),
@@ -123,16 +127,17 @@ def examine(
     recipients = Recipients(tx, context.advancer.directory, resolved)
     actor = author or recipients.actor(command.workspace, command.actor)
     current = workflows.load_workflow(tx.connection, command.workspace, workflow.name)
-    refusal = None if author else _check_name(context, command, workflow, actor, current)
+    refusal = None if author else _check_name(context, recipients, command, workflow, actor, current)
     if refusal is not None:
         return refusal
     if current is not None and current.source == command.source and current.state != WorkflowState.DELETED:
         owner = people.load_people_cached(tx, [current.owner])[current.owner]
-        return Examined(actor=actor, owner=owner, current=current, warnings=())
+        return Examined(actor=actor, owner=owner, owner_rule=current.owner_rule, current=current, warnings=())
     checked = _checked(context, tx, recipients, command, workflow, actor)
     if isinstance(checked, Refusal):
         return checked
-    return Examined(actor=actor, owner=checked[0], current=current, warnings=tuple(checked[1]))
+    rule, doubtful = owners.rule_of(workflow.owner), tuple(checked[1])
+    return Examined(actor=actor, owner=checked[0], owner_rule=rule, current=current, warnings=doubtful)
 
 
 def why_not(
@@ -147,7 +152,7 @@ def _checked(
     context: CommandContext, tx: Tx, recipients: Recipients, command: Register, workflow: Workflow, actor: Person
 ) -> tuple[Person, list[str]] | Refusal:
     """Return the owner and the doubts about a version, or why this server cannot run it."""
-    owner = _find_owner(recipients, command, workflow, actor)
+    owner = owners.find(recipients, command.workspace, workflow.owner, actor)
     if isinstance(owner, Refusal):
         return owner
     wrong, doubtful = reference_checks.check(recipients, workflow)
@@ -158,12 +163,19 @@ def _checked(
 
 
 def _check_name(
-    context: CommandContext, command: Register, workflow: Workflow, actor: Person, current: NewVersion | None
+    context: CommandContext,
+    recipients: Recipients,
+    command: Register,
+    workflow: Workflow,
+    actor: Person,
+    current: NewVersion | None,
 ) -> NotAllowed | None:
     """Return why the actor may not register a workflow of this name, or None if they may."""
     if workflow.name == OVERSIGHT_WORKFLOW:
         return NotAllowed(why=f"The name {workflow.name} is Signoff's own. Choose another name for this workflow.")
-    if current is None or context.may(actor, command.actor, current.owner):
+    if current is None:
+        return None
+    if owners.may(context, recipients, actor, command.actor, current.owner, rule=current.owner_rule):
         return None
     return NotAllowed(
         why=f"Only the owner of {workflow.name} or an admin may replace it. "
@@ -285,14 +297,3 @@ def _missing_channels(context: CommandContext, workflow: Workflow) -> Iterator[s
         for name in dict.fromkeys((*ways.names, *shared)):
             if name in context.missing:
                 yield f"The gate of {step.place} names a channel that is missing here. {context.missing[name]}"
-
-
-def _find_owner(recipients: Recipients, command: Register, workflow: Workflow, actor: Person) -> Person | Refusal:
-    reference = None if workflow.owner is None else parse(workflow.owner)
-    if reference is None:
-        return actor
-    answer = recipients.answers([reference]).get(reference)
-    unreachable = answer is not None and answer.why is not None and not answer.unanswered
-    if answer is not None and unreachable and (answer.never or reference.kind != EMAIL):
-        return NotAllowed(why=f"Signoff cannot reach the owner: {answer.why}")
-    return recipients.named(command.workspace, reference)

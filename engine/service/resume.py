@@ -28,6 +28,7 @@ from engine.json_values import Value
 from engine.oversight.sampling_plan import BadNews
 from engine.read_models import AttentionView, StepAnswer
 from engine.runs import Visit
+from engine.service import owners
 from engine.service.context import CommandContext
 from engine.store import deliveries, run_queries, run_rows, step_answers
 from engine.store.port import Tx
@@ -61,8 +62,9 @@ def resume(
     run = run_rows.load_run(tx, command.run)
     if run is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
-    if not context.may(actor, command.actor, run.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(run.workspace, command.actor)
+    if not owners.may(context, recipients, actor, command.actor, run.owner, rule=run.owner_rule):
         return NotAllowed(why="Only the owner of the workflow or an admin can say whether a step happened.")
     accepted = check_answer(context, tx, run, command)
     if isinstance(accepted, Refusal):

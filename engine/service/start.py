@@ -31,7 +31,7 @@ from engine.domain.workflow_commands import WorkflowState
 from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.runs import Progress, RunState
-from engine.service import attachments, workflow_states
+from engine.service import attachments, owners, workflow_states
 from engine.service.context import CommandContext
 from engine.store import people, run_rows, workflows
 from engine.store.port import Tx
@@ -57,11 +57,11 @@ def start(
     # Other people can make the key of a trigger as well, and see the run only if they may start it.
     if earlier is not None and command.firing is None:
         return Started(run=earlier, created=False)
-    current = _current(tx, command)
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    current = _current(tx, recipients, command)
     if isinstance(current, Refusal):
         return current
     workflow = context.advancer.workflow(tx, current.id, current.version)
-    recipients = Recipients(tx, context.advancer.directory, resolved)
     requester = _requester(tx, recipients, command, current, workflow)
     if isinstance(requester, Refusal):
         return requester
@@ -96,13 +96,13 @@ def start(
     return Started(run=run.state.id, queued=queued)
 
 
-def _current(tx: Tx, command: Start) -> CurrentWorkflow | Refusal:
+def _current(tx: Tx, recipients: Recipients, command: Start) -> CurrentWorkflow | Refusal:
     """Return the workflow that is started, or why none is."""
     current = workflows.load_current_cached(tx, command.workspace, command.workflow)
     if current is None:
         return _unknown_workflow(tx, command)
     stopped = workflow_states.refuse_start(tx, command.workspace, current, command.origin, command.actor)
-    return current if stopped is None else stopped
+    return owners.refresh_contact(tx, recipients, command.workspace, current) if stopped is None else stopped
 
 
 def _overlap(tx: Tx, firing: Firing | None) -> bool | Refusal:
@@ -214,6 +214,7 @@ def _new_run(
         version=current.version,
         requester=requester.id,
         owner=current.owner,
+        owner_rule=current.owner_rule,
         origin=command.origin,
         rev=1,
         wakes=0,

@@ -9,6 +9,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Done, NotAllowed, NotFound, Refusal, RunStatus, StepStatus, TryAgain, Work
 from engine.errors import Conflict
+from engine.service import owners
 from engine.service.context import CommandContext
 from engine.store import deliveries, erasure, run_rows
 from engine.store.port import Tx
@@ -48,8 +49,9 @@ def try_again(context: CommandContext, tx: Tx, command: TryAgain, resolved: Reso
     run = run_rows.load_run(tx, command.run)
     if run is None:
         return NotFound(what="run", name=command.run)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(run.workspace, command.actor)
-    if not context.may(actor, command.actor, run.requester, run.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(run.workspace, command.actor)
+    if not owners.may(context, recipients, actor, command.actor, run.requester, run.owner, rule=run.owner_rule):
         return _NOT_YOURS
     if run.is_oversight:
         return _SIGNOFF_ASKED

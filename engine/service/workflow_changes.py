@@ -17,7 +17,7 @@ from engine.domain.workflow_commands import (
 )
 from engine.errors import Conflict, DefinitionError
 from engine.references import parse
-from engine.service import new_versions, workflow_states
+from engine.service import new_versions, owners, workflow_states
 from engine.service.context import CommandContext
 from engine.store import workflows
 from engine.store.port import Tx
@@ -120,8 +120,9 @@ def _find(
     if current is None:
         close = difflib.get_close_matches(name, workflows.load_names(tx.connection, workspace), n=1)
         return NotFound(what="workflow", name=name, suggestion=close[0] if close else None)
-    actor = Recipients(tx, context.advancer.directory, resolved).actor(workspace, address)
-    if not context.may(actor, address, current.owner):
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(workspace, address)
+    if not owners.may(context, recipients, actor, address, current.owner, rule=current.owner_rule):
         return NotAllowed(why=f"Only the owner of {name} or an admin may do this.")
     if not workflows.hold_version(tx, current.id, current.version):
         raise Conflict(f"workflow {name} was replaced by another command")

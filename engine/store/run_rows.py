@@ -174,6 +174,8 @@ class LoadedRun(Struct, frozen=True, kw_only=True):
     """Whether it begins when the earlier runs of its trigger have ended."""
     parent: str | None = None
     """The run whose step started it."""
+    owner_rule: str | None = None
+    """The role or group that owns the workflow, of which `owner` is the contact."""
     lane: LaneRow | None = None
     """Where it is, if it works on the items of a foreach."""
 
@@ -223,6 +225,7 @@ def load_run(tx: Tx, run: str) -> LoadedRun | None:
         version=row.version,
         requester=row.requester,
         owner=owner_of(connection, run, pinned.name, pinned.owner),
+        owner_rule=pinned.owner_rule,
         origin=read_origin(row.origin),
         rev=row.rev,
         wakes=row.wakes,

@@ -42,6 +42,8 @@ class WorkflowRow(SQLModel, table=True):
     """A `WorkflowState`. `state_by`, `state_at`: who changed it last, and when."""
     state_by: str | None = None
     state_at: datetime | None = utc()
+    owner_rule: str | None = None
+    """The role or group that owns it; `owner` is its contact then. Null: the person owns it."""
 
 
 class WorkflowVersionRow(SQLModel, table=True):

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import bindparam, case, insert, select, update
 
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
@@ -24,7 +25,10 @@ _version = WorkflowVersionRow.__table__  # type: ignore[attr-defined]
 _DELETED: Final = WorkflowState.DELETED.value
 _CURRENT = (
     select(
-        *(_workflow.c[name] for name in ("id", "name", "title", "owner", "version", "updated_at", "state")),
+        *(
+            _workflow.c[name]
+            for name in ("id", "name", "title", "owner", "version", "updated_at", "state", "owner_rule")
+        ),
         _version.c.source,
         _version.c.hash,
         _version.c.registered_by,
@@ -39,13 +43,13 @@ _OF_PEOPLE: Any = _workflow.c.name != OVERSIGHT_WORKFLOW
 _BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name"), _OF_PEOPLE))
 _OVERSIGHT = Statement(_CURRENT.where(_workflow.c.name == OVERSIGHT_WORKFLOW))
 _VERSION = Statement(
-    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version, _workflow.c.state).where(
+    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version, _workflow.c.state, _workflow.c.owner_rule).where(
         _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE
     )
 )
 _LISTED = Statement(_CURRENT.where(_OF_PEOPLE, _workflow.c.state != _DELETED).order_by(_workflow.c.name))
 _BY_ID = Statement(
-    select(_workflow.c.name, _workflow.c.owner, _version.c.hash)
+    select(_workflow.c.name, _workflow.c.owner, _workflow.c.owner_rule, _version.c.hash)
     .select_from(_workflow.join(_version, _version.c.workflow == _workflow.c.id))
     .where(_workflow.c.id == bindparam("workflow"), _version.c.version == bindparam("version"))
 )
@@ -87,6 +91,7 @@ _REPLACE = Statement(
     .values(
         title=bindparam("new_title"),
         owner=bindparam("new_owner"),
+        owner_rule=bindparam("new_rule"),
         version=bindparam("new_version"),
         updated_at=bindparam("now"),
         # A workflow that was deleted is there again.
@@ -98,6 +103,12 @@ _HOLD = Statement(
     update(_workflow)
     .where(_workflow.c.id == bindparam("held"), _workflow.c.version == bindparam("seen"))
     .values(version=_workflow.c.version)
+)
+
+_CONTACT = Statement(
+    update(_workflow)
+    .where(_workflow.c.id == bindparam("held"), _workflow.c.owner == bindparam("seen"))
+    .values(owner=bindparam("new_owner"))
 )
 
 
@@ -115,6 +126,8 @@ class NewVersion(Struct, frozen=True, kw_only=True):
     updated_at: datetime
     state: str = WorkflowState.ACTIVE.value
     """A `WorkflowState`, as it was loaded. A new version leaves it, but of a deleted workflow."""
+    owner_rule: str | None = None
+    """The role or group that owns it, of which `owner` is the contact."""
 
 
 class CurrentWorkflow(Struct, frozen=True, kw_only=True):
@@ -125,6 +138,7 @@ class CurrentWorkflow(Struct, frozen=True, kw_only=True):
     owner: str
     version: int
     state: str = WorkflowState.ACTIVE.value
+    owner_rule: str | None = None
 
 
 class PinnedWorkflow(Struct, frozen=True, kw_only=True):
@@ -133,6 +147,7 @@ class PinnedWorkflow(Struct, frozen=True, kw_only=True):
     name: str
     owner: str
     hash: str
+    owner_rule: str | None = None
 
 
 def load_pinned_cached(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
@@ -142,7 +157,7 @@ def load_pinned_cached(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
     if pinned is None:
         row = _BY_ID.one(tx.connection, {"workflow": workflow, "version": version})
         assert row is not None
-        pinned = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash)
+        pinned = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash, owner_rule=row.owner_rule)
         tx.memory.keep(key, pinned)
     return pinned
 
@@ -156,7 +171,7 @@ def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | 
     if current is None:
         row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
         if row is not None:
-            current = CurrentWorkflow(id=row.id, name=name, owner=row.owner, version=row.version, state=row.state)
+            current = CurrentWorkflow(**{**row._asdict(), "name": name})
             tx.memory.keep(key, current)
     return current
 
@@ -223,6 +238,13 @@ def load_source(connection: Connection, workflow: str, version: int) -> bytes:
     return bytes(row.source)
 
 
+def change_contact(tx: Tx, current: CurrentWorkflow, person: str) -> CurrentWorkflow:
+    """Let another member of the role or group that owns a workflow be its contact."""
+    tx.memory.forget()
+    tx.write(_CONTACT, {"held": current.id, "seen": current.owner, "new_owner": person})
+    return replace(current, owner=person)
+
+
 def hold_version(tx: Tx, workflow: str, version: int) -> bool:
     """Hold the workflow until the unit ends. Return False if this is not its current version any more."""
     return bool(tx.write(_HOLD, {"held": workflow, "seen": version}))
@@ -261,6 +283,7 @@ def _new_workflow(tx: Tx, workspace: str, registration: NewVersion) -> dict[str,
         "state": WorkflowState.ACTIVE.value,
         "state_by": None,
         "state_at": None,
+        "owner_rule": registration.owner_rule,
     }
 
 
@@ -270,6 +293,7 @@ def _try_replace(tx: Tx, registration: NewVersion, replaces: NewVersion) -> bool
         "seen": replaces.version,
         "new_title": registration.title,
         "new_owner": registration.owner,
+        "new_rule": registration.owner_rule,
         "new_version": registration.version,
         "now": tx.now,
     }

@@ -281,8 +281,9 @@ def _split_people(text: str) -> list[str]:
 
 def _owner(text: str) -> str:
     text = text if _split_people(text.strip()) else _person(text)
-    if person_kind(text) not in references.ADDRESSES:
-        raise refuse(f"The owner is one person: write an email address or {accounts.ONE}.")
+    if person_kind(text) not in references.ADDRESSES | {references.ROLE, references.GROUP}:
+        allowed = f"an email address, {accounts.ONE}, `role:name` or `group:handle`"
+        raise refuse(f"The owner is one person, or the members of a role or group: write {allowed}.")
     return text
 
 

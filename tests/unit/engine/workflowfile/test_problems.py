@@ -56,7 +56,7 @@ WRONG: list[tuple[str, int, int, str, str]] = [
     (step_file("id: a\nuses: set") + f"title: {'x' * 151}\n", 5, 8, "title", "at most 150 characters long; it has 151"),
     (step_file("id: a\nuses: set") + 'title: "a\\nb"\n', 5, 8, "title", "must be one line"),
     (step_file("id: a\nuses: set") + "owner: bob\n", 5, 8, "owner", "`bob` is not a person or a group"),
-    (step_file("id: a\nuses: set") + "owner: 'group:x'\n", 5, 8, "owner", "The owner is one person"),
+    (step_file("id: a\nuses: set") + "owner: requester\n", 5, 8, "owner", "The owner is one person"),
     (step_file("id: a\nuses: set") + "may_run: []\n", 5, 10, "may_run", "No one could start this workflow"),
     (step_file("id: a\nuses: set") + "may_run: [requester]\n", 5, 11, "may_run[0]", "known before it runs"),
     # hold
@@ -644,7 +644,8 @@ def test_a_problem_says_where_it_is_and_what_to_do(
         ),
         (
             step_file("id: a\nuses: set") + "owner: ada@example.com; ben@example.com\n",
-            "The owner is one person: write an email address or a Slack user id.",
+            "The owner is one person, or the members of a role or group: write an email address, a Slack user id, "
+            "`role:name` or `group:handle`.",
         ),
         *(
             (gate_file(keys), sentences)

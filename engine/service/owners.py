@@ -1,0 +1,81 @@
+"""The owners of workflows: one person, or the members of a role or group, of whom one is the contact.
+
+The contact is told of failures. If they leave, the next start finds another member.
+"""
+
+from __future__ import annotations
+
+from engine.delivery.recipients import Recipients
+from engine.domain import Address, NotAllowed, Person, Refusal
+from engine.ports import DirectoryPerson
+from engine.references import EMAIL, Reference, parse
+from engine.service.context import CommandContext
+from engine.store import people, workflows
+from engine.store.port import Tx
+from engine.store.workflows import CurrentWorkflow
+
+
+def rule_of(owner: str | None) -> str | None:
+    """Return the role or group that a file names as the owner, or None if it names a person or no one."""
+    reference = None if owner is None else parse(owner)
+    return owner if reference is not None and reference.has_members else None
+
+
+def find(recipients: Recipients, workspace: str, owner: str | None, actor: Person) -> Person | Refusal:
+    """Return the person who owns a workflow whose file names this owner, or the contact of a role or group."""
+    reference = None if owner is None else parse(owner)
+    if reference is None:
+        return actor
+    if reference.has_members:
+        return _find_contact(recipients, workspace, reference, actor)
+    answer = recipients.answers([reference]).get(reference)
+    unreachable = answer is not None and answer.why is not None and not answer.unanswered
+    if answer is not None and unreachable and (answer.never or reference.kind != EMAIL):
+        return NotAllowed(why=f"Signoff cannot reach the owner: {answer.why}")
+    return recipients.named(workspace, reference)
+
+
+def _find_contact(recipients: Recipients, workspace: str, reference: Reference, actor: Person) -> Person | Refusal:
+    members = members_of(recipients, reference)
+    mine = next((member for member in members if not set(member.addresses).isdisjoint(actor.addresses)), None)
+    if mine is not None:
+        return actor
+    if not members:
+        answer = recipients.answers([reference]).get(reference)
+        why = answer.why if answer is not None and answer.why else f"{reference.rule} has no members."
+        return NotAllowed(why=f"Signoff cannot reach the owner: {why}")
+    return recipients.adopted(workspace, members[0])
+
+
+def members_of(recipients: Recipients, reference: Reference) -> tuple[DirectoryPerson, ...]:
+    """Return the members of a role or group who can be asked, as far as the directory knows them."""
+    answer = recipients.answers([reference]).get(reference)
+    return () if answer is None else answer.people
+
+
+def may(
+    context: CommandContext,
+    recipients: Recipients,
+    actor: Person,
+    address: Address,
+    *persons: str,
+    rule: str | None,
+) -> bool:
+    """Return whether the actor, who acts from `address`, is one of these persons, an admin or a member of `rule`."""
+    if context.may(actor, address, *persons):
+        return True
+    reference = None if rule is None else parse(rule)
+    return reference is not None and recipients.among([*actor.addresses, address], [reference])[0]
+
+
+def refresh_contact(tx: Tx, recipients: Recipients, workspace: str, current: CurrentWorkflow) -> CurrentWorkflow:
+    """Return the workflow, with another contact if the one that it has is no member of its owner any more."""
+    reference = None if current.owner_rule is None else parse(current.owner_rule)
+    members = () if reference is None else members_of(recipients, reference)
+    if not members:
+        return current
+    contact = people.load_people_cached(tx, [current.owner])[current.owner]
+    if any(not set(member.addresses).isdisjoint(contact.addresses) for member in members):
+        return current
+    after = recipients.adopted(workspace, members[0])
+    return workflows.change_contact(tx, current, after.id)
