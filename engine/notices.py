@@ -23,6 +23,18 @@ class TriggerNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerNotice:
+    """A workflow whose owner left. `left_at`: None if it has another owner since."""
+
+    delivery: str
+    person: Person
+    name: str
+    title: str
+    owner: str
+    left_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackTarget:
     """Where a callback goes. `protocol`: the form of the call, with its `details`. `secrets`: sealed, one signs each.
 

@@ -16,7 +16,7 @@ from engine import workflowfile
 from engine.errors import DefinitionError, PluginError, StoreError
 from engine.service import register
 from engine.steps.missing_services import find_missing
-from engine.store import health
+from engine.store import health, left_owners
 from engine.store.connection import Connection
 from engine.store.health import SchemaState, Summary, WorkflowSource
 from engine.workflowfile import Workflow
@@ -49,6 +49,16 @@ def workflows(context: CheckContext) -> Iterator[Finding]:
     for source, workflow in understood:
         for sentence in find_missing(workflow, kinds) if source.is_current else ():
             yield problem("workflows.set-up", f"Runs of {source.name} fail. {sentence}", "Set that up, or cancel them.")
+
+
+def owners(context: CheckContext) -> Iterator[Finding]:
+    """Check that the owners of workflows did not leave."""
+    for left in read(context, left_owners.left_owners) or ():
+        yield problem(
+            "workflows.owners",
+            f"The owner of {left.workflow}, {left.owner}, left on {left.at:%Y-%m-%d}. No one hears of its failures.",
+            f"Give it another owner: signoff transfer {left.workflow} OWNER",
+        )
 
 
 _NO_WORKFLOWS: Final = "No workflows are registered yet."
@@ -190,4 +200,4 @@ def _read_server(context: CheckContext, query: Callable[[Connection], T]) -> T |
         return None
 
 
-CHECKS: Final = (workflows, copies, addresses, people, attention, unseen)
+CHECKS: Final = (workflows, owners, copies, addresses, people, attention, unseen)

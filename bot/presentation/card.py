@@ -14,15 +14,16 @@ from bot.presentation.alert_card import alert_card
 from bot.presentation.callback_card import WriteBody, callback_card
 from bot.presentation.code_card import code_card
 from bot.presentation.outcome_card import outcome_card
+from bot.presentation.owner_card import owner_card
 from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card, with_page
 from bot.presentation.trigger_card import trigger_card
 from engine.domain import SHARED, Card, DeliveryKind
-from engine.notices import CallbackNotice, TriggerNotice
+from engine.notices import CallbackNotice, OwnerNotice, TriggerNotice
 from engine.read_models import CodeDelivery, DeliveryContent
 
-Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | CallbackNotice
+Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | OwnerNotice | CallbackNotice
 """What a copy is about."""
 _NO_BODIES: Final[Mapping[str, WriteBody]] = {}
 
@@ -45,11 +46,13 @@ def with_pages(
     return lambda copy: with_page(card(copy, bodies), page_of)
 
 
-def _card(copy: DeliveryContent | CodeDelivery | TriggerNotice) -> Card:
+def _card(copy: DeliveryContent | CodeDelivery | TriggerNotice | OwnerNotice) -> Card:
     if isinstance(copy, CodeDelivery):
         return code_card(copy)
     if isinstance(copy, TriggerNotice):
         return trigger_card(copy)
+    if isinstance(copy, OwnerNotice):
+        return owner_card(copy)
     if copy.kind is DeliveryKind.ALERT and copy.request is not None and copy.question is not None:
         return question_card(copy, copy.request, copy.question)
     if copy.kind is DeliveryKind.ALERT:

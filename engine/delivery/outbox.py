@@ -36,7 +36,7 @@ from engine.ports import (
 )
 from engine.read_models import CodeDelivery, DeliveryContent
 from engine.requests import questions
-from engine.store import delivery_leases, delivery_queries, people, trigger_rows
+from engine.store import delivery_leases, delivery_queries, people
 from engine.store.channel_rests import ChannelRest
 from engine.store.delivery_leases import LEASE, LeasedDelivery
 from engine.store.links import NewLink
@@ -241,8 +241,7 @@ class Relay:
             return ClaimedDelivery(delivery, content)
         if delivery.kind is DeliveryKind.NOTICE:
             person = people.load_people(tx.connection, [delivery.person])[delivery.person]
-            notice = trigger_rows.load_notice(tx.connection, delivery.id, delivery.topic or "", person)
-            return ClaimedDelivery(delivery, notice)
+            return ClaimedDelivery(delivery, results.load_notice(tx, delivery, person))
         if delivery.kind is DeliveryKind.CALLBACK:
             target = callbacks.claim(tx, delivery)
             return _Claim(delivery, target=target) if target is not None else None

@@ -11,9 +11,9 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery import callbacks, digests, routing
 from engine.delivery import reminders as delivery_reminders
 from engine.delivery.routing import Routing
-from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Receipt, RequestState, RunStatus
+from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Person, Receipt, RequestState, RunStatus
 from engine.errors import ChannelError, Conflict
-from engine.notices import CallbackNotice, TriggerNotice
+from engine.notices import CallbackNotice, OwnerNotice, TriggerNotice
 from engine.ports import Directory
 from engine.read_models import CodeDelivery, DeliveryContent, RequestView
 from engine.requests import Deadlines, Request, questions
@@ -22,18 +22,20 @@ from engine.store import (
     callback_endpoints,
     deliveries,
     delivery_leases,
+    left_owners,
     links,
     people,
     reminders,
     request_model,
     request_rows,
     run_rows,
+    trigger_rows,
 )
 from engine.store.delivery_leases import LeasedDelivery
 from engine.store.links import NewLink
 from engine.store.port import Tx
 
-Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | CallbackNotice
+Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | OwnerNotice | CallbackNotice
 """What a copy is about, from the current state."""
 _OWNER_ONLY: Final = frozenset({"unreachable", "unseen", "needs_attention", "stuck"})
 """Topics of alerts that only the owner gets, about runs that cannot go on without a person."""
@@ -84,11 +86,20 @@ class ClaimedDelivery:
             return not self.content.wanted
         if isinstance(self.content, TriggerNotice):
             return self.content.failure is None
+        if isinstance(self.content, OwnerNotice):
+            return self.content.left_at is None
         if isinstance(self.content, CallbackNotice):
             return not self.content.target.is_wanted
         if self.delivery.kind is DeliveryKind.REMINDER:
             return not self.content.waiting
         return self.delivery.kind is DeliveryKind.REQUEST and not self._pending
+
+
+def load_notice(tx: Tx, delivery: LeasedDelivery, person: Person) -> TriggerNotice | OwnerNotice:
+    """Return what a message is about that belongs to no run: a trigger, or a workflow whose owner left."""
+    topic = delivery.topic or ""
+    load = left_owners.load_notice if topic.startswith(left_owners.TOPIC) else trigger_rows.load_notice
+    return load(tx.connection, delivery.id, topic, person)
 
 
 def record(tx: Tx, directory: Directory, claimed: ClaimedDelivery, result: Receipt | ChannelError | None) -> datetime:

@@ -143,6 +143,11 @@ def alert(
 def notify_of_trigger(tx: Tx, directory: Directory, trigger: LoadedTrigger) -> None:
     """Put a message to the owner of a workflow into the outbox: a trigger could not start a run."""
     owner = people.load_people_cached(tx, [trigger.owner])[trigger.owner]
-    route = next(iter(directory.reach(owner)), None)
-    copy = NewDelivery(kind=DeliveryKind.NOTICE, run=None, person=owner, route=route, topic=trigger.id)
-    deliveries.insert_deliveries(tx, trigger.workspace, [copy])
+    notify(tx, directory, trigger.workspace, owner, trigger.id)
+
+
+def notify(tx: Tx, directory: Directory, workspace: str, person: Person, topic: str) -> None:
+    """Put a message that belongs to no run into the outbox. `topic`: what it is about."""
+    route = next(iter(directory.reach(person)), None)
+    copy = NewDelivery(kind=DeliveryKind.NOTICE, run=None, person=person, route=route, topic=topic)
+    deliveries.insert_deliveries(tx, workspace, [copy])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.delivery import routing
 from engine.domain import CloseAccount, Person
 from engine.requests import Request
 from engine.service import eligibility
 from engine.service.context import CommandContext
-from engine.store import people, request_model, request_queries, request_rows
+from engine.store import left_owners, people, request_model, request_queries, request_rows
 from engine.store.port import Tx
 
 _AT_ONCE: Final = 20
@@ -30,6 +31,18 @@ def exclude_some(context: CommandContext, tx: Tx, command: CloseAccount, after: 
         if loaded is not None and not loaded[0].deadlines.is_past_due(tx.now):
             _exclude(context, tx, loaded[0], person)
     return waiting[-1] if len(waiting) == _AT_ONCE else None
+
+
+def tell_admins(context: CommandContext, tx: Tx, command: CloseAccount) -> None:
+    """Tell the admins, once, of each workflow that the person of the account owns."""
+    person = people.find_person_cached(tx, command.workspace, command.account)
+    if person is None:
+        return
+    known = (people.find_person_cached(tx, command.workspace, address) for address in sorted(context.admins, key=str))
+    admins = {admin.id: admin for admin in known if admin is not None and admin.id != person.id}
+    for workflow in left_owners.mark(tx, command.workspace, person.id):
+        for admin in admins.values():
+            routing.notify(tx, context.advancer.directory, command.workspace, admin, left_owners.TOPIC + workflow)
 
 
 def _exclude(context: CommandContext, tx: Tx, request: Request, person: Person) -> None:

@@ -361,6 +361,7 @@ class Engine(WorkflowCommands):
         while last is not None:
             unit = partial(closed_account.exclude_some, self.context, command=command, after=last)
             last = await self.transact(unit)
+        await self.transact(lambda tx: closed_account.tell_admins(self.context, tx, command))
 
     async def return_address(self, command: ReturnAddress) -> AddressReturned | Refusal:
         """Give an address back to the person who had it before."""

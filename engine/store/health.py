@@ -18,6 +18,7 @@ from engine import json_values
 from engine.domain import DeliveryKind, DeliveryState, RequestState, RunStatus
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.people import ACCOUNT
+from engine.domain.workflow_commands import WorkflowState
 from engine.store import schema
 from engine.store.connection import Connection
 from engine.store.oversight_tables import OversightRequestRow
@@ -152,7 +153,7 @@ def last_entry_at(connection: Connection) -> datetime | None:
 def workflow_sources(connection: Connection) -> list[WorkflowSource]:
     """Return the current version of every workflow, and the versions that open runs pinned."""
     pinned = select(_run.c.workflow, _run.c.version).where(_run.c.ended_at.is_(None))
-    now = select(_workflow.c.id, _workflow.c.version)
+    now = select(_workflow.c.id, _workflow.c.version).where(_workflow.c.state != WorkflowState.DELETED.value)
     versions = pinned.union(now).subquery()
     statement = (
         select(_workflow.c.name, _version.c.version, _workflow.c.version.label("current"), _version.c.source)

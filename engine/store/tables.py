@@ -44,6 +44,8 @@ class WorkflowRow(SQLModel, table=True):
     state_at: datetime | None = utc()
     owner_rule: str | None = None
     """The role or group that owns it; `owner` is its contact then. Null: the person owns it."""
+    owner_left_at: datetime | None = utc()
+    """When the account of `owner` was deactivated."""
 
 
 class WorkflowVersionRow(SQLModel, table=True):

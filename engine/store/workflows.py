@@ -92,6 +92,7 @@ _REPLACE = Statement(
         title=bindparam("new_title"),
         owner=bindparam("new_owner"),
         owner_rule=bindparam("new_rule"),
+        owner_left_at=None,
         version=bindparam("new_version"),
         updated_at=bindparam("now"),
         # A workflow that was deleted is there again.
@@ -108,7 +109,7 @@ _HOLD = Statement(
 _CONTACT = Statement(
     update(_workflow)
     .where(_workflow.c.id == bindparam("held"), _workflow.c.owner == bindparam("seen"))
-    .values(owner=bindparam("new_owner"))
+    .values(owner=bindparam("new_owner"), owner_left_at=None)
 )
 
 
@@ -284,6 +285,7 @@ def _new_workflow(tx: Tx, workspace: str, registration: NewVersion) -> dict[str,
         "state_by": None,
         "state_at": None,
         "owner_rule": registration.owner_rule,
+        "owner_left_at": None,
     }
 
 

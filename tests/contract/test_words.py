@@ -93,7 +93,7 @@ from engine.domain.secret_commands import SecretView
 from engine.fields import forms
 from engine.inbox import InboxPart
 from engine.json_values import Value
-from engine.notices import TriggerNotice
+from engine.notices import OwnerNotice, TriggerNotice
 from engine.read_models import (
     AttentionView,
     CodeDelivery,
@@ -269,7 +269,7 @@ def _held_copies(run: RunView) -> Iterator[tuple[str, DeliveryContent]]:
     yield "asked again", _content(DeliveryKind.REQUEST, None, run, again)
 
 
-def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNotice]]:
+def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNotice | OwnerNotice]]:
     """Yield the content of a copy of each kind in each state."""
     waiting = samples.run(id=RUN, status=RunStatus.WAITING)
     for state in RequestState:
@@ -303,13 +303,18 @@ def contents() -> Iterator[tuple[str, DeliveryContent | CodeDelivery | TriggerNo
             yield f"code {purpose} {number}", code
 
 
-def _notices() -> Iterator[tuple[str, TriggerNotice]]:
-    """Yield messages about a trigger that started no run, and about one that works again."""
+def _notices() -> Iterator[tuple[str, TriggerNotice | OwnerNotice]]:
+    """Yield messages about a trigger that started no run or works again, and about owners who left."""
     for why in ("Day is not a date", None):
         notice = TriggerNotice(
             delivery="d1", person=samples.PERSON, kind="schedule", name="weekly", title="Weekly report", failure=why
         )
         yield f"notice {why}", notice
+    for left_at in (samples.NOW, None):
+        left = OwnerNotice(
+            delivery="d1", person=samples.PERSON, name="weekly", title="Weekly report", owner="Dana", left_at=left_at
+        )
+        yield f"notice owner {left_at}", left
 
 
 def _questions(waiting: Any) -> Iterator[tuple[str, DeliveryContent]]:

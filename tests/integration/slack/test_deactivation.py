@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.presentation import refusals
-from engine.domain import Address, Assurance, Decide, NoLongerApprover, Origin, RequestState, Verdict
-from tests.support.slack_env import SlackEnv, copy_of, expect_ok, words
+from engine.domain import Address, Assurance, Decide, NoLongerApprover, Origin, Registered, RequestState, Verdict
+from engine.domain.workflow_commands import TransferWorkflow
+from engine.store import left_owners
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, copy_of, expect_ok, words
 
 WHY = "the account was deactivated"
 
@@ -91,3 +95,26 @@ async def test_a_changed_account_is_looked_up_again(env: SlackEnv) -> None:
         "Ada Approver",
         "Ben Renamed",
     ]
+
+
+async def test_the_admins_are_told_once_of_workflows_whose_owner_left(env: SlackEnv) -> None:
+    ada = env.person("ada")
+    source = REFUND_WORKFLOW.replace(", ben@example.com]", "]")
+    await env.register(source.replace("name: refund\n", "name: refund\nowner: ben@example.com\n", 1))
+    env.engine.context = replace(env.engine.context, admins=frozenset({Address("slack", ada.id)}))
+    await env.engine.person(Address("slack", ada.id))
+    await env.start()
+    await env.settle()
+    for deactivated in (True, False, True):
+        await change_account(env, "ben", deactivated=deactivated)
+        await env.settle()
+    told = [words(message) for message in ada.sees() if "needs another owner" in words(message)]
+    assert len(told) == 1
+    assert "signoff transfer refund OWNER" in told[0]
+    (left,) = await env.bot.store.read(left_owners.left_owners)
+    assert left.workflow == "refund"
+    moved = TransferWorkflow(
+        workflow="refund", to="ada@example.com", actor=Address("slack", ada.id), origin=Origin(surface="slack")
+    )
+    assert isinstance(await env.engine.transfer(moved), Registered)
+    assert await env.bot.store.read(left_owners.left_owners) == []

@@ -1,4 +1,4 @@
-"""Workflows that a role or a group owns
+"""Workflows that a role or a group owns, and those whose owner left
 
 Revision: 0053, after 0052
 """
@@ -16,7 +16,9 @@ def upgrade() -> None:
     # The collation: see migration 0008.
     collation = "C" if op.get_bind().dialect.name == "postgresql" else None
     op.add_column("workflow", sa.Column("owner_rule", sa.String(collation=collation), nullable=True))
+    op.add_column("workflow", sa.Column("owner_left_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("workflow", "owner_left_at")
     op.drop_column("workflow", "owner_rule")
