@@ -11,6 +11,7 @@ import click
 from bot.cli import client
 from bot.cli.context import check_absent
 from bot.cli.days import DAY
+from bot.cli.export_workflows import export_workflows
 from bot.cli.output_files import open_output
 from bot.cli.workflow_names import check_workflow
 from bot.presentation import decision_records
@@ -20,9 +21,23 @@ from engine.store import decision_export, sampling_queries
 from engine.store.connection import Connection
 
 
-@click.group()
+class _ExportGroup(click.Group):
+    """The exports. Without the name of one, the workflows are exported: `signoff export DIR`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the export that is named, or that of workflows."""
+        named = args and (args[0] in self.commands or args[0].startswith("-"))
+        return super().resolve_command(ctx, args if named else [export_workflows.name or "", *args])
+
+
+@click.group(cls=_ExportGroup)
 def export() -> None:
-    """Export who decided what, what was changed, and what became of it."""
+    """Export workflows as files; or who decided what, what was changed, and what became of it."""
+
+
+export.add_command(export_workflows)
 
 
 @export.command()

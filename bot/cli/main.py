@@ -47,6 +47,8 @@ for _command in (
         "evaluate", "evaluate:evaluate", "Say what people made of the drafts of WORKFLOW, by prompt and model."
     ),
     LazyCommand("insights", "insights:insights", "Show what became of requests: of WORKFLOW, or of all workflows."),
+    LazyCommand("sync", "sync:sync", "Make the registered workflows those of the files in DIR: all of them, or none."),
+    LazyCommand("diff", "diff:diff", "Say what differs between two versions of a workflow, or from its file."),
     LazyCommand("workflows", "workflows:workflows", "List the registered workflows."),
     LazyCommand("versions", "versions:versions", "List the versions of WORKFLOW, the newest first."),
     LazyCommand(
@@ -102,7 +104,11 @@ for _command in (
     LazyCommand("backup", "database:backup", "Copy the database to TARGET, also while a server uses it."),
     LazyCommand("version", "version:version", "Print the version."),
     LazyCommand("audit", "audit:audit", "Export, verify or erase the log of everything that happened."),
-    LazyCommand("export", "export:export", "Export who decided what, what was changed, and what became of it."),
+    LazyCommand(
+        "export",
+        "export:export",
+        "Export workflows as files; or who decided what, what was changed, and what became of it.",
+    ),
     LazyCommand("erase", "erase:erase", "Erase the contents of old runs, or the names and addresses of a person."),
     LazyCommand("manifest", "manifest:manifest", "Print the manifest from which the Slack app is created."),
     LazyCommand("bench", "bench:bench", "Measure how fast Signoff is on this machine."),

@@ -13,8 +13,14 @@ from engine.steps.workflow_schema import workflow_schema
 
 @click.command()
 def schema() -> None:
-    """Print the JSON Schema of workflow files, with which editors complete keys and show mistakes.
+    """Print the JSON Schema of workflow files, for editors.
 
-    Write it beside your workflows: signoff schema > workflow.schema.json. It knows the step types that are installed.
+    Editors complete keys and show mistakes with it. Write it beside your workflows: signoff schema >
+    workflow.schema.json. It knows the step types that are installed.
     """
-    click.echo(json.dumps(workflow_schema(load_step_types(load_context().settings)), indent=1))
+    click.echo(schema_text(), nl=False)
+
+
+def schema_text() -> str:
+    """Return the schema with the step types that are installed."""
+    return json.dumps(workflow_schema(load_step_types(load_context().settings)), indent=1) + "\n"

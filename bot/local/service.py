@@ -21,6 +21,7 @@ from bot.local import (
     question_commands,
     rating_commands,
     secret_commands,
+    sync_commands,
     undo_commands,
     workflow_commands,
 )
@@ -99,6 +100,7 @@ class OperatorCommands:
     def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[CommandReply]]]:
         return {
             **{name: partial(self._about_workflow, act) for name, act in workflow_commands.ACTS.items()},
+            "sync": self._sync,
             "start": self._start,
             "view": self._view,
             "decide": self._decide,
@@ -169,6 +171,16 @@ class OperatorCommands:
     async def _about_workflow(self, act: workflow_commands.WorkflowAct, arguments: dict[str, Any]) -> CommandReply:
         result = await act(self._engine, arguments, actor=self._actor, origin=self._origin)
         return self._refused(result) if isinstance(result, Refusal) else workflow_commands.reply(result)
+
+    async def _sync(self, arguments: dict[str, Any]) -> CommandReply:
+        return await sync_commands.sync(
+            self._engine,
+            arguments,
+            kinds=self.kinds,
+            actor=self._actor,
+            origin=self._origin,
+            sentence=lambda refusal: refusals.sentence(refusal, self._writer),
+        )
 
     async def _start(self, arguments: dict[str, Any]) -> CommandReply:
         name = read_text(arguments, "workflow")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import structs
 
 from engine.delivery.recipients import Resolved
 from engine.domain import DEFAULT_WORKSPACE, Refusal, Register, Registered
+from engine.domain.sync_commands import Synced, SyncWorkflows
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
     Proposed,
@@ -16,13 +17,15 @@ from engine.domain.workflow_commands import (
     TransferWorkflow,
     WorkflowStateChanged,
 )
-from engine.service import new_versions, register, workflow_changes
+from engine.service import new_versions, register, sync, workflow_changes
 from engine.service.ask_commands import AskCommands
 from engine.store import workflow_versions as version_rows
 from engine.store.port import Tx
 from engine.version_views import VersionView
 from engine.workflowfile import Workflow
 
+_SYNC_LOOKUP_SECONDS: Final = 20.0
+"""Time for directory lookups about many files, for which no person waits at a screen."""
 NewVersionAnswer: TypeAlias = Registered | Proposed | Refusal
 
 
@@ -54,6 +57,19 @@ class WorkflowCommands(AskCommands):
         return await self.transact_with_directory(
             lambda tx, resolved: workflow_changes.change_state(self.context, tx, command, resolved), required=False
         )
+
+    async def sync(self, command: SyncWorkflows) -> Synced:
+        """Make the registered workflows those of some files, all or none. Raises `DefinitionError` for one file."""
+        files = [self.context.advancer.compiled(source) for source in command.sources]
+        unit = self.transact_with_directory(
+            lambda tx, resolved: sync.sync(self.context, tx, command, files, resolved),
+            required=False,
+            seconds=_SYNC_LOOKUP_SECONDS,
+        )
+        try:
+            return await unit
+        except sync.TakenBack as end:
+            return end.result
 
     async def versions(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> Sequence[VersionView]:
         """Return the versions of a workflow, the newest first; none, if there is no such workflow."""
