@@ -30,6 +30,7 @@ from bot.devtools.bench.postgres_server import (
 )
 from bot.devtools.bench.postgres_server import binaries_of_wheel as find_wheel
 from engine.store import postgres, postgres_schema
+from tests.support import statements
 from tests.support.fakes import START
 
 ENVIRONMENT = "SIGNOFF_TEST_POSTGRES"
@@ -39,6 +40,7 @@ OPTIONS = (
     *("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=200"),
     # Each test drops a database, and for that the server looks at all of its buffers.
     "shared_buffers=16MB",
+    *(statements.OPTIONS if statements.LOGS else ()),
 )
 TEMPLATE = "signoff_empty"
 
@@ -79,6 +81,8 @@ def server() -> Iterator[str]:
 def database(server_url: str) -> Iterator[str]:
     """Yield the URL of a new database with the current schema, and drop it at the end."""
     with empty(server_url, _template(server_url)) as url:
+        if statements.LOGS:
+            wait_for(run(url, statements.mark()))
         yield url
 
 

@@ -3,7 +3,8 @@
 `SIGNOFF_TEST_QUICK` chooses this; `make test-thorough` and a plain `pytest` leave nothing out.
 
 - A test with parameters runs on SQLite with all of them, and on PostgreSQL with the first: the same statements reach
-  the server. Tests of the store itself (`open_store`), of migrations and of processes keep all.
+  the server. Where all statements of a test are sent by others too, it does not run on PostgreSQL (`statements`).
+  Tests of the store itself (`open_store`), of migrations and of processes keep all.
 - Slack delivers over HTTP or over sockets, and both hand a delivery to the same `Admission`. Each test takes one
   transport, which its name chooses.
 
@@ -20,6 +21,8 @@ from zlib import crc32
 
 import pytest
 
+from tests.support import statements
+
 QUICK: Final = bool(os.environ.get("SIGNOFF_TEST_QUICK"))
 TRANSPORTS: Final = ("http", "sockets")
 _DATABASES: Final = ("open_database", "server_database")
@@ -28,7 +31,7 @@ _DATABASES: Final = ("open_database", "server_database")
 
 def left_out(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
     """Yield the tests that are variations of others."""
-    seen: set[str] = set()
+    seen = set() if statements.LOGS else {*statements.ON_SQLITE.read_text(encoding="utf-8").split()}
     for item in items:
         if item.get_closest_marker("each_variation") is not None:
             continue
