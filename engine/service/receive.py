@@ -105,7 +105,8 @@ def receive(
     actor, origin = Address(TriggerKind.WEBHOOK, command.workflow), Origin(surface="webhook")
     stopped = workflow_states.refuse_named(tx, command.workspace, command.workflow, origin, actor)
     if stopped is not None:
-        return stopped
+        # Another system is not told who did it.
+        return replace(stopped, by=None)
     row = trigger_rows.find(tx.connection, call.workflow, call.trigger)
     if row is None:
         raise Conflict(f"the triggers of {command.workflow} are being registered")
