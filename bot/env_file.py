@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
+
+from engine.store import files
 
 MAX_SIZE: Final = 1_000_000
 """Maximum size of the file, in bytes."""
@@ -28,6 +31,28 @@ def read(path: Path) -> dict[str, str]:
         return _parse(path, _read_content(path, descriptor))
     finally:
         os.close(descriptor)
+
+
+def write(path: Path, changes: Mapping[str, str]) -> None:
+    """Set these settings in the file, for its owner alone, and leave all other lines as they are.
+
+    Raises `OSError`, and `ValueError` with a sentence for a value that the file cannot hold.
+    """
+    before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
+    lines = [binding for binding in parse_stream(io.StringIO(before)) if binding.key not in changes]
+    kept = "".join(binding.original.string for binding in lines)
+    kept = f"{kept}\n" if kept and not kept.endswith("\n") else kept
+    text = kept + "".join(f"{name}={_quoted(value)}\n" for name, value in changes.items())
+    read_back = dotenv_values(stream=io.StringIO(text))
+    wrong = [name for name, value in changes.items() if read_back.get(name) != value]
+    if wrong:
+        raise ValueError(f"A file .env cannot hold the value of {wrong[0]}: it has ${{ in it, or a line break.")
+    files.write_whole(path, text.encode())
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _read_content(path: Path, descriptor: int) -> bytes:

@@ -32,7 +32,7 @@ def doctor(as_json: bool) -> int:
     if as_json:
         click.echo(render_json([_json(finding) for finding in findings]))
     else:
-        _print(findings)
+        print_findings(findings)
     return Exit.NO if any(finding.state is FindingState.PROBLEM for finding in findings) else Exit.DONE
 
 
@@ -40,7 +40,8 @@ def _json(finding: Finding) -> Value:
     return {"check": finding.check, "state": finding.state.value, "said": finding.message, "todo": finding.advice}
 
 
-def _print(findings: list[Finding]) -> None:
+def print_findings(findings: list[Finding]) -> None:
+    """Print a line for each finding, and their number."""
     for finding, following in zip_longest(findings, findings[1:]):
         print_sentence(f"{_MARKS[finding.state]} {finding.check}: {_line(finding.message)}")
         # Advice for several findings in a row is printed once, below the last of them.

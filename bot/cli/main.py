@@ -89,6 +89,7 @@ for _command in (
     LazyCommand(
         "people", "people:people", "List people and their addresses, give an address back, and sign a person out."
     ),
+    LazyCommand("init", "init:init", "Set Signoff up in this folder, and register a first workflow."),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),

@@ -165,6 +165,25 @@ def test_the_installed_command_checks_a_workflow(installed: Installed) -> None:
     installed.signoff("check", "hello.yaml")
 
 
+def test_the_installed_command_sets_itself_up_and_serves(installed: Installed) -> None:
+    said = installed.signoff("init", "--yes", "--operator", "sam@example.com")
+    assert "The workflow lunch is registered" in said
+    server = subprocess.Popen(
+        [installed.bin / "signoff", "serve"],
+        cwd=installed.folder,
+        env=installed.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    assert server.stdout is not None
+    with server:
+        assert any("Ready." in line for line in server.stdout)
+        assert "Spend 40.00 EUR at Roma?" in installed.signoff("run", "lunch", "-i", "place=Roma", "-i", "amount=40")
+        server.terminate()
+    assert server.returncode == 0
+
+
 def test_the_installed_command_tries_a_workflow(installed: Installed) -> None:
     installed.signoff("try", "hello.yaml", "--answer", "approve")
 
