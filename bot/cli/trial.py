@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bot import app, app_parts, loaded_settings
 from bot.app_parts import AppOptions
-from bot.cli import client, trial_asks, trial_cards, trial_folders, trial_questions
+from bot.cli import client, trial_asks, trial_called, trial_cards, trial_folders, trial_questions
 from bot.cli.exit_codes import Exit
 from bot.local.reply import CommandReply
 from bot.presentation import answers, asks, characters, dates, labels, refusals, request_card, states, undo
@@ -71,6 +71,8 @@ class TrialOptions:
     database: Path | None
     ask: str | None = None
     """What a program would send, as JSON, for a workflow that decides about asks."""
+    others: tuple[Path, ...] = ()
+    """Files of workflows that it may run, beside those in its folder."""
 
 
 def play(options: TrialOptions) -> int:
@@ -142,6 +144,8 @@ class Trial:
     """The requests whose items were printed."""
     _left_held: set[str] = field(default_factory=set)
     """The requests about which the person was asked whether to undo their approval."""
+    _called: set[str] = field(default_factory=set)
+    """The runs of other workflows whose stories are told."""
     _answers_used: int = 0
     _announced_waits: set[tuple[str, datetime]] = field(default_factory=set)
 
@@ -149,7 +153,7 @@ class Trial:
 
     def begin(self) -> list[str]:
         """Start a run of the file, or find those that were left in the database. Return their ids."""
-        return self.unfinished() if self.options.source is None else [self._start(self.options.source)]
+        return trial_called.begun(self) if self.options.source is None else [self._start(self.options.source)]
 
     def unfinished(self) -> list[str]:
         """Return the ids of the runs that have not ended, the oldest first."""
@@ -163,14 +167,13 @@ class Trial:
             if self.options.ask and not workflow.is_asked:
                 raise click.UsageError(trial_asks.NOT_ASKED)
             inputs = self._read_inputs(workflow)
-            registered: Any = self.portal.call(
-                self.app.engine.register, Register(source=source, actor=actor, origin=_ORIGIN)
-            )
+            for one in (*trial_called.find_called(workflow, self.options, self.app.operator_commands.kinds), workflow):
+                change = Register(source=one.source, actor=actor, origin=_ORIGIN)
+                _unless_refused(self.portal.call(self.app.engine.register, change))
         except DefinitionError as error:
             for problem in error.problems:
                 print_sentence(problem.sentence(self.options.file), err=True)
             raise click.exceptions.Exit(Exit.NO) from None
-        _unless_refused(registered)
         start = Start(workflow=workflow.name, inputs=inputs, actor=actor, origin=_ORIGIN)
         engine = self.app.engine
         started: Any = (
@@ -224,28 +227,30 @@ class Trial:
         """Print the story of the run as it goes on, and ask for its decisions. Return the exit code."""
         while True:
             self.portal.call(app.wait_for_run, self.app, run)
-            view = self._view(run)
-            self._print_story(view)
+            view = self.view(run)
+            self.print_story(view)
             if view.status.ended:
                 return self._print_end(view)
             if view.status is RunStatus.NEEDS_ATTENTION:
-                code = self._ask_outcome(view)
-            elif (request := self._pending_request(run)) is not None:
-                code = self._decide(request)
+                code = self.ask_outcome(view)
+            elif (request := self.pending_request(run)) is not None:
+                code = self.decide(request)
             else:
-                code = None
+                is_asked, code = trial_called.answer(self, run, self._called)
+                if is_asked and code is None:
+                    continue
                 acted = trial_asks.act(self.portal, self.app.engine, view, is_interactive=self._is_interactive)
-                if not _unless_refused(acted):
+                if code is None and not _unless_refused(acted):
                     self._wait(view)
             if code is not None:
                 return code
 
-    def _view(self, run: str) -> RunView:
+    def view(self, run: str) -> RunView:
         view: RunView | None = self.portal.call(self.app.engine.run, run)
         assert view is not None
         return view
 
-    def _print_story(self, run: RunView) -> None:
+    def print_story(self, run: RunView) -> None:
         async def story() -> Any:
             return await self.app.engine.story(run.id, after=self._printed_seq.get(run.id, 0))
 
@@ -257,7 +262,7 @@ class Trial:
             if entry.kind not in _TOLD_OTHERWISE:
                 self.console.print(render_story_entry(entry, names, in_local_zone(entry.at)))
 
-    def _pending_request(self, run: str) -> RequestView | None:
+    def pending_request(self, run: str) -> RequestView | None:
         requests: list[RequestView] = self.portal.call(self.app.engine.requests_of_run, run)
         return next((request for request in requests if request.model.state is RequestState.PENDING), None)
 
@@ -303,7 +308,7 @@ class Trial:
 
     # -- ask --
 
-    def _decide(self, request: RequestView) -> int | None:
+    def decide(self, request: RequestView) -> int | None:
         question = next((asked for asked in request.model.questions if asked.is_open), None)
         if question is not None and question.id not in self._left_open and self._is_interactive:
             self._answer(request, question)
@@ -405,7 +410,7 @@ class Trial:
             attach=self._attach,
         )
 
-    def _ask_outcome(self, view: RunView) -> int | None:
+    def ask_outcome(self, view: RunView) -> int | None:
         if not self._is_interactive:
             click.echo("It is unknown whether a step happened. Run this in a terminal to answer.")
             return Exit.WAITING

@@ -26,6 +26,14 @@ from bot.cli.context import read_workflow_argument
     help="Answer without being asked. One answer is for every request, but retry. Several answer one request each.",
 )
 @click.option("--as", "person", metavar="EMAIL", help="Answer as this person, instead of the first approver.")
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The file of a workflow that it runs. Those beside FILE are found.",
+)
 @click.option("--db", "database", type=click.Path(path_type=Path), help="Keep the run in this file, or continue it.")
 def try_(
     file: Path | None,
@@ -33,6 +41,7 @@ def try_(
     ask: str | None,
     answers: tuple[str, ...],
     person: str | None,
+    others: tuple[Path, ...],
     database: Path | None,
 ) -> int:
     """Try the workflow in FILE, and decide its requests yourself.
@@ -52,5 +61,6 @@ def try_(
         person=person,
         database=database,
         ask=ask,
+        others=others,
     )
     return trial.play(options)

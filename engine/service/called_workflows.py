@@ -18,14 +18,15 @@ from engine.workflowfile.step_kinds import RUN
 Load = Callable[[Tx, str, int], Workflow]
 _ABSENT: Final = "and there is no workflow of this name here. Register it first."
 _NOT_TRIED: Final = (
-    "and a trial has no other workflows. To play this one, give it `examples`: signoff check --examples."
+    "and no file beside it has this name. Name its file with --with, or give this one `examples` and play them: "
+    "signoff check --examples."
 )
 _MOST_READ: Final = 100
 """Maximum number of workflows that are read to find out whether one runs itself."""
 
 
 def check(tx: Tx, load: Load, workspace: str, workflow: Workflow, *, is_trial: bool = False) -> list[str]:
-    """Return a sentence for each `run` step that can never work. `is_trial`: no other workflow can be registered."""
+    """Return a sentence for each `run` step that can never work. `is_trial`: only workflows in files are there."""
     wrong: dict[str, None] = {}
     for step in _run_steps(workflow):
         name = _called(step)

@@ -51,7 +51,7 @@ def in_order(files: Sequence[Workflow]) -> list[Workflow]:
     ordered = dict[str, Workflow]()
 
     def add(workflow: Workflow, around: frozenset[str]) -> None:
-        for name in _called(workflow):
+        for name in called_names(workflow):
             called = by_name.get(name)
             if called is not None and name not in ordered and name not in around:
                 add(called, around | {name})
@@ -62,7 +62,8 @@ def in_order(files: Sequence[Workflow]) -> list[Workflow]:
     return [*ordered.values()]
 
 
-def _called(workflow: Workflow) -> Iterator[str]:
+def called_names(workflow: Workflow) -> Iterator[str]:
+    """Yield the names of the workflows that a workflow runs."""
     for step in workflow.steps:
         if step.kind.name == RUN and isinstance(step.params.value, dict):
             yield str(step.params.value.get("workflow"))

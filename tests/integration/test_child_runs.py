@@ -419,9 +419,9 @@ async def test_cancelling_ends_the_run_of_each_item(env: EngineEnv, parallel: in
     assert env.step.calls == []
 
 
-async def test_a_trial_says_that_it_has_no_other_workflows(env: EngineEnv) -> None:
+async def test_a_trial_says_that_a_workflow_is_in_no_file(env: EngineEnv) -> None:
     trial = Engine(env.store, env.advancer, is_trial=True)
     source = b"name: flow\nsteps: [{id: call, uses: run, with: {workflow: below}}]"
     refused = await trial.register(Register(source=source, actor=SAM, origin=TERMINAL))
     assert isinstance(refused, NotAllowed)
-    assert "a trial has no other workflows" in refused.why
+    assert "no file beside it has this name" in refused.why
