@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.domain import Person
-from engine.read_models import RequestView, RunView, WorkflowName
+from engine.read_models import RequestView, RunView, WorkflowName, WorkflowView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +58,11 @@ def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] 
 def owns_or_reads(reader: Reader, workflow: WorkflowName) -> bool:
     """Return whether this person sees all requests of a workflow, and may export the decisions about them."""
     return reader.reads_everything or reader.person.id == workflow.owner
+
+
+def may_see_workflow(reader: Reader, workflow: WorkflowView) -> bool:
+    """Return whether this person may read the file of a workflow and its versions."""
+    return reader.reads_everything or reader.person.id == workflow.owner.id
 
 
 def may_export(reader: Reader, workflows: Iterable[WorkflowName]) -> bool:

@@ -47,6 +47,8 @@ from bot.web.session_pages import SessionPages
 from bot.web.sign_in_handlers import SignInHandlers
 from bot.web.succession_handlers import SuccessionPages
 from bot.web.undo_handlers import UndoPages
+from bot.web.workflow_editor import WorkflowEditor
+from bot.web.workflow_pages import WorkflowPages
 from engine.ports import Clock
 
 if TYPE_CHECKING:
@@ -133,6 +135,8 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
     preferences, export = PreferencesPages(context), ExportPages(context)
     rating, undo = RatingPages(context, review), UndoPages(context, review)
+    workflows = WorkflowPages(context)
+    editor = WorkflowEditor(context, workflows)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -152,6 +156,10 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
         page_urls.INSIGHTS: (insights.show, insights.act),
+        page_urls.WORKFLOWS: (workflows.list, None),
+        f"{page_urls.WORKFLOWS}/{{name}}": (workflows.show, workflows.act),
+        f"{page_urls.WORKFLOWS}/{{name}}/{places.VERSIONS}": (workflows.compare, None),
+        f"{page_urls.WORKFLOWS}/{{name}}/{places.EDIT}": (editor.show, editor.save),
         page_urls.EXPORT: (export.show, export.download),
         page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),

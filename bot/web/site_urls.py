@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from bot import page_urls
 
@@ -15,6 +15,8 @@ CODE: Final = "/code"
 BEGIN: Final = "begin"
 """The last part of the path that sends a browser to the identity provider."""
 DECIDE: Final = "decide"
+EDIT: Final = "edit"
+"""The last part of the path on which a workflow file is changed."""
 EVENTS: Final = "events"
 FILES: Final = "files"
 """Followed by the id of a file, after the path of the page on which it is."""
@@ -24,6 +26,8 @@ RATE: Final = "rate"
 """The last part of the path on which a request is rated."""
 UNDO: Final = "undo"
 """The last part of the path on which an approval is undone."""
+VERSIONS: Final = "versions"
+"""The last part of the path on which two versions of a workflow are compared."""
 STATIC: Final = "/static"
 HEALTH: Final = "/healthz"
 ROBOTS: Final = "/robots.txt"
@@ -117,6 +121,19 @@ class SiteUrls:
     @property
     def insights(self) -> str:
         return self.path(page_urls.INSIGHTS)
+
+    @property
+    def workflows(self) -> str:
+        return self.path(page_urls.WORKFLOWS)
+
+    def workflow(self, name: str) -> str:
+        return self.path(page_urls.WORKFLOWS, name)
+
+    def edit_workflow(self, name: str) -> str:
+        return self.path(page_urls.WORKFLOWS, name, EDIT)
+
+    def compare_versions(self, name: str, before: int, after: int) -> str:
+        return f"{self.path(page_urls.WORKFLOWS, name, VERSIONS)}?{urlencode({'from': before, 'to': after})}"
 
     @property
     def export(self) -> str:

@@ -6,7 +6,7 @@ A layout library places the boxes and leads the lines around them; here are what
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
@@ -56,6 +56,8 @@ class Element:
     label: str
     status: str
     tone: Tone | None = None
+    gate: Gate | None = None
+    """The gate that it stands for, if it has asked no one yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,16 @@ def diagram(workflow: Workflow, run: RunView, requests: Sequence[RequestView]) -
     return _laid_out(graph)
 
 
+def plan(workflow: Workflow, asks: Callable[[Gate], str]) -> Diagram:
+    """Return the diagram of a workflow without a run. `asks`: who is asked at a gate, in words."""
+    graph = _Graph()
+    _fill(graph, workflow, None, ())
+    for number, element in enumerate(graph.elements):
+        first, *more = wrapped(asks(element.gate), _LETTERS - _TAPER) if element.gate is not None else ("",)
+        graph.elements[number] = replace(element, status=f"{first}…" if more else first, tone=None)
+    return _laid_out(graph)
+
+
 # -- what the boxes say -------------------------------------------------------------------------------------
 
 
@@ -138,13 +150,13 @@ class _Graph:
         return number
 
 
-def _fill(graph: _Graph, workflow: Workflow, run: RunView, requests: Sequence[RequestView]) -> None:
-    visits = {step.step: step for step in run.steps}
+def _fill(graph: _Graph, workflow: Workflow, run: RunView | None, requests: Sequence[RequestView]) -> None:
+    visits = {step.step: step for step in run.steps} if run is not None else {}
     latest = {(each.model.subject.step, each.model.subject.visit, each.at): each for each in requests}
     graph.add(Element(kind="start", label="Start", status="started", tone=Tone.DONE))
     _Drawing(graph, workflow, visits, latest).add(range(len(workflow.steps)))
-    done = run.status is RunStatus.SUCCEEDED
-    words = states.RUNS[run.status] if done else _NOT_REACHED
+    done = run is not None and run.status is RunStatus.SUCCEEDED
+    words = states.RUNS[RunStatus.SUCCEEDED] if done else _NOT_REACHED
     graph.add(Element(kind="end", label="End", status=words, tone=Tone.DONE if done else None))
 
 
@@ -259,7 +271,7 @@ def _box(label: str, visit: StepView | None) -> Element:
 def _gate(label: str, gate: Gate, visit: StepView | None, request: RequestView | None) -> Element:
     if request is not None:
         return _asked(label, request)
-    return Element(kind="gate", label=label, status=_unasked(gate, visit))
+    return Element(kind="gate", label=label, status=_unasked(gate, visit), gate=gate)
 
 
 def _asked(label: str, request: RequestView) -> Element:

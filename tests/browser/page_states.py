@@ -31,6 +31,7 @@ from tests.browser.review_page import (
     reject,
     sign_in_as,
 )
+from tests.browser.workflow_states import WORKFLOW_STATES
 from tests.support import held_database
 from tests.support.engine_env import TERMINAL, PlayedParams, PlayedStep
 from tests.support.recording_channel import Fault
@@ -867,4 +868,5 @@ STATES: Final[Mapping[str, PageState]] = {
     **INBOX_STATES,
     **OVERSIGHT_STATES,
     **INSIGHT_STATES,
+    **WORKFLOW_STATES,
 }

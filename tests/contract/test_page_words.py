@@ -223,6 +223,20 @@ async def _insights(env: WebEnv) -> Browser:
     return browser
 
 
+async def _workflows(env: WebEnv) -> Browser:
+    for keys in ("", "      batch: false"):
+        await env.engine_env.register(REFUND.replace("KEYS", keys))
+    browser = await env.sign_in(SAM.value)
+    for path in ("/workflows", "/workflows/refund"):
+        page = await browser.get(path)
+    form = page.page.form
+    await browser.post(form.action, form.with_(act="disable"), kind=form.kind)
+    edit = await browser.get("/workflows/refund/edit")
+    await browser.post(edit.page.form.action, edit.page.form.with_(act="check"), kind=edit.page.form.kind)
+    await browser.get("/workflows/refund/versions?from=1&to=2")
+    return browser
+
+
 async def _together(env: WebEnv) -> Browser:
     """Approve two requests together, one of which another person was faster to reject."""
     first = await env.request_approval(source=REFUND.replace("KEYS", ""))
@@ -415,6 +429,10 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("closed", "expired"): (_expired, "Expired without a decision"),
     ("closed", "cancelled"): (_cancelled, "The run was cancelled"),
     ("insights", "of an owner"): (_insights, "Insights"),
+    **{
+        (page, "of an owner"): (_workflows, "Version 1 and version 2")
+        for page in ("workflows", "workflow", "workflow-confirm", "workflow-edit", "workflow-compare")
+    },
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
     ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
     ("batch", "several rejected"): (_together, "1 rejected. 1 was left out."),
@@ -433,12 +451,13 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said", "typed-inputs"}
+PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said", "typed-inputs", "version-parts"}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 
 def read_text(html: str) -> str:
-    """Return what people see or hear on a page while its details are closed."""
+    """Return what people see or hear on a page while its details are closed, without workflow files."""
+    html = re.sub(r'<(textarea class="file"|td class="line").*?</(textarea|td)>', "", html, flags=re.DOTALL)
     html = re.sub(r"<(script|style)\b.*?</\1>", "", html, flags=re.DOTALL)
     spoken = re.findall(r'\b(?:aria-label|alt|title|placeholder)="([^"]*)"', html)
     while (inner := re.sub(r"<details\b(?! open)(?:(?!<details\b).)*?</details>", "", html, flags=re.DOTALL)) != html:
@@ -466,7 +485,7 @@ URLS: Final = SiteUrls("https://signoff.example.com", "")
 STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
     **{name: page for name, page in vars(status_pages).items() if isinstance(page, StatusPage)},
     "sign in first": reader_visit.sign_in_first(URLS),
-    **{f"hidden {what}": reader_visit.hidden(what, URLS) for what in ("request", "run")},
+    **{f"hidden {what}": reader_visit.hidden(what, URLS) for what in ("request", "run", "workflow")},
     **{f"barred {why.name}": status_pages.barred(why, URLS) for why in AccessRefused},
     **{f"barred from run {why.name}": status_pages.barred_from_run(why, URLS) for why in AccessRefused},
     **{

@@ -1,0 +1,121 @@
+"""Handlers of the page on which a workflow file is changed: it is checked, compared, and then registered."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.presentation import refusals
+from bot.web import form_data, version_comparison
+from bot.web.context import RequestContext
+from bot.web.reader_visit import STALE
+from bot.web.status_pages import Notice
+from bot.web.workflow_pages import WorkflowPages, WorkflowVisit
+from engine.domain import Origin, Refusal, Register
+from engine.domain.workflow_commands import Proposed
+from engine.errors import ChannelError, DefinitionError, Problem
+from engine.off_loop import off_loop
+from engine.workflowfile.difference import differences, sentence
+
+REGISTER: Final = "register"
+_LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
+_RENAMED: Final = (
+    "The file has another name now. Here it stays {name}; to begin a new workflow, register the file in Slack "
+    "or with signoff register."
+)
+_CHANGED: Final = (
+    "Version {version} was registered meanwhile. Your text is still here: compare it with the new version below, "
+    "and register it if it is still right."
+)
+
+
+def _about(name: str) -> str:
+    return f"edit:{name}"
+
+
+class WorkflowEditor:
+    """The handlers. What was typed is shown again with every problem."""
+
+    def __init__(self, context: RequestContext, pages: WorkflowPages) -> None:
+        self._context, self._pages = context, pages
+
+    async def show(self, request: Request) -> Response:
+        """Show the file in a form. Nothing is written."""
+        visit = await self._pages.visit(request)
+        if isinstance(visit, Response):
+            return visit
+        return await self._page(request, visit, visit.view.source.decode("utf-8-sig", "replace"))
+
+    async def save(self, request: Request, form: FormData) -> Response:
+        """Check the file, or register it as the next version."""
+        visit = await self._pages.visit(request)
+        if isinstance(visit, Response):
+            return visit
+        typed = form_data.text(form, "source").replace("\r\n", "\n")
+        salt = self._context.salt(request, form, _about(visit.view.name))
+        if salt is None:
+            return await self._page(request, visit, typed, notice=STALE, status=422)
+        wrong = await off_loop(lambda: self._problems(typed, visit.view.name))
+        if isinstance(wrong, str):
+            return await self._page(request, visit, typed, notice=wrong, status=422)
+        if wrong:
+            return await self._page(request, visit, typed, problems=wrong, status=422)
+        if form_data.text(form, "act") != REGISTER:
+            return await self._page(request, visit, typed, is_checked=True)
+        if form_data.text(form, "version") != str(visit.view.version):
+            notice = _CHANGED.format(version=visit.view.version)
+            return await self._page(request, visit, typed, notice=notice, is_checked=True, status=409)
+        return await self._register(request, visit, typed, Origin(surface="web", place={"form": salt}))
+
+    async def _register(self, request: Request, visit: WorkflowVisit, typed: str, origin: Origin) -> Response:
+        command = Register(source=typed.encode(), actor=visit.reader.actor, origin=origin)
+        try:
+            result = await self._context.service.engine.register(command)
+        except ChannelError:
+            return await self._page(request, visit, typed, notice=_LATER, status=503)
+        if isinstance(result, Refusal):
+            return await self._page(request, visit, typed, notice=refusals.phrase(result), status=409)
+        at = self._context.at
+        return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(visit.view.name))
+
+    def _problems(self, typed: str, name: str) -> tuple[Problem, ...] | str:
+        """Return the problems of a file, or a sentence if it is another workflow."""
+        try:
+            workflow = self._context.service.engine.context.advancer.compiled(typed.encode("utf-8", "replace"))
+        except DefinitionError as error:
+            return tuple(error.problems)
+        return () if workflow.name == name else _RENAMED.format(name=name)
+
+    async def _page(
+        self,
+        request: Request,
+        visit: WorkflowVisit,
+        typed: str,
+        *,
+        notice: Notice = "",
+        problems: tuple[Problem, ...] = (),
+        is_checked: bool = False,
+        status: int = 200,
+    ) -> Response:
+        def build_page() -> Response:
+            old, new = (self._pages.compiled(one) for one in (visit.view.source, typed.encode("utf-8", "replace")))
+            words = [sentence(one) for one in differences(old, new)] if is_checked and old and new else []
+            return self._context.form(
+                "workflow-edit",
+                request,
+                _about(visit.view.name),
+                status=status,
+                address=visit.reader.address,
+                view=visit.view,
+                source=typed,
+                notice_text=notice,
+                problems=problems,
+                is_checked=is_checked,
+                words=words,
+                rows=version_comparison.compare(visit.view.source, typed.encode()) if is_checked else [],
+            )
+
+        return await off_loop(build_page)

@@ -1,0 +1,176 @@
+"""The pages of workflows: who sees them, versions side by side, and changes that lose nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.web import version_comparison
+from engine.domain import NotFound
+from engine.domain.workflow_commands import WorkflowState
+from engine.read_models import WorkflowView
+from tests.browser.workflow_states import FIRST, SECOND, register_both
+from tests.support.web_env import Answer, Browser, WebEnv, open_web
+
+ADMIN, AUDITOR, OWNER = "boss@example.com", "aud@example.com", "sam@example.com"
+PAGE, EDIT = "/workflows/refund", "/workflows/refund/edit"
+
+
+@pytest.fixture
+async def web(path: Path) -> AsyncIterator[WebEnv]:
+    async with open_web(path, admins=[ADMIN], auditors=[AUDITOR]) as env:
+        await register_both(env.engine_env)
+        yield env
+
+
+async def current(web: WebEnv) -> WorkflowView:
+    view = await web.engine_env.engine.workflow("refund")
+    assert not isinstance(view, NotFound)
+    return view
+
+
+async def press(browser: Browser, act: str, **typed: str) -> Answer:
+    form = (await browser.get(PAGE)).page.form
+    asked = await browser.post(form.action, form.with_(act=act, **typed), kind=form.kind)
+    return await browser.post(asked.page.form.action, asked.page.form.fields, kind=asked.page.form.kind)
+
+
+async def save(browser: Browser, source: str, act: str = "register") -> Answer:
+    form = (await browser.get(EDIT)).page.form
+    return await browser.post(form.action, form.with_(source=source, act=act), kind=form.kind)
+
+
+async def test_only_owners_and_those_who_read_everything_see_a_workflow(web: WebEnv) -> None:
+    paths = ("/workflows", PAGE, EDIT, f"{PAGE}/versions?from=1&to=2")
+    assert [(await web.browser().get(path)).status for path in paths] == [403] * 4
+    for person in (OWNER, ADMIN, AUDITOR):
+        browser = await web.sign_in(person)
+        assert "Refund an order" in (await browser.get("/workflows")).page.text
+        assert [(await browser.get(path)).status for path in paths[1:]] == [200] * 3
+    other = await web.sign_in("lee@example.com")
+    assert "You see workflows here that you own." in (await other.get("/workflows")).page.text
+    assert [(await other.get(path)).status for path in (*paths[1:], "/workflows/none")] == [404] * 4
+
+
+async def test_a_workflow_is_drawn_and_says_who_is_asked(web: WebEnv) -> None:
+    answer = await (await web.sign_in(OWNER)).get(PAGE)
+    assert answer.text.count("<svg") == 1
+    assert "Pay the refund: lee@example.com or the owner of the workflow, if “Amount” is above 100" in answer.page.text
+    assert "not reached" not in answer.text
+    assert "Version 2 ● current" in answer.page.text or "Version 2" in answer.page.text
+    assert "by sam@example.com" in answer.page.text
+
+
+async def test_two_versions_stand_side_by_side_with_the_difference_in_words(web: WebEnv) -> None:
+    answer = await (await web.sign_in(OWNER)).get(f"{PAGE}/versions?from=1&to=2")
+    assert "<del>" in answer.text
+    assert "<ins>" in answer.text
+    assert "lee@example.com" in answer.page.text
+    missing = await (await web.sign_in(OWNER)).get(f"{PAGE}/versions?from=1&to=9")
+    assert missing.status == 404
+
+
+async def test_an_older_version_becomes_the_next_one(web: WebEnv) -> None:
+    answer = await press(await web.sign_in(OWNER), "roll-back", version="1")
+    view = await current(web)
+    assert (answer.path, view.version, view.source.decode()) == (PAGE, 3, FIRST)
+
+
+@pytest.mark.parametrize(("act", "state"), [("disable", WorkflowState.DISABLED), ("enable", WorkflowState.ACTIVE)])
+async def test_a_workflow_is_disabled_and_enabled(web: WebEnv, act: str, state: WorkflowState) -> None:
+    browser = await web.sign_in(OWNER)
+    await press(browser, "disable")
+    await press(browser, act)
+    assert (await current(web)).state is state
+
+
+async def test_a_deleted_workflow_is_not_listed(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    answer = await press(browser, "delete")
+    assert (answer.path, "Refund an order" in answer.page.text) == ("/workflows", False)
+
+
+async def test_an_auditor_changes_nothing(web: WebEnv) -> None:
+    browser = await web.sign_in(AUDITOR)
+    assert "<button" not in (await browser.get(PAGE)).text.partition("<main")[2]
+    refused = await save(browser, SECOND.replace("Refund an order", "Mine"))
+    assert refused.status == 409
+    assert "Only the owner of refund or an admin may replace it." in refused.page.text
+    assert (await current(web)).version == 2
+
+
+async def test_a_file_is_checked_compared_and_registered(web: WebEnv) -> None:
+    browser, source = await web.sign_in(OWNER), SECOND.replace("above", "over")
+    source = source.replace("title: Refund an order", "title: Refund one order")
+    checked = await save(browser, source, "check")
+    assert "The file has no problems" in checked.page.text
+    assert "Refund one order" in checked.text
+    assert (await current(web)).version == 2
+    registered = await save(browser, source)
+    assert registered.path == PAGE
+    assert (await current(web)).source.decode() == source
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (("approvers", "aprovers"), "Did you mean `approvers`?"),
+        (("name: refund", "name: other"), "Here it stays refund"),
+        (("steps:", "steps: ["), "Line "),
+    ],
+)
+async def test_a_wrong_file_is_shown_again_with_what_to_do(
+    web: WebEnv, changed: tuple[str, str], sentence: str
+) -> None:
+    source = SECOND.replace(*changed)
+    answer = await save(await web.sign_in(OWNER), source)
+    assert answer.status == 422
+    assert sentence in answer.page.text
+    assert dict(answer.page.form.fields)["source"].replace("\r\n", "\n") == source
+    assert (await current(web)).version == 2
+
+
+async def test_a_text_that_is_older_than_the_present_version_is_kept_and_not_registered(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    form = (await browser.get(EDIT)).page.form
+    await web.engine_env.register(FIRST)
+    typed = SECOND.replace("title: Refund an order", "title: Mine")
+    late = await browser.post(form.action, form.with_(source=typed, act="register"), kind=form.kind)
+    assert (late.status, (await current(web)).version) == (409, 3)
+    assert "Version 3 was registered meanwhile. Your text is still here" in late.page.text
+    again = late.page.form
+    await browser.post(again.action, again.with_(act="register"), kind=again.kind)
+    assert (await current(web)).source.decode() == typed
+
+
+async def test_a_form_of_another_site_or_browser_changes_nothing(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    for path in (PAGE, EDIT):
+        form = (await browser.get(path)).page.form
+        fields = form.with_(act="delete" if path == PAGE else "register", source=FIRST)
+        assert (await browser.post(form.action, fields, Sec_Fetch_Site="cross-site")).status == 403
+        other = await web.sign_in(ADMIN)
+        assert (await other.post(form.action, fields, kind=form.kind)).status == 422
+    assert (await current(web)).version == 2
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "", "steps:"]), max_size=30)
+
+
+@given(LINES, LINES)
+def test_a_comparison_has_every_line_that_differs_in_its_order(before: list[str], after: list[str]) -> None:
+    rows = version_comparison.compare("\n".join(before).encode(), "\n".join(after).encode())
+    old = [(row.old_number, row.old) for row in rows if row.old_number is not None]
+    new = [(row.new_number, row.new) for row in rows if row.new_number is not None]
+    lines, changed = "\n".join(before).splitlines(), "\n".join(after).splitlines()
+    assert all(lines[number - 1] == text for number, text in old)
+    assert all(changed[number - 1] == text for number, text in new)
+    assert [number for number, _ in old] == sorted({number for number, _ in old})
+    hidden_old = [line for at, line in enumerate(lines, start=1) if at not in dict(old)]
+    hidden_new = [line for at, line in enumerate(changed, start=1) if at not in dict(new)]
+    assert hidden_old == hidden_new
+    assert all(row.old == row.new for row in rows if row.kind == "same")
