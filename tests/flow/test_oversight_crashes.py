@@ -159,6 +159,19 @@ def is_changed(installation: Installation) -> list[int]:
     return [newest, count(installation, "workflow_version", f"{versions} AND version > 1")]
 
 
+def test_insights_are_counted_anew_by_a_command(installation: Installation) -> None:
+    propose(installation)
+    with serving(installation) as server:
+        until(lambda: installation.run("insights", "--json").json["gates"][0]["approved"]["count"] == 1)
+        before = installation.run("insights", "--json").json
+        anew = installation.run("insights", "--rebuild")
+        assert anew.code == 0, anew.output
+        assert "ount" in anew.output
+        after = installation.run("insights", "--json").json
+        assert server.stop() == 0
+    assert before["gates"] == after["gates"]
+
+
 PURPOSES: Final = {
     OversightPurpose.CHANGE_STAGE: (propose, "approve", is_relaxed),
     OversightPurpose.LATER_REVIEW: (pass_unreviewed, "reject", is_tightened),

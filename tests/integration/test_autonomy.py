@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bot.ai.client import PydanticAiClient
+from bot.devtools.language_model import KEY, MODEL, ModelService, RecordedAnswer, run_model_service
 from bot.presentation import decision_records, request_outcome
 from engine import json_values, verify_audit, verify_draws
 from engine.domain import (
@@ -33,16 +36,18 @@ from engine.domain import (
 )
 from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
 from engine.errors import StepError
+from engine.insights import InsightQuery
 from engine.oversight.sampling_plan import BadNews, PlanStage
-from engine.ports import DirectoryPerson, StepContext
+from engine.ports import DirectoryPerson, StepContext, StepServices
 from engine.read_models import DecisionFilter
 from engine.service import Engine
+from engine.steps import registry
 from engine.store import audit_log, erasure, identities, reconciliation, sampling_plans
 from engine.store.port import Connection
 from engine.store.sampling_plans import LoadedPlan
 from engine.store.sampling_queries import plan_views
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, PlayedParams, PlayedStep, open_engine
 
 KIM = Address("email", "kim@example.com")
 PLAN = "{clean: 3, sample: 10%, review_after: 50%, only_when: '{{ inputs.amount <= 200 }}'KEYS}"
@@ -603,3 +608,93 @@ async def test_an_export_of_decisions_has_what_was_not_reviewed(env: EngineEnv) 
     assert list(facts) == list(decided) == list(decision_records.KEYS)
     (row,) = decision_records.unreviewed_lines([passed], as_csv=True)
     assert len(row.split(",")) == len(decision_records.csv_head().split(","))
+
+
+async def test_insights_count_what_went_through_also_when_counted_anew(env: EngineEnv) -> None:
+    await relax(env)
+    for _ in range(3):
+        await start_until(env, reviewed=False)
+    ((passed,),) = await env.rows("SELECT count(*) FROM gate_draw WHERE request IS NULL")
+    assert passed >= 3
+    assert await env.engine.count_insights()
+    assert await sampled_out(env) == passed
+    assert await env.engine.count_insights(anew=True)
+    assert await sampled_out(env) == passed
+
+
+async def sampled_out(env: EngineEnv) -> int:
+    counted = await env.engine.insights(InsightQuery(), env.clock.now())
+    return sum(gate.sampled_out for gate in counted.gates)
+
+
+DRAFTED = """
+name: flow
+owner: sam@example.com
+steps:
+  - {id: draft, uses: ai, with: {prompt: Write., output: {text: text}}}
+  - id: pay
+    uses: played
+    with: {text: "{{ steps.draft.text }}"}
+    gate: {approvers: [lee@example.com], autonomy: PLAN}
+"""
+
+
+@pytest.fixture
+async def models() -> AsyncIterator[ModelService]:
+    answers = [RecordedAnswer(when=(), answer={"text": "hello"})]
+    async with run_model_service(answers, models=(MODEL, "another-model")) as service:
+        yield service
+
+
+@asynccontextmanager
+async def open_drafting(
+    path: Path, open_database: OpenStore, models: ModelService, model: str
+) -> AsyncIterator[EngineEnv]:
+    """Open a server whose drafts are written by this model."""
+    client = PydanticAiClient(key=KEY, url=models.url, default_model=model)
+    kinds = registry.builtin(StepServices(language_model=client)) | {"played": PlayedStep()}
+    async with open_engine(path, open_store=open_database, steps=kinds) as env:
+        yield env
+    await client.aclose()
+
+
+async def test_a_new_model_starts_at_zero(tmp_path: Path, open_database: OpenStore, models: ModelService) -> None:
+    """The server is started again with another model. Nothing of what people approved before counts for it."""
+    source = DRAFTED.replace("PLAN", "{clean: 3, sample: 10%, only_when: true}")
+    async with open_drafting(tmp_path / "signoff.db", open_database, models, MODEL) as env:
+        env.engine = Engine(env.store, env.advancer, admins=frozenset({KIM}), clock=env.clock)
+        await env.register(source)
+        plan = await relax(env)
+        assert plan.key.model == MODEL
+        at = env.clock.now()
+    async with open_drafting(tmp_path / "signoff.db", open_database, models, "another-model") as env:
+        env.pass_time(seconds=(at - env.clock.now()).total_seconds() + 1)
+        for _ in range(10):
+            await approved(env)
+        states = await env.rows("SELECT model, stage, clean, reviewed FROM sampling_plan ORDER BY model")
+        assert [tuple(state) for state in states] == [("another-model", "all", 10, 10), (MODEL, "sample", 3, 3)]
+
+
+async def test_a_restart_draws_nothing_again(tmp_path: Path, open_database: OpenStore) -> None:
+    """What went through stays so, what was drawn waits, and the next draw is of the same stage."""
+    path = tmp_path / "signoff.db"
+    drawn: list[list[tuple[Any, ...]]] = []
+    at = None
+    for restart in range(3):
+        async with open_engine(path, open_store=open_database) as env:
+            env.engine = Engine(env.store, env.advancer, admins=frozenset({KIM}), clock=env.clock)
+            if at is None:
+                await env.register(flow())
+                await relax(env)
+            else:
+                env.pass_time(seconds=(at - env.clock.now()).total_seconds() + 1)
+                await env.settle()
+            assert (await env.rows(DRAWS))[: len(drawn[-1]) if drawn else 0] == (drawn[-1] if drawn else [])
+            await start_until(env, reviewed=False)
+            assert (await plan_of(env)).state.number == 1, restart
+            drawn.append(await env.rows(DRAWS))
+            assert await findings(env) == []
+            at = env.clock.now()
+
+
+DRAWS = "SELECT run, step, visit, plan, number, is_sample, request, digest, is_later FROM gate_draw ORDER BY at, run"

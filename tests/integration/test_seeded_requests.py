@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,20 @@ import pytest
 
 from bot.presentation import decision_records, seeded
 from bot.presentation.request_card import request_card
-from engine.domain import Address, AskQuestion, Assurance, Decided, NotAllowed, Person, RequestState, Verdict
+from engine.domain import (
+    Address,
+    AskQuestion,
+    Assurance,
+    Away,
+    Decided,
+    NotAllowed,
+    Person,
+    Reassign,
+    Reassigned,
+    RequestState,
+    SetAway,
+    Verdict,
+)
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.read_models import DecisionFilter, RequestView
 from engine.store import decision_export, people, seeded_requests
@@ -70,25 +84,36 @@ async def seeded_runs(env: EngineEnv) -> list[str]:
     return [str(run) for (run,) in await env.rows("SELECT run FROM oversight_request ORDER BY run")]
 
 
-async def open_seeded(env: EngineEnv, keys: str = "") -> RequestView:
-    """Let the time of a seeded request come after one past request, and return it. `keys`: more keys of the gate."""
+async def open_seeded(env: EngineEnv, keys: str = "", *, away: Away | None = None) -> RequestView:
+    """Let the time of a seeded request come after one past request, and return it. `keys`: more keys of the gate.
+
+    `away`: who is away then.
+    """
     await env.register(FLOW.replace("SEEDED", "seeded: 1 in 50").replace("edit: [amount]", f"edit: [amount]{keys}"))
     assert isinstance(await env.decide(await ask(env)), Decided)
     await env.settle()
 
-    def come(tx: Tx) -> None:
-        (workflow,) = [str(row) for row in _WORKFLOW(tx)]
-        for one in (lee, kim):
-            seeding = seeded_requests.load_seeding(tx, workflow, one.id)
-            assert seeding is not None
-            assert 50 <= seeding.gap < 100
-            assert seeded_requests.try_go_on(tx, workflow, one.id, seeding, Seeding(seeding.since, 0))
-
     lee, kim = await person(env), await person(env, KIM)
-    await env.store.transact(come)
+    for one in (lee, kim):
+        await env.store.transact(partial(come_for, one=one))
+    if away is not None:
+        assert isinstance(await env.engine.set_away(away), SetAway)
+        await ask(env)
+        assert await seeded_runs(env) == [], "who stands in gets none before their own time has come"
+        stand_in = await person(env, SAM)
+        await env.store.transact(partial(come_for, one=stand_in))
     await ask(env)
     (run,) = await seeded_runs(env)
     return await env.request(run)
+
+
+def come_for(tx: Tx, one: Person) -> None:
+    """Let the time of a person come."""
+    (workflow,) = [str(row) for row in _WORKFLOW(tx)]
+    seeding = seeded_requests.load_seeding(tx, workflow, one.id)
+    assert seeding is not None
+    assert 50 <= seeding.gap < 100
+    assert seeded_requests.try_go_on(tx, workflow, one.id, seeding, Seeding(seeding.since, 0))
 
 
 def _WORKFLOW(tx: Tx) -> list[Any]:
@@ -194,6 +219,46 @@ async def test_nothing_ever_runs_from_it(
     assert ("Nothing was done." in str(outcome.line[-1])) is not is_caught
     effects = await env.rows(f"SELECT step, status FROM step_run WHERE run = '{request.run}'")
     assert [step for step, _ in effects] == ["answer"], "its only step keeps a value"
+
+
+async def test_who_gets_it_passed_on_has_the_test(env: EngineEnv) -> None:
+    """Passing it on is allowed as for the request that it imitates. The person who answers is told, and counted."""
+    request = await open_seeded(env)
+    calls = len(env.step.calls)
+    command = Reassign(
+        request=request.id, to=SAM, reason="away", actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL
+    )
+    assert isinstance(await env.engine.reassign(command), Reassigned)
+    await env.settle()
+    assert (await again(env, request)).workflow == "flow", "it still looks like the one that it imitates"
+    assert isinstance(await env.decide(request.run, Verdict.REJECT, seen=request, by=SAM), Decided)
+    await env.settle()
+    outcome = request_card(await again(env, request), await person(env, SAM)).outcome
+    assert outcome is not None
+    assert (outcome.line[0], outcome.line[-1]) == REVEALED
+    ((who,),) = await env.rows("SELECT person FROM seeded_result")
+    assert who == (await person(env, SAM)).id
+    assert len(env.step.calls) == calls
+
+
+async def test_a_delegate_gets_it_beside_the_real_one(env: EngineEnv) -> None:
+    away = Away(
+        actor=LEE,
+        origin=TERMINAL,
+        assurance=Assurance.TERMINAL,
+        ends_at=env.clock.now() + timedelta(days=30),
+        delegate=SAM,
+    )
+    request = await open_seeded(env, away=away)
+    asked = {str(approver.person.email) for approver in request.approvers}
+    assert asked == {str(approver.person.email) for approver in (await env.request(await _real_run(env))).approvers}
+    assert SAM.value in asked
+    assert isinstance(await env.decide(request.run, Verdict.APPROVE, seen=request, by=SAM), Decided)
+    await env.settle()
+    assert await detection(env) == (0, 1)
+    outcome = request_card(await again(env, request), await person(env, SAM)).outcome
+    assert outcome is not None
+    assert outcome.line[0] == "This was a test, and you approved it, "
 
 
 async def test_a_question_ends_it_and_reaches_no_one(env: EngineEnv) -> None:
