@@ -104,7 +104,7 @@ def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:
 
 def is_requester(tx: Tx, request: Request, person: Person) -> bool:
     """Return whether a person started the run of a request, also if they did so by another address."""
-    return request.requester is not None and _is_one_of(tx, person, [request.requester])
+    return request.requester is not None and joined_people.is_one_human(tx, person.id, request.requester)
 
 
 def _is_one_of(tx: Tx, person: Person, ids: Iterable[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import and_, bindparam, delete, exists, false, literal_column, or_, select, update
+from sqlalchemy import and_, bindparam, delete, exists, false, func, literal_column, or_, select, update
 
 from engine.domain import PolicyKind, RequestState, Work
 from engine.json_values import Value
@@ -105,6 +105,10 @@ _SHARED = Statement(
     .where(_had.c.person == _BY["of"], _person.c.joined_into == bindparam("into"))
 )
 """Who had an address of one person, and turned out to be another one. No index leads from a person to them."""
+_INTO = Statement(
+    select(func.coalesce(_person.c.joined_into, _person.c.id).label("human")).where(_person.c.id == _BY["of"])
+)
+_HUMAN: Final = "human"
 _PART = Statement(update(_person).where(_person.c.id == _BY["of"]).values(joined_into=None))
 _old = _person.alias("old")
 _MOVE_PREFERENCES = Statement(
@@ -154,6 +158,7 @@ def count_together(tx: Tx, workspace: str, person: str, *, into: str) -> dict[st
     Otherwise one human could give two of the approvals, or approve what they started.
     """
     tx.write(_JOIN_INTO, {"of": person, "into": into})
+    tx.memory.forget()
     digests.let_go_of_all(tx, person)
     for request, run in _COUNTED.all(tx.connection, {"of": person}):
         row = {"held": request, "of": person, "into": into}
@@ -195,6 +200,22 @@ def load_joined(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     return {row.id: row.joined_into for row in connection.execute(joined).all()} if ids else {}
 
 
+def is_one_human(tx: Tx, person: str, other: str) -> bool:
+    """Return whether two persons are the same, or turned out to be."""
+    return person == other or _human_of(tx, person) == _human_of(tx, other)
+
+
+def _human_of(tx: Tx, person: str) -> str:
+    """Return the id of the person that someone turned out to be, or their own."""
+    key = (_HUMAN, person)
+    human: str | None = tx.memory.get(key)
+    if human is None:
+        human = str(_INTO.scalars(tx.connection, {"of": person})[0])
+        tx.memory.keep(key, human)
+    return human
+
+
 def part(tx: Tx, person: str) -> None:
     """Let a person count for themselves again."""
     tx.write(_PART, {"of": person})
+    tx.memory.forget()
