@@ -24,10 +24,10 @@ def words(texts: Iterable[str], most: int = MOST) -> tuple[str, ...]:
     """Return the first different words of texts: without accents, and in small letters."""
     found: dict[str, None] = {}
     for text in texts:
-        for word in _words_of(text):
-            found[word] = None
-            if len(found) == most:
-                return tuple(found)
+        for some in _words_of(text):
+            found.update(dict.fromkeys(some))
+            if len(found) >= most:
+                return tuple(found)[:most]
     return tuple(found)
 
 
@@ -36,14 +36,21 @@ def typed(text: str) -> tuple[str, ...]:
     return words([text], MOST_TYPED)
 
 
-def _words_of(text: str) -> Iterator[str]:
+def _words_of(text: str) -> Iterator[list[str]]:
+    """Yield the words of a text, those of a short one together: nearly all texts are short."""
     plain = text
     if not text.isascii():
         pieces = (text[at : at + _AT_ONCE] for at in range(0, len(text), _AT_ONCE))
         parts = (part for piece in pieces for part in unicodedata.normalize("NFKD", piece))
         plain = "".join(part for part in parts if not unicodedata.combining(part))
-    for match in _WORD.finditer(plain.casefold()):
-        yield match.group()[:LONGEST]
+    plain = plain.casefold()
+    if len(plain) <= LONGEST:
+        yield _WORD.findall(plain)
+    elif len(plain) <= _AT_ONCE:
+        yield [word[:LONGEST] for word in _WORD.findall(plain)]
+    else:
+        for match in _WORD.finditer(plain):
+            yield [match.group()[:LONGEST]]
 
 
 def texts_of(value: Value) -> Iterator[str]:

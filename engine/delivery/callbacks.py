@@ -40,7 +40,7 @@ _EVENTS: Final[Mapping[AskStatus, CallbackEvent]] = {
 
 def announce(tx: Tx, run: str, progress: Progress) -> None:
     """Put a callback into the outbox if there is news of an ask, and its program wants to hear it: each event once."""
-    if progress.ask is not None:
+    if progress.ask is not None and _event(progress, _ALL) is not None:
         _tell(tx, run, lambda told: _event(progress, told))
 
 
@@ -68,6 +68,10 @@ def _tell(tx: Tx, run: str, choose: Callable[[frozenset[str]], CallbackEvent | N
         topic=event.value,
     )
     deliveries.insert_deliveries(tx, endpoint.workspace, [copy])
+
+
+_ALL: Final = frozenset(CallbackEvent)
+"""With all of these, there is an event for everything that can be news, whatever the program knows of."""
 
 
 def _event(progress: Progress, told: frozenset[str]) -> CallbackEvent | None:

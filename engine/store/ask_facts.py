@@ -8,7 +8,6 @@ from typing import Any, Final
 from msgspec import convert, to_builtins
 from sqlalchemy import select
 
-from engine import json_values
 from engine.domain.ask_facts import AskFacts, AskGrant
 from engine.domain.asks import AskStatus, OutcomeStatus
 from engine.json_values import Value
@@ -23,7 +22,8 @@ _ask = AskRow.__table__  # type: ignore[attr-defined]
 
 def details(opening: Opening) -> dict[str, Value]:
     """Return the values for `details`; none for a request that no program asks."""
-    return {} if opening.ask is None else {ASK: json_values.clean(to_builtins(opening.ask))}
+    # All of it comes from the workflow file, and from the ask, whose text was cleaned as it came in.
+    return {} if opening.ask is None else {ASK: to_builtins(opening.ask)}
 
 
 def read(details: Mapping[str, Any]) -> AskFacts | None:
