@@ -250,6 +250,7 @@ def workflow(view: WorkflowView, plans: Sequence[PlanView] = ()) -> dict[str, Va
         "name": view.name,
         "title": view.title,
         "version": view.version,
+        "state": view.state.value,
         "owner": person(view.owner),
         "hash": view.hash,
         "updated_at": iso(view.updated_at),

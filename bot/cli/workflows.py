@@ -14,6 +14,7 @@ from bot.cli.context import json_option, read_workflow_argument
 from bot.cli.versions import end_if_proposed, print_warnings
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
+from engine.domain.workflow_commands import WorkflowState
 from engine.errors import Problem
 from engine.read_models import WorkflowView
 from engine.store import sampling_queries
@@ -80,4 +81,5 @@ def workflows(as_json: bool) -> None:
 
 def _row(view: WorkflowView) -> tuple[str, ...]:
     updated, next_run = format_time(view.updated_at), format_time(view.next_at)
-    return view.name, str(view.version), view.title, view.owner.label, updated, next_run
+    name = view.name if view.state is WorkflowState.ACTIVE else f"{view.name} ({view.state.value})"
+    return name, str(view.version), view.title, view.owner.label, updated, next_run

@@ -60,5 +60,10 @@ def test_the_author_proposes_in_the_terminal_and_another_person_decides_despite_
         assert kim.run("decide", str(request), "approve").code == 0
     listed = lee.run("versions", "flow", "--json").json
     assert [(one["version"], one["registered_by"]) for one in listed] == [(2, OPERATOR), (1, OPERATOR)]
+    assert lee.run("disable", "flow").code == 0
+    assert "flow (disabled)" in lee.run("workflows").output
+    refused = lee.run("run", "flow")
+    assert (refused.code, "was disabled by" in refused.output) == (1, True)
+    assert lee.run("enable", "flow").code == 3
     verified = lee.run("audit", "verify")
     assert verified.code == 0, verified.output
