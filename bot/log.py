@@ -36,16 +36,16 @@ class _RedactingFormatter(logging.Formatter):
 
     def __init__(self, redact: Callable[[str], str], *, traced: bool) -> None:
         super().__init__()
-        self._redact, self._traced = redact, traced
+        self.redact, self._traced = redact, traced
 
     def timestamp(self, record: logging.LogRecord) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def message(self, record: logging.LogRecord) -> str:
-        return self._redact(record.getMessage())
+        return self.redact(record.getMessage())
 
     def exception(self, record: logging.LogRecord) -> str | None:
-        return self._redact(self.formatException(record.exc_info)) if record.exc_info else None
+        return self.redact(self.formatException(record.exc_info)) if record.exc_info else None
 
     def ids(self, record: logging.LogRecord) -> dict[str, str]:
         """Return the ids of the entry: those that it came with, or else those of the request under way."""
@@ -86,6 +86,14 @@ class _JsonFormatter(_RedactingFormatter):
         }
         exception = self.exception(record)
         return json.dumps(entry if exception is None else {**entry, "exception": exception}, ensure_ascii=False)
+
+
+def redact(text: str) -> str:
+    """Return a text without the secrets that the log redacts now: also those that a server has read since its start."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, _RedactingFormatter):
+            text = handler.formatter.redact(text)
+    return text
 
 
 def set_up(level: str, form: Literal["text", "json"], redact: Callable[[str], str], *, traced: bool = False) -> None:

@@ -60,7 +60,7 @@ def _redactor() -> Callable[[str], str]:
     """Return a function that removes the secrets of workflows and the credentials of the settings from a text."""
     environment = loaded_settings.load_environment()
     secrets_of_workflows, own_settings = EnvironmentSecrets(environment), loaded_settings.read(environment).settings
-    return lambda text: secrets_of_workflows.redact(own_settings.redact(text))
+    return lambda text: log.redact(secrets_of_workflows.redact(own_settings.redact(text)))
 
 
 def _incident_folder() -> Path:

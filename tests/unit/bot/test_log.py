@@ -6,11 +6,15 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bot import log, request_scope, trace_ids
+from engine.secret_keys import SecretKeys, SecretPlace
+from engine.server_secrets import ServerSecrets
+from engine.store.secrets import StoredSecret
 from engine.system import EnvironmentSecrets
 from tests.support.log_state import restored_logging
 
@@ -26,6 +30,18 @@ def _restore_logging() -> Iterator[None]:
 
 def entries(captured: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in captured.splitlines()]
+
+
+def test_a_text_beside_the_log_is_redacted_as_the_log_is_now() -> None:
+    known = ServerSecrets({})
+    log.set_up("info", "json", known.redact)
+    keys, place = SecretKeys([bytes(range(32))]), SecretPlace("default", None, "CRM")
+    assert log.redact("a hunter22") == "a hunter22"
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    sealed = keys.seal("hunter22", place, bytes(12))
+    row = StoredSecret(id="s1", place=place, sealed=sealed, set_by="p1", set_at=at, used_at=None, ended_at=None)
+    known.learn([row], keys)
+    assert log.redact("a hunter22") == "a (secret CRM)"
 
 
 def test_text_is_one_line_with_time_level_and_name(capsys: pytest.CaptureFixture[str]) -> None:

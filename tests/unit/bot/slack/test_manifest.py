@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def test_tokens_are_read_and_never_printed() -> None:
     loaded = loaded_settings.load({**TOKENS, "SIGNOFF_SLACK_API_URL": "http://127.0.0.1:1/api", "SIGNOFF_PORT": "8123"})
     assert loaded.slack_bot_token.get_secret_value() == "xoxb-1-secret"
     assert (loaded.slack_api_url, loaded.host, loaded.port) == ("http://127.0.0.1:1/api/", "127.0.0.1", 8123)
-    assert "secret" not in repr(loaded).replace("_secret", "").replace("SecretStr", "")
+    assert "secret" not in repr(loaded).replace("_secret", "").replace("secrets_key", "").replace("SecretStr", "")
     assert loaded.redact("sent xoxb-1-secret and xapp-1-secret") == "sent (a token of Slack) and (a token of Slack)"
     assert loaded_settings.load({}).redact("nothing") == "nothing"
 
@@ -175,3 +176,9 @@ def test_settings_that_contradict_each_other_are_reported_together() -> None:
 def test_a_rotating_token_is_accepted() -> None:
     values = {**TOKENS, "SIGNOFF_SLACK_BOT_TOKEN": "xoxe.xoxb-1-secret"}
     assert loaded_settings.load(values).slack_bot_token.get_secret_value().startswith("xoxe")
+
+
+def test_the_page_says_what_each_scope_is_for() -> None:
+    page = (ROOT / "docs/slack.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z:.]+)` \| (.+) \|$", page.partition("### What the app may do")[2], re.MULTILINE)
+    assert rows[: len(manifest.SCOPES) + len(manifest.OPTIONAL)] == [*{**manifest.SCOPES, **manifest.OPTIONAL}.items()]
