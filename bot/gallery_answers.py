@@ -96,7 +96,9 @@ def _adapted(adapter: TypeAdapter[Any], raw: object) -> Any:
     try:
         return adapter.validate_python(raw)
     except ValidationError as error:
-        raise InvalidValue(str(error.errors()[0]["msg"])) from None
+        first = error.errors()[0]
+        hint = first.get("ctx", {}).get("hint", "")
+        raise InvalidValue(f"{first['msg']} {hint}".strip()) from None
 
 
 # -- the file -------------------------------------------------------------------------------------------------
@@ -164,14 +166,20 @@ def place_problems(template: GalleryTemplate, source: bytes, problems: Collectio
     """Return the problems of a file that was built, by the question whose answer each one is about."""
     wrong: dict[str, str] = {}
     for problem in problems:
-        names = (
-            question.name
+        near = [
+            (_nearness(problem.path, text_edits.read_path(source, place.at)), question.name)
             for question in template.questions
             for place in question.sets
-            if problem.path.startswith(write_path(text_edits.read_path(source, place.at)))
-        )
-        wrong.setdefault(next(names, NAME), problem.message)
+        ]
+        nearness, name = max(near, default=(0, NAME), key=lambda one: one[0])
+        wrong.setdefault(name if nearness else NAME, f"{problem.message} {problem.hint}".strip())
     return wrong
+
+
+def _nearness(problem: str, place: json_values.Path) -> int:
+    """Return how much of the path of a problem is that of a place: all of it, or all but its last part."""
+    whole, around = write_path(place), write_path(place[:-1])
+    return len(whole) + 1 if problem.startswith(whole) else len(around) if around and problem.startswith(around) else 0
 
 
 def without_unmet_examples(source: bytes, kinds: Mapping[str, StepKind], now: datetime) -> bytes:

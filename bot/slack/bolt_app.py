@@ -17,7 +17,9 @@ from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.action_handlers import ActionHandlers
 from bot.slack.command_handlers import CommandHandlers
 from bot.slack.context import SlackContext
+from bot.slack.edit_handlers import EditHandlers
 from bot.slack.event_handlers import EventHandlers
+from bot.slack.gallery_handlers import GalleryHandlers
 from bot.slack.home_handlers import HomeHandlers
 from bot.slack.message_handlers import MessageHandlers
 from bot.slack.payloads import Submission
@@ -31,6 +33,7 @@ from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
 from bot.slack.undo_handlers import UndoHandlers
+from bot.slack.version_handlers import VersionHandlers
 from engine.errors import ChannelError, StoreError
 
 COMMAND: Final = "/signoff"
@@ -76,14 +79,15 @@ def build_bolt_app(context: SlackContext, *, api_url: str) -> AsyncApp:
     app.view(ids.CHOICE_MODAL)(messages.chosen)
     app.action(ids.MESSAGE_FORM)(messages.form)
     app.view(ids.REGISTER_MODAL)(RegistrationHandlers(context).register)
+    _building(app, context)
     app.view(ids.AWAY_MODAL)(AbsenceHandlers(context).submitted)
     _secrets(app, SecretHandlers(context))
     preferences = PreferencesHandlers(context)
     app.action(ids.PREFERENCES)(preferences.clicked)
     app.view(ids.PREFERENCES_MODAL)(preferences.submitted)
+    _commands(app, CommandHandlers(context))
     _actions(app, ActionHandlers(context))
     _views(app, SubmissionHandlers(context))
-    app.command(COMMAND)(CommandHandlers(context).command)
     events = EventHandlers(context)
     app.event("app_home_opened")(events.home_opened)
     app.event("message")(events.written)
@@ -120,6 +124,27 @@ def _actions(app: AsyncApp, actions: ActionHandlers) -> None:
     }.items():
         app.action(name)(handler)
     app.action(_ANY)(actions.unknown)
+
+
+def _commands(app: AsyncApp, commands: CommandHandlers) -> None:
+    app.command(COMMAND)(commands.command)
+    app.action(re.compile(f"^{re.escape(ids.WORKFLOW_RUN)}"))(commands.run_clicked)
+
+
+def _building(app: AsyncApp, context: SlackContext) -> None:
+    gallery = GalleryHandlers(context)
+    app.view(ids.NEW_MODAL)(gallery.chosen)
+    app.view(ids.ANSWERS_MODAL)(gallery.answered)
+    app.view(ids.NEW_CHECK_MODAL)(gallery.checked)
+    edits = EditHandlers(context)
+    app.view(ids.CHANGE_MODAL)(edits.chosen)
+    app.view(ids.STEP_MODAL)(edits.step_entered)
+    app.view(ids.CHANGE_CHECK_MODAL)(edits.checked)
+    app.view(ids.FILE_MODAL)(edits.file_entered)
+    app.action(ids.WHOLE_FILE)(edits.whole_file)
+    versions = VersionHandlers(context)
+    app.action(ids.WORKFLOW_STATE)(versions.state_clicked)
+    app.action(ids.WORKFLOW_BACK)(versions.back_clicked)
 
 
 def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:

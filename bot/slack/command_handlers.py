@@ -11,27 +11,33 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from bot import gallery
 from bot.presentation import autonomy, characters, refusals, summary
 from bot.slack import (
     command_messages,
+    gallery_modal,
     insight_handlers,
     list_rows,
     message_view,
     register_modal,
     replies,
+    request_modals,
     start_modal,
     text_objects,
+    trial_message,
 )
 from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.context import SlackContext
+from bot.slack.edit_handlers import EditHandlers
 from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
-from bot.slack.payloads import Actor, TypedCommand, first_word
+from bot.slack.payloads import Actor, Click, TypedCommand, first_word
 from bot.slack.preferences_handlers import PreferencesHandlers
 from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
+from bot.slack.version_handlers import VersionHandlers
 from engine import fields
 from engine.domain import InvalidInputs, NotFound, Refusal, Start
 from engine.domain.asks import OnlyByAsk
@@ -61,6 +67,10 @@ class CommandHandlers:
             "": self._help,
             "help": self._help,
             "register": self._register,
+            "new": self._new,
+            "try": self._try,
+            "edit": EditHandlers(context).typed,
+            **_about_versions(VersionHandlers(context)),
             "run": self._run,
             "list": self._list,
             "show": self._show,
@@ -148,6 +158,38 @@ class CommandHandlers:
         detection = await engine.shared_detection(workflow.name, person.id if person is not None else "")
         return autonomy.gates(workflow, views, detection)
 
+    async def _try(self, typed: TypedCommand) -> Answer:
+        if not typed.rest:
+            return await self._which(typed)
+        loaded = await self._context.service.workflow(typed.rest)
+        if isinstance(loaded, Refusal):
+            return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
+        refusal = await self._context.service.may_build(typed.by, loaded[0])
+        if refusal is not None:
+            return refusals.phrase(refusal)
+        now = self._context.service.clock.now()
+        return await off_loop(lambda: trial_message.trial(loaded[1], now))
+
+    async def run_clicked(self, ack: Any, body: Any) -> None:
+        """Open the form that starts the workflow of a button."""
+        click = Click.of(body)
+        await ack()
+        opening = self._context.replies.open_when_ready(click, self._clicked_form(click), metadata=ModalRef())
+        self._context.after(click.by, click.response_url, opening)
+
+    async def _clicked_form(self, click: Click) -> View:
+        loaded = await self._context.service.workflow(click.value)
+        if isinstance(loaded, Refusal):
+            return request_modals.sentence(refusals.phrase(loaded))
+        view, workflow = loaded
+        metadata = ModalRef(
+            channel=click.by.channel or None,
+            response_url=click.response_url,
+            workflow=view.name,
+            version=view.version,
+        )
+        return start_modal.run_form(workflow, version=view.version, metadata=metadata)
+
     async def _pending(self, typed: TypedCommand) -> Answer:
         views = await self._context.service.pending(typed.by)
         large = list_rows.is_large(views[: list_rows.MOST_ROWS])
@@ -186,6 +228,13 @@ class CommandHandlers:
         if refusal is not None:
             return refusals.phrase(refusal)
         self._open(typed, register_modal.register_form(metadata=_metadata(typed)))
+        return None
+
+    async def _new(self, typed: TypedCommand) -> Answer:
+        refusal = await self._context.service.may_register(typed.by)
+        if refusal is not None:
+            return refusals.phrase(refusal)
+        self._open(typed, gallery_modal.choice(gallery.load(), metadata=_metadata(typed)))
         return None
 
     async def _run(self, typed: TypedCommand) -> Answer:
@@ -243,6 +292,17 @@ class CommandHandlers:
 
         opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
         self._context.after(typed.by, typed.response_url, opening)
+
+
+def _about_versions(versions: VersionHandlers) -> dict[str, Callable[[TypedCommand], Awaitable[Answer]]]:
+    return {
+        "diff": versions.diff,
+        "versions": versions.versions,
+        "rollback": versions.rollback,
+        "disable": versions.disable,
+        "enable": versions.enable,
+        "delete": versions.delete,
+    }
 
 
 def _not_found(refusal: Refusal, hint: str) -> Answer:

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Final
 
 from bot.presentation import people, questions, states, summary
-from bot.slack import list_rows, notification_text, rich_text, text_objects, truncate, workflow_view
+from bot.slack import ids, list_rows, notification_text, rich_text, text_objects, truncate, workflow_view
 from bot.slack.list_rows import RunList
 from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block, Element
 from engine import schedules
 from engine.domain import Registered, RequestState, TriggerKind
+from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import RequestView, WorkflowView
 from engine.workflowfile import Workflow
 
@@ -41,7 +42,16 @@ COMMANDS: Final = (
     ("preferences", "choose when you are told of requests: at once, in a digest, not in quiet hours"),
     ("insights", "what became of the requests of your workflows, and what is worth knowing"),
     ("show NAME", "the steps of a workflow, and who is asked"),
-    ("register", "register a workflow, or a new version of it"),
+    ("new", "make a workflow from a template, by answering a few questions"),
+    ("register", "register a workflow file, or a new version of it"),
+    ("edit NAME", "change a step of a workflow in a form, or its whole file"),
+    ("try NAME", "what a workflow would do with its examples; nothing is called"),
+    ("versions NAME", "the versions of a workflow, and who registered them"),
+    ("diff NAME", "what the last version of a workflow changed; or diff NAME 2 5"),
+    ("rollback NAME", "go back to the version before, or to another one by its number"),
+    ("disable NAME", "let nothing start a workflow any more"),
+    ("enable NAME", "let a workflow be started again"),
+    ("delete NAME", "remove a workflow; its versions and runs are kept"),
     ("secrets", "for admins: the secrets that workflows use; set and delete them"),
 )
 
@@ -80,11 +90,26 @@ def workflows(
         for view in shown
     ]
     blocks: list[Block] = [{"type": "rich_text", "block_id": "workflows", "elements": rows}]
+    if word == "run":
+        blocks += _run_buttons(
+            [view for view in shown if view.name not in asked and view.state is WorkflowState.ACTIVE]
+        )
     left = len(views) - len(shown)
     hints = [list_rows.not_shown(left, "more is", "more are")] if left > 0 else []
     hints += [f"To see the steps of one, type {command} show and its name."] if word != "show" else []
     blocks += [text_objects.context([text_objects.plain(" ".join(hints))], block="hint")] if hints else []
     return _list(title, blocks)
+
+
+def _run_buttons(views: Sequence[WorkflowView]) -> list[Block]:
+    """Return a button for each workflow that people start, as many as a block takes in each block."""
+    buttons = [_run_button(view.name, view.title) for view in views]
+    starts = range(0, len(buttons), ids.ACTIONS)
+    return [text_objects.actions(buttons[at : at + ids.ACTIONS], block=f"run:{at}") for at in starts]
+
+
+def _run_button(name: str, title: str) -> Element:
+    return text_objects.button(f"Run {text_objects.line(title)}", action=f"{ids.WORKFLOW_RUN}:{name}", value=name)
 
 
 def _workflow(view: WorkflowView, command: str) -> list[Element]:
@@ -119,6 +144,8 @@ def workflow(
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
     starts = [*_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command)]
+    if not workflow.is_asked:
+        starts.append(text_objects.actions([_run_button(workflow.name, workflow.title)], block="run"))
     return _message(title, [*steps, *_plans(plans), *starts])
 
 

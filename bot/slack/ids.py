@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.domain import RequestState
+from engine.domain.workflow_commands import WorkflowState
 from engine.inbox import InboxPart
 
 # -- limits -------------------------------------------------------------------------------------------------
@@ -28,6 +29,8 @@ FALLBACK_TEXT: Final = 3_900
 HEADER: Final = 150
 SECTION: Final = 3_000
 CONTEXT_ELEMENTS: Final = 10
+ACTIONS: Final = 25
+"""Elements of an actions block."""
 BUTTON_TEXT: Final = 75
 BUTTON_VALUE: Final = 2_000
 CONFIRM_TITLE: Final = 100
@@ -90,6 +93,14 @@ HOME_AWAY: Final = "home.away"
 HOME_BACK: Final = "home.back"
 REGISTER_MORE: Final = "register.more"
 REGISTER_UPLOAD: Final = "register.upload"
+WHOLE_FILE: Final = "workflow.file"
+"""The action that opens the form with the whole file of a workflow."""
+WORKFLOW_RUN: Final = "workflow.run"
+"""The action that starts a workflow, from a list or from its steps."""
+WORKFLOW_BACK: Final = "workflow.back"
+"""The action that registers the file of an older version again."""
+WORKFLOW_STATE: Final = "workflow.state"
+"""The action that disables or deletes a workflow."""
 MESSAGE_SHORTCUT: Final = "message.run"
 """The callback id of the entry in the menu of messages that starts a workflow."""
 MESSAGE_FORM: Final = "message.form"
@@ -115,6 +126,18 @@ ANSWER_MODAL: Final = "modal.answer"
 RATING_MODAL: Final = "modal.rating"
 DETAILS_MODAL: Final = "modal.details"
 REGISTER_MODAL: Final = "modal.register"
+NEW_MODAL: Final = "modal.new"
+"""The callback id of the choice among the templates of the gallery."""
+ANSWERS_MODAL: Final = "modal.answers"
+NEW_CHECK_MODAL: Final = "modal.new_check"
+"""The callback id of the steps that come of the answers to a template."""
+CHANGE_MODAL: Final = "modal.change"
+"""The callback id of the choice of what to change in a workflow."""
+STEP_MODAL: Final = "modal.step"
+CHANGE_CHECK_MODAL: Final = "modal.change_check"
+"""The callback id of the difference that a change of a step makes."""
+FILE_MODAL: Final = "modal.file"
+"""The callback id of the form with the whole file of a workflow."""
 RUN_MODAL: Final = "modal.run"
 CHOICE_MODAL: Final = "modal.choice"
 """The callback id of the choice among the workflows that take a message."""
@@ -240,6 +263,14 @@ class SecretRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unkno
     workflow: _Id | None = None
 
 
+class WorkflowRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="w1"):
+    """The workflow that a button is about. `version`: the one that it goes back to; `state`: the one that it sets."""
+
+    workflow: _Id
+    version: _Count = 0
+    state: WorkflowState | None = None
+
+
 _Cursor: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]
 _Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 SEARCH: Final = 100
@@ -315,12 +346,18 @@ class ModalRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknow
     """What App Home showed when the form was opened from it."""
     message: MessageRef | None = None
     """The message that a form starts a run with."""
+    step: _Id | None = None
+    """The step that a form changes; None: the workflow itself."""
+    draft: dict[str, str] = {}
+    """What a builder entered in the form below, by the name of the input."""
+    seen: Annotated[str, Meta(max_length=64)] = ""
+    """The hash of the file whose difference the builder has seen."""
 
 
-_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, MessageRef, ModalRef, HomeRef, SecretRef)
+_Travelling = TypeVar("_Travelling", Ref, RunRef, QuestionRef, MessageRef, ModalRef, HomeRef, SecretRef, WorkflowRef)
 
 
-def encode(what: Ref | RunRef | QuestionRef | MessageRef | ModalRef | HomeRef | SecretRef) -> str:
+def encode(what: Ref | RunRef | QuestionRef | MessageRef | ModalRef | HomeRef | SecretRef | WorkflowRef) -> str:
     """Return the text of a button value or of private_metadata. A response_url that does not fit is left out."""
     longest = PRIVATE_METADATA if isinstance(what, ModalRef) else BUTTON_VALUE
     text = msgspec.json.encode(what).decode()
@@ -354,6 +391,11 @@ def decode_secret(text: object) -> SecretRef | None:
 def decode_message(text: object) -> MessageRef | None:
     """Return the reference to a message, or None; see `decode_ref`."""
     return _decode(text, MessageRef)
+
+
+def decode_workflow(text: object) -> WorkflowRef | None:
+    """Return the reference to a workflow, or None; see `decode_ref`."""
+    return _decode(text, WorkflowRef)
 
 
 def decode_modal(text: object) -> ModalRef | None:

@@ -93,6 +93,8 @@ class _Element(Struct, kw_only=True):
     selected_options: list[_Option] | None = None
     selected_time: str | None = None
     selected_user: SlackId | None = None
+    selected_users: list[SlackId] | None = None
+    selected_conversation: SlackId | None = None
     files: list[dict[str, Any]] | None = None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from bot.presentation import refusals, workflow_changes
@@ -12,7 +12,7 @@ from bot.slack.context import SlackContext
 from bot.slack.payloads import Actor, Submission
 from engine.domain import Refusal, Register, Registered
 from engine.domain.workflow_commands import Proposed
-from engine.errors import ChannelError, DefinitionError
+from engine.errors import ChannelError, DefinitionError, Problem
 
 MOST_BYTES: Final = 1_000_000
 """Maximum size of an uploaded workflow file, in bytes."""
@@ -37,21 +37,27 @@ class RegistrationHandlers:
             sentence = refusals.sentence(refusal) if refusal is not None else wrong
             await ack(**replies.errors(register_modal.form_errors(sentence, uploaded=file is not None)))
             return
+        wrong_file = await self.register_source(ack, sent, source)
+        if isinstance(wrong_file, Refusal):
+            sentence = refusals.sentence(wrong_file)
+            await ack(**replies.errors(register_modal.form_errors(sentence, uploaded=file is not None)))
+        elif wrong_file is not None:
+            await ack(**replies.errors(register_modal.problems_text(wrong_file, uploaded=file is not None)))
+
+    async def register_source(self, ack: Any, sent: Submission, source: bytes) -> Refusal | Sequence[Problem] | None:
+        """Register a file and close the modals, or return why not; then nothing is acknowledged yet."""
         try:
             answer = await self._context.service.engine.register(
                 Register(source=source, actor=sent.by.address, origin=sent.by.origin())
             )
         except DefinitionError as error:
-            await ack(**replies.errors(register_modal.problems_text(error.problems, uploaded=file is not None)))
-            return
+            return error.problems
         if isinstance(answer, Refusal):
-            await ack(
-                **replies.errors(register_modal.form_errors(refusals.sentence(answer), uploaded=file is not None))
-            )
-            return
+            return answer
         await ack(**replies.CLEAR)
         url = sent.view.ref.response_url if sent.view.ref is not None else None
         self._context.after(sent.by, url, self._registered(sent.by, answer, url), recorded=True)
+        return None
 
     async def _registered(self, by: Actor, answer: Registered | Proposed, response_url: str | None) -> None:
         """Show what was registered where the command was typed, or that it waits for an approval."""

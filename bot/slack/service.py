@@ -355,6 +355,13 @@ class SlackService:
 
     # -- builders --
 
+    async def may_build(self, by: Actor, workflow: WorkflowView) -> Refusal | None:
+        """Return why this person may not change a workflow, or None if they own it, are an admin, or are a builder."""
+        reader = await self.reader(by)
+        if reader is not None and (reader.is_admin or reader.person.id == workflow.owner.id):
+            return None
+        return await self.may_register(by)
+
     async def may_register(self, by: Actor) -> Refusal | None:
         """Return why this person may not register workflows, or None if they may."""
         return await builders.refuse(self.directory, self.builders, by)

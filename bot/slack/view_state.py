@@ -237,6 +237,7 @@ _TEXTS: Final = {
     "datepicker": "selected_date",
     "datetimepicker": "selected_date_time",
     "users_select": "selected_user",
+    "conversations_select": "selected_conversation",
 }
 _REFERENCE: Final = "signoff_reference"
 """Where we note the text of the reference to a file that was fetched; Slack sends no such key."""
@@ -255,6 +256,9 @@ def _raw(element: Mapping[str, Any]) -> Raw | None:
     if kind in _SINGLE:
         chosen = element.get("selected_option")
         return str(chosen.get("value", "")) if isinstance(chosen, Mapping) else ""
+    if kind == "multi_users_select":
+        users = element.get("selected_users")
+        return tuple(map(str, users)) if isinstance(users, list) else ()
     if kind in _SEVERAL:
         several = element.get("selected_options")
         listed = several if isinstance(several, list) else []

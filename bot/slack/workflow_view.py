@@ -177,6 +177,9 @@ def _separation(gate: Gate) -> str:
 def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Element]:
     if (named := _NAMED_BY_INPUT.fullmatch(template.source)) is not None:
         return rich_text.words(f"the person in “{text_objects.line(labels.in_words(named[1]))}”")
+    if (found := _NAMED_BY_STEP.fullmatch(template.source)) is not None:
+        step, what = (text_objects.line(labels.in_words(part)) for part in found.groups())
+        return rich_text.words(f"the “{what}” that “{step}” gives")
     if not template.is_literal:
         return _expression(template)
     name = approvers.get(template.source) or _ROLES.get(template.source) or template.source
@@ -185,6 +188,8 @@ def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Elem
 
 _NAMED_BY_INPUT: Final = re.compile(r"\{\{\s*inputs\.(\w+)\s*\}\}")
 """An approver that the requester chooses in an input."""
+_NAMED_BY_STEP: Final = re.compile(r"\{\{\s*steps\.(\w+)(?:\.\w+)*\.(\w+)\s*\}\}")
+"""An approver that an earlier step returns."""
 
 
 def _question(step: Step, gate: Gate) -> str:

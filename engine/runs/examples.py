@@ -288,15 +288,43 @@ def _decision(answer: ExampleAnswer, now: datetime, *, edited: bool) -> dict[str
     return {**facts, "edited": edited, "rating": None, "comment": None}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedExample:
+    """What an example comes to: who is asked and what is called, by step, and how it ends. `error`: a sentence."""
+
+    asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    called: tuple[str, ...] = ()
+    ends: RunStatus | None = None
+    error: str = ""
+
+
+def play(workflow: Workflow, example: Example, now: datetime) -> PlayedExample:
+    """Play an example, and return what it comes to. Nothing is called."""
+    inputs, errors = _inputs(workflow, example)
+    if errors:
+        return PlayedExample(error=" ".join(about(f"The input “{name}”", why) for name, why in errors.items()))
+    run = _PlayedRun(workflow, example, _state(inputs, now), now)
+    why = ""
+    try:
+        run.play()
+    except _WrongExample as wrong:
+        why = str(wrong)
+    ends = run.state.status if not why else None
+    return PlayedExample(asked=run.asked, called=tuple(run.called), ends=ends, error=why or run.error or "")
+
+
+def _state(inputs: dict[str, Value], now: datetime) -> RunState:
+    return RunState(
+        id="example", status=RunStatus.RUNNING, cursor=0, inputs=inputs, requester=REQUESTER, started_at=now
+    )
+
+
 def failures(workflow: Workflow, example: Example, now: datetime) -> tuple[str, ...]:
     """Play an example, and return a sentence for each thing that is not as it expects."""
     inputs, errors = _inputs(workflow, example)
     if errors:
         return tuple(about(f"The input “{name}”", why) for name, why in errors.items())
-    state = RunState(
-        id="example", status=RunStatus.RUNNING, cursor=0, inputs=inputs, requester=REQUESTER, started_at=now
-    )
-    run = _PlayedRun(workflow, example, state, now)
+    run = _PlayedRun(workflow, example, _state(inputs, now), now)
     try:
         run.play()
     except _WrongExample as wrong:

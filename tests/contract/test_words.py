@@ -24,7 +24,7 @@ from rich.console import Console
 
 import bot.slack
 import engine
-from bot import template_files
+from bot import gallery, template_files
 from bot.email import message
 from bot.presentation import alert_card, batch_results, identity_refusals, refusals, states
 from bot.presentation import card as cards
@@ -35,6 +35,8 @@ from bot.slack import (
     command_messages,
     confirmation_modals,
     details_modal,
+    edit_modal,
+    gallery_modal,
     home_filter_modal,
     home_rows,
     home_view,
@@ -53,11 +55,14 @@ from bot.slack import (
     start_modal,
     succession_modal,
     thread_replies,
+    trial_message,
+    version_messages,
 )
 from bot.slack.ids import HomeRef, MessageRef, ModalRef
 from bot.slack.list_rows import RunList
 from bot.slack.message_source import SourceMessage
 from bot.slack.request_modals import Entered
+from bot.slack.step_edits import StepForm
 from bot.terminal.view import render_card
 from engine.domain import (
     Address,
@@ -90,6 +95,7 @@ from engine.domain import (
     Verdict,
 )
 from engine.domain.secret_commands import SecretView
+from engine.domain.workflow_commands import WorkflowState
 from engine.fields import forms
 from engine.inbox import InboxPart
 from engine.json_values import Value
@@ -107,8 +113,9 @@ from engine.read_models import (
 )
 from engine.requests import Edit, Editable, Policy, Question, Separation, Undoing
 from engine.requests.questions import answer_topic, question_topic
-from engine.steps.registry import builtin
+from engine.steps.registry import all_step_types, builtin
 from engine.story_entries import StoryEntry
+from engine.version_views import VersionView
 from engine.workflowfile import Workflow, load
 from engine.workflowfile.expected_output import ExpectedOutput
 from tests.support import home_samples, html_forms, samples, words
@@ -540,6 +547,49 @@ def message_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
     yield "start form", "with a message", start_modal.run_form(_workflow(), version=1, metadata=metadata, above=above)
 
 
+def gallery_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
+    """Yield what builders see of the gallery."""
+    yield "gallery", "all", gallery_modal.choice(gallery.load(), metadata=metadata)
+    for template in gallery.load().templates:
+        asked = gallery_modal.inputs(template, free_name=template.name)
+        yield "questions", template.name, gallery_modal.questions(template, asked, metadata=metadata)
+        workflow = load(template.source, kinds=all_step_types())
+        yield "check", template.name, gallery_modal.check(workflow, approvers={}, notes=(), metadata=metadata)
+
+
+def version_views() -> Iterator[tuple[str, str, Any]]:
+    """Yield what builders see of the versions of a workflow."""
+    view = _workflow_view()
+    version = VersionView(
+        workflow="refund",
+        version=1,
+        source=b"",
+        hash="",
+        registered_by=samples.PERSON,
+        registered_at=samples.NOW,
+        is_current=False,
+    )
+    blocks = version_messages.changes(None, next(iter(_registered_workflows())))
+    yield "compared", "all", version_messages.compared("Refunds", 1, 2, blocks).blocks[:1]
+    yield "going back", "all", version_messages.going_back(view, 1, blocks).blocks[:1]
+    yield "versions", "all", version_messages.versions(view, [version] * 30).blocks
+    for state in WorkflowState.DISABLED, WorkflowState.DELETED:
+        yield "stop", state, version_messages.stop(view, state).blocks
+
+
+def edit_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
+    """Yield what builders see when they edit a workflow."""
+    workflow = next(each for each in _registered_workflows() if each.name == "refund")
+    yield "edit choice", "all", edit_modal.choice(workflow, metadata=metadata)
+    asked = StepForm(workflow, None).inputs()
+    yield "step form", "itself", edit_modal.step_form("Refund", asked, metadata=metadata)
+    changes = version_messages.changes(workflow, workflow)
+    yield "change check", "none", edit_modal.check(changes, metadata=metadata)
+    for each in _registered_workflows():
+        yield "trial", each.name, trial_message.trial(each, samples.NOW).blocks
+    yield "whole file", "short", edit_modal.whole_file("A file", metadata=metadata)
+
+
 def views() -> Iterator[tuple[str, str, Any]]:
     """Yield the surface, the state and the blocks of what Slack shows besides copies."""
     ref = ModalRef()
@@ -588,6 +638,9 @@ def views() -> Iterator[tuple[str, str, Any]]:
     yield "insights", "all", command_messages.insights(period, known, page="https://signoff.example/insights").blocks
     yield "start form", "every field", start_modal.run_form(_workflow(), version=1, metadata=ref)
     yield from message_views(ref)
+    yield from gallery_views(ref)
+    yield from version_views()
+    yield from edit_views(ref)
     yield "register form", "paste", register_modal.register_form(metadata=ref)
     yield "register form", "upload", register_modal.upload_form(metadata=ref)
     for workflow in _registered_workflows():
@@ -634,7 +687,7 @@ def slack_views() -> set[str]:
     }
 
 
-CONDITIONS: Final = {"workflow", "registered"}
+CONDITIONS: Final = {"check", "workflow", "registered"}
 """Lists of the steps of a file, which quote its conditions for the builder, as code."""
 
 

@@ -294,15 +294,15 @@ def _input(element: dict[str, Any]) -> Iterator[str]:
 
 
 def _options(element: dict[str, Any], kind: str) -> Iterator[str]:
+    if "option_groups" in element:
+        yield from _option_groups(element, kind)
+        return
     options = element["options"]
+    yield from _each_option(options, kind)
     if not 1 <= len(options) <= (10 if kind in ("radio_buttons", "checkboxes") else 100):
         yield f"{len(options)} options of {kind}"
     if len({option["value"] for option in options}) < len(options):
         yield "an option value twice"
-    for option in options:
-        yield from _text(option["text"], 75, "option", only_plain=kind in ("static_select", "multi_static_select"))
-        if not 1 <= length(option["value"]) <= 150:
-            yield "option value"
     several = kind in ("multi_static_select", "checkboxes")
     if several and "initial_options" in element:
         if not element["initial_options"] or any(option not in options for option in element["initial_options"]):
@@ -311,6 +311,29 @@ def _options(element: dict[str, Any], kind: str) -> Iterator[str]:
         yield "initial_option"
     if element.keys() - {"type", "action_id", "options", "initial_options" if several else "initial_option"}:
         yield f"{kind} with {sorted(element)}"
+
+
+def _each_option(options: list[dict[str, Any]], kind: str) -> Iterator[str]:
+    for option in options:
+        yield from _text(option["text"], 75, "option", only_plain=kind in ("static_select", "multi_static_select"))
+        if not 1 <= length(option["value"]) <= 150:
+            yield "option value"
+        if "description" in option:
+            yield from _text(option["description"], 75, "description", only_plain=True)
+
+
+def _option_groups(element: dict[str, Any], kind: str) -> Iterator[str]:
+    rest = {key: value for key, value in element.items() if key != "option_groups"}
+    if not 1 <= len(element["option_groups"]) <= 100:
+        yield "option groups"
+    for group in element["option_groups"]:
+        yield from _text(group["label"], 75, "group", only_plain=True)
+        yield from _options({**rest, "options": group["options"]}, kind)
+
+
+def _is_multi_users_select(element: dict[str, Any]) -> bool:
+    users = element.get("initial_users", ["U1"])
+    return bool(users) and all(re.fullmatch(r"[UW][A-Z0-9]+", user) for user in users)
 
 
 def _is_plain_text_input(element: dict[str, Any]) -> bool:
@@ -349,6 +372,8 @@ _INPUTS = {
     "datepicker": _has(initial_date=r"\d{4}-\d\d-\d\d"),
     "datetimepicker": _has(initial_date_time=r"\d{10}"),
     "users_select": _has(initial_user=r"[UW][A-Z0-9]+"),
+    "multi_users_select": _is_multi_users_select,
+    "conversations_select": _has(initial_conversation=r"[CGD][A-Z0-9]+", filter=r"\{.*\}"),
     "file_input": lambda one: 1 <= one.get("max_files", 10) <= 10 and bool(one.get("filetypes", ["x"])),
 }
 

@@ -74,7 +74,7 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
         "3. Letter\nFirst needs approval by the owner of the workflow.",
         "4. Pay\nRuns only if `false`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
-        "`steps.lookup.body.account_owner`. Without a decision in 2 days, the request is rejected.",
+        "the “Account owner” that “Lookup” gives. Without a decision in 2 days, the request is rejected.",
         "5. Receipt\nIf “Status” of step “Receipt” is not 200, its result needs approval by the owner of the workflow.",
         "6. Quiet\nNo one is asked.",
     ]

@@ -1,0 +1,168 @@
+"""Inputs of the forms in which builders make and change workflows, and what comes back from them. Pure.
+
+What is entered in an input, or in the two for people, is one text: as it would be typed in a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bot.slack import form_blocks, ids, text_objects, view_state
+from bot.slack.text_objects import Block, Element
+from engine.domain.accounts import SLACK
+
+_PEOPLE: Final = "people"
+_CHANNEL: Final = "channel"
+_SEPARATORS: Final = re.compile(r"[\s,;]+")
+_ALSO: Final = "Also"
+_PEOPLE_HINT: Final = (
+    "People without Slack by email address, role:NAME, group:HANDLE, or owner for the owner of the workflow, "
+    "with commas between them."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderInput:
+    """An input. `text`: what it holds at first. `options`: of a choice, each value with its label.
+
+    `kind`: `text`, `lines`, `people`, `channel`, `number` or `choice`.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    help: str = ""
+    text: str = ""
+    required: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+    most: int = ids.INPUT_TEXT
+
+    @property
+    def block(self) -> str:
+        """The block that a sentence about what was entered stands below."""
+        return _block(self.name)
+
+
+def _block(name: str, part: str = "") -> str:
+    return ids.field_block(name, part=part)
+
+
+def blocks(inputs: Iterable[BuilderInput]) -> list[Block]:
+    """Return the input blocks, each filled with what it holds at first."""
+    return [block for asked in inputs for block in _blocks(asked)]
+
+
+def _blocks(asked: BuilderInput) -> list[Block]:
+    if asked.kind == "people":
+        return _people(asked)
+    elements = {"channel": _channel, "number": _number, "choice": _choice}
+    element = elements.get(asked.kind, _text)(asked)
+    part = _CHANNEL if asked.kind == "channel" else ""
+    return [
+        form_blocks.input_block(
+            _block(asked.name, part),
+            text_objects.line(asked.label),
+            element,
+            hint=_hint(asked),
+            required=asked.required and not (asked.kind == "channel" and asked.text),
+        )
+    ]
+
+
+def _hint(asked: BuilderInput) -> str:
+    if asked.kind == "channel" and asked.text:
+        return f"{asked.help} If you choose none, it is {text_objects.line(asked.text)}.".strip()
+    return asked.help
+
+
+def _people(asked: BuilderInput) -> list[Block]:
+    """Return a picker for people in Slack, and below it an input for everyone else."""
+    named = [person for person in _SEPARATORS.split(asked.text) if person]
+    # A text with blanks inside, such as an expression, is no list of people.
+    accounts = [] if "{{" in asked.text else [person for person in named if SLACK.person_id(person) == person]
+    others = asked.text if "{{" in asked.text else ", ".join(person for person in named if person not in accounts)
+    picker: Element = {"type": "multi_users_select", "action_id": ids.INPUT}
+    if accounts:
+        picker["initial_users"] = accounts
+    also = BuilderInput(name=asked.name, label=_ALSO, text=others, most=asked.most)
+    label = text_objects.line(asked.label)
+    return [
+        form_blocks.input_block(_block(asked.name, _PEOPLE), label, picker, hint=asked.help),
+        form_blocks.input_block(_block(asked.name), f"{label} ({_ALSO.lower()})", _text(also), hint=_PEOPLE_HINT),
+    ]
+
+
+def _text(asked: BuilderInput) -> Element:
+    element: Element = {
+        "type": "plain_text_input",
+        "action_id": ids.INPUT,
+        "multiline": asked.kind == "lines" or "\n" in asked.text,
+        "max_length": min(ids.INPUT_TEXT, max(asked.most, text_objects.units(asked.text))),
+    }
+    fits = text_objects.units(asked.text) <= ids.INPUT_TEXT
+    return {**element, "initial_value": asked.text} if asked.text and fits else element
+
+
+def _number(asked: BuilderInput) -> Element:
+    element: Element = {"type": "number_input", "action_id": ids.INPUT, "is_decimal_allowed": True}
+    return {**element, "initial_value": asked.text} if _NUMBER.fullmatch(asked.text) else element
+
+
+_NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+def _channel(asked: BuilderInput) -> Element:
+    element: Element = {
+        "type": "conversations_select",
+        "action_id": ids.INPUT,
+        "filter": {"include": ["public", "private"], "exclude_bot_users": True},
+    }
+    return {**element, "initial_conversation": asked.text} if SLACK.channel_id(asked.text) == asked.text else element
+
+
+def _choice(asked: BuilderInput) -> Element:
+    options = [
+        {"text": text_objects.plain_line(label, ids.OPTION_TEXT), "value": ids.option_key(value)}
+        for value, label in asked.options[: ids.OPTIONS]
+    ]
+    element: Element = {"type": "static_select", "action_id": ids.INPUT, "options": options}
+    chosen = [option for option in options if option["value"] == ids.option_key(asked.text)]
+    return {**element, "initial_option": chosen[0]} if chosen else element
+
+
+# -- what comes back ------------------------------------------------------------------------------------------
+
+
+def read(values: object, inputs: Sequence[BuilderInput]) -> dict[str, str]:
+    """Return what was entered in each input, by its name."""
+    form = view_state.states(values)
+    return {asked.name: _entered(asked, form.get(ids.field_key(asked.name), {})) for asked in inputs}
+
+
+def _entered(asked: BuilderInput, parts: Mapping[str, view_state.ViewState]) -> str:
+    raw = {part: state.raw for part, state in parts.items()}
+    typed = raw.get("", "")
+    text = typed if isinstance(typed, str) else ""
+    if asked.kind == "people":
+        chosen = raw.get(_PEOPLE, ())
+        also = text.strip()
+        return ", ".join([*(chosen if isinstance(chosen, tuple) else ()), *([also] if also else [])])
+    if asked.kind == "channel":
+        return str(raw.get(_CHANNEL) or asked.text)
+    if asked.kind == "choice":
+        return next((value for value, _ in asked.options if ids.option_key(value) == text), "")
+    return text
+
+
+def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput]) -> dict[str, str]:
+    """Return sentences by the block that each stands below; below the first input if it has none of its own."""
+    by_name = {asked.name: asked for asked in inputs}
+    placed: dict[str, str] = {}
+    for name, sentence in wrong.items():
+        asked = by_name.get(name, inputs[0])
+        block = _block(asked.name, _CHANNEL if asked.kind == "channel" else "")
+        placed[block] = f"{placed[block]} {sentence}" if block in placed else sentence
+    return {block: text_objects.clipped(text_objects.shown(text), ids.ERROR_TEXT) for block, text in placed.items()}

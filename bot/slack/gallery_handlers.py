@@ -1,0 +1,139 @@
+"""Handlers of the modals of `/signoff new`: a template, its questions, the steps that come of them, and Register.
+
+What was answered travels in the modal with the steps, and the file is built from it again when it is registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bot import gallery, gallery_answers
+from bot.gallery import GalleryTemplate
+from bot.presentation import refusals
+from bot.slack import builder_inputs, gallery_modal, replies, request_modals
+from bot.slack.builder_inputs import BuilderInput
+from bot.slack.context import SlackContext
+from bot.slack.ids import ModalRef
+from bot.slack.payloads import Submission
+from bot.slack.registration_handlers import RegistrationHandlers
+from engine import workflowfile
+from engine.domain import Refusal
+from engine.errors import DefinitionError, Problem
+from engine.off_loop import off_loop
+from engine.steps.missing_services import find_missing
+from engine.workflowfile import Workflow
+
+_CHOOSE: Final = "Choose what the workflow is for."
+_GONE: Final = "This template is not in the gallery any more. Close this form, then type /signoff new again."
+_TOO_LONG: Final = "Your answers are too long to be shown in Slack. Shorten this one, or register a file instead."
+_CHANGED: Final = "The answers do not fit any more, so nothing was registered. Go back, and change them."
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFile:
+    """The file that comes of the answers. `wrong`: sentences by question, if there is none."""
+
+    source: bytes = b""
+    workflow: Workflow | None = None
+    wrong: Mapping[str, str] | None = None
+
+
+class GalleryHandlers:
+    """The handlers."""
+
+    def __init__(self, context: SlackContext) -> None:
+        self._context, self._registration = context, RegistrationHandlers(context)
+
+    async def chosen(self, ack: Any, body: Any) -> None:
+        """Ask the questions of the template that was chosen."""
+        sent = Submission.of(body)
+        template = gallery.load().find(gallery_modal.chosen(sent.view.values))
+        if template is None:
+            await ack(**replies.errors({gallery_modal.TEMPLATE_BLOCK: _CHOOSE}))
+            return
+        metadata = _metadata(sent, template.name)
+        asked = gallery_modal.inputs(template, free_name=gallery_answers.free_name(template.name, await self._taken()))
+        await ack(**replies.push(gallery_modal.questions(template, asked, metadata=metadata)))
+
+    async def answered(self, ack: Any, body: Any) -> None:
+        """Show the steps that come of the answers, or what is wrong with them."""
+        sent = Submission.of(body)
+        template, asked = _asked(sent)
+        if template is None:
+            await ack(**replies.update(request_modals.sentence(_GONE)))
+            return
+        typed = builder_inputs.read(sent.view.values, asked)
+        built = await self._build(template, typed)
+        if built.workflow is None:
+            await ack(**replies.errors(builder_inputs.errors(built.wrong or {}, asked)))
+            return
+        metadata = gallery_modal.with_draft(_metadata(sent, template.name), typed)
+        if metadata is None:
+            longest = max(typed, key=lambda name: len(typed[name]))
+            await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked)))
+            return
+        approvers = await self._context.service.approver_names(built.workflow)
+        notes = find_missing(built.workflow, self._context.service.kinds)
+        view = gallery_modal.check(built.workflow, approvers=approvers, notes=notes, metadata=metadata)
+        await ack(**replies.push(view))
+
+    async def checked(self, ack: Any, body: Any) -> None:
+        """Register the workflow."""
+        sent = Submission.of(body)
+        template, _ = _asked(sent)
+        if template is None or sent.view.ref is None:
+            await ack(**replies.update(request_modals.sentence(_GONE)))
+            return
+        refusal = await self._context.service.may_register(sent.by)
+        built = await self._build(template, sent.view.ref.draft)
+        if refusal is not None or built.workflow is None:
+            why = refusals.sentence(refusal) if refusal is not None else _in_one(built.wrong)
+            await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
+            return
+        wrong = await self._registration.register_source(ack, sent, built.source)
+        if wrong is not None:
+            await ack(**replies.update(request_modals.sentence(_why(wrong), metadata=sent.view.ref)))
+
+    async def _taken(self) -> set[str]:
+        return {view.name for view in await self._context.service.engine.workflows()}
+
+    async def _build(self, template: GalleryTemplate, typed: Mapping[str, str]) -> BuiltFile:
+        """Return the file of the answers, checked."""
+        taken, service = await self._taken(), self._context.service
+        return await off_loop(lambda: _built(template, typed, taken, service.kinds, service.clock.now()))
+
+
+def _built(template: GalleryTemplate, typed: Mapping[str, str], taken: set[str], kinds: Any, now: Any) -> BuiltFile:
+    values, wrong = gallery_answers.read_answers(template, typed, taken)
+    if wrong:
+        return BuiltFile(wrong=wrong)
+    source = gallery_answers.build(template, values)
+    try:
+        source = gallery_answers.without_unmet_examples(source, kinds, now)
+        return BuiltFile(source, workflowfile.load(source, kinds=kinds))
+    except DefinitionError as error:
+        return BuiltFile(wrong=gallery_answers.place_problems(template, source, error.problems))
+
+
+def _metadata(sent: Submission, template: str) -> ModalRef:
+    opened = sent.view.ref or ModalRef()
+    return ModalRef(channel=opened.channel, response_url=opened.response_url, workflow=template)
+
+
+def _asked(sent: Submission) -> tuple[GalleryTemplate | None, Sequence[BuilderInput]]:
+    """Return the template that a form is about, and its inputs."""
+    name = sent.view.ref.workflow if sent.view.ref is not None else None
+    template = gallery.load().find(name) if name else None
+    return template, gallery_modal.inputs(template, free_name="") if template is not None else ()
+
+
+def _in_one(wrong: Mapping[str, str] | None) -> str:
+    return f"{_CHANGED} {' '.join((wrong or {}).values())}".strip()
+
+
+def _why(wrong: Refusal | Sequence[Problem]) -> str:
+    if isinstance(wrong, Refusal):
+        return refusals.sentence(wrong)
+    return f"Nothing was registered. {' '.join(problem.sentence() for problem in wrong[:5])}"

@@ -1,0 +1,172 @@
+"""`/signoff edit`: a step in a form, or the whole file; what changes is shown before it is registered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.devtools.sandbox.server import SimulatedPerson
+from engine.workflowfile import text_edits
+from tests.integration.slack.test_commands import answer_to, last_answer
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok, words
+
+PART = "What do you want to change?"
+GATE = ("steps", "pay", "gate")
+
+
+@pytest.fixture(params=["http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+async def opened(env: SlackEnv, part: str | None = "Pay", workflow: str = REFUND_WORKFLOW) -> SimulatedPerson:
+    """Open the form of a step."""
+    await env.register(workflow)
+    cleo = env.person("cleo")
+    expect_ok(await cleo.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: cleo.modal)
+    if part is not None:
+        expect_ok(await cleo.submit({PART: part}))
+    return cleo
+
+
+async def value(env: SlackEnv, *path: str) -> Any:
+    view = await env.engine.workflow("refund")
+    return text_edits.find_value(view.source, path)  # type: ignore[union-attr]
+
+
+def errors(person: SimulatedPerson) -> str:
+    assert person.modal is not None
+    return " ".join(person.modal["errors"].values())
+
+
+LONG = "{{ run.workflow != '" + "x" * 2_900 + "' }}"
+CHANGES = {
+    "Title of the step": "Pay it",
+    "What people are asked": "Pay {{ inputs.amount }} EUR now?",
+    "Who approves (also)": "ada@example.com, owner, ben@example.com",
+    "When they are asked": "“Amount” is above a number",
+    "The number": "50.5",
+    "Text of Approve": "Pay",
+    "Text of Reject": 'Don\'t pay: "no" # never',
+    "Time to decide": "2d",
+    "After that time": "It counts as rejected",
+    "Remind them after": "4h",
+    "And again every": "8h",
+    "How many approve": "As many as the number below",
+    "How many of them": "2",
+}
+EXPECTED: dict[str, Any] = {
+    "title": "Pay {{ inputs.amount }} EUR now?",
+    "approvers": ["ada@example.com", "owner", "ben@example.com"],
+    "when": "{{ inputs.amount > 50.5 }}",
+    "approve_label": "Pay",
+    "reject_label": 'Don\'t pay: "no" # never',
+    "expires": "2d",
+    "on_expiry": "reject",
+    "remind": {"after": "4h", "every": "8h"},
+    "policy": {"quorum": 2},
+}
+
+
+async def test_a_step_is_changed_in_a_form_after_its_difference_was_shown(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit(CHANGES))
+    assert "Nothing is registered yet." in words(cleo.modal)
+    assert "+      expires: 2d" in words(cleo.modal)
+    assert await value(env, *GATE, "expires") is None
+    expect_ok(await cleo.submit())
+    assert "Registered Refund, version 2. Open runs keep version 1." in await last_answer(env, "cleo")
+    assert {key: await value(env, *GATE, key) for key in EXPECTED} == EXPECTED
+    assert await value(env, "steps", "pay", "title") == "Pay it"
+    assert await value(env, *GATE, "edit") == ["text"]
+    expect_ok(await cleo.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({PART: "Pay it"}))
+    expect_ok(await cleo.submit())
+    assert "Nothing is different" in errors(cleo)
+    expect_ok(await cleo.submit({"When they are asked": "Always", "Remind them after": "", "And again every": ""}))
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    assert await value(env, *GATE, "when") is None
+    assert await value(env, *GATE, "remind") is None
+
+
+async def test_the_title_of_the_workflow_is_changed(env: SlackEnv) -> None:
+    cleo = await opened(env, "The title and the description")
+    expect_ok(await cleo.submit({"Title": "\u202eA: 'b' #c", "Description": "one\ntwo: {3}"}))
+    expect_ok(await cleo.submit())
+    assert await value(env, "title") == "\u202eA: 'b' #c"
+    assert await value(env, "description") == "one\ntwo: {3}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"Time to decide": "soon"}, "soon"),
+        ({"Text of Approve": "x" * 3_000}, "at most 75 characters"),
+        ({"What people are asked": "{{ inputs.amont }}"}, "amont"),
+        ({"Who approves (also)": "noone"}, "`noone` is not a person"),
+        ({"When they are asked": "“Amount” is above a number"}, "Write the number"),
+        ({"When they are asked": "As an expression says"}, "Write the expression"),
+        ({"When they are asked": "As an expression says", "The expression": "inputs.amount > 1"}, "Put it in braces"),
+        ({"And again every": "4h"}, "after how long"),
+        ({"How many approve": "As many as the number below"}, "how many of them"),
+        ({"How many approve": "As many as the number below", "How many of them": "9"}, "can never come together"),
+        ({"When they are asked": "As an expression says", "The expression": LONG}, "too long"),
+    ],
+)
+async def test_what_is_wrong_gets_a_sentence_at_its_field(env: SlackEnv, typed: dict[str, str], sentence: str) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit(typed))
+    assert sentence in errors(cleo)
+    assert await value(env, *GATE, "expires") is None
+
+
+async def test_a_version_that_came_meanwhile_loses_nothing(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    await env.register(REFUND_WORKFLOW.replace("title: Refund\n", "title: Pay back\n"))
+    expect_ok(await cleo.submit({"Time to decide": "3d"}))
+    assert "refund has version 2 now" in words(cleo.modal)
+    await env.register(REFUND_WORKFLOW.replace("title: Refund\n", "title: Money back\n"))
+    expect_ok(await cleo.submit())
+    assert "refund has version 3 now" in words(cleo.modal)
+    assert await value(env, *GATE, "expires") is None
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    assert (await value(env, "title"), await value(env, *GATE, "expires")) == ("Money back", "3d")
+
+
+async def test_the_whole_file_is_edited_after_its_difference_was_shown(env: SlackEnv) -> None:
+    cleo = await opened(env, None)
+    expect_ok(await cleo.click("Edit the whole file"))
+    await env.slack.until(lambda: "Workflow file" in words(cleo.modal))
+    changed = REFUND_WORKFLOW.replace("default: 120", "default: 75")
+    expect_ok(await cleo.submit({"Workflow file": changed.replace("uses: played", "uses: plaid")}))
+    assert "plaid" in errors(cleo)
+    expect_ok(await cleo.submit({"Workflow file": changed.replace("name: refund", "name: other")}))
+    assert "Keep the name refund" in errors(cleo)
+    expect_ok(await cleo.submit({"Workflow file": changed}))
+    assert "75 (was 120)" in words(cleo.modal)
+    await env.register(REFUND_WORKFLOW.replace("title: Refund\n", "title: Pay back\n"))
+    expect_ok(await cleo.submit())
+    assert "refund has version 2 now" in words(cleo.modal)
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    view = await env.engine.workflow("refund")
+    assert view.source.decode() == changed.rstrip("\n") or view.source.decode() == changed  # type: ignore[union-attr]
+
+
+async def test_a_file_that_is_too_large_for_a_form_is_uploaded(env: SlackEnv) -> None:
+    cleo = await opened(env, None, f"{REFUND_WORKFLOW}# {'x' * 16_000}\n")
+    expect_ok(await cleo.click("Edit the whole file"))
+    await env.slack.until(lambda: "upload it with /signoff register" in words(cleo.modal))
+
+
+async def test_only_owners_and_builders_edit(env: SlackEnv) -> None:
+    await env.register()
+    assert "Only builders may register" in await answer_to(env, "ada", "/signoff edit refund")
+    assert "Which workflow?" in await answer_to(env, "cleo", "/signoff edit")
+    assert "There is no workflow" in await answer_to(env, "cleo", "/signoff edit refnd")

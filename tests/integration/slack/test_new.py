@@ -1,0 +1,144 @@
+"""`/signoff new`: a template, its questions, the steps that come of them, and a registered workflow."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot import gallery
+from bot.devtools.sandbox.server import SimulatedPerson
+from engine.workflowfile import text_edits
+from tests.support.slack_env import SlackEnv, ephemeral_texts, expect_ok, words
+
+ADDRESS = "Which address pays the refund?"
+LIMIT = "Above what amount does a person approve it?"
+WHO = "Who approves it?"
+
+
+@pytest.fixture(params=["http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+async def opened(env: SlackEnv, template: str = "Refund a customer") -> SimulatedPerson:
+    """Open the questions of a template."""
+    cleo = env.person("cleo")
+    expect_ok(await cleo.command("/signoff new", channel="general"))
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({"What is it for?": template}))
+    return cleo
+
+
+def errors(person: SimulatedPerson) -> str:
+    assert person.modal is not None
+    return " ".join(person.modal["errors"].values())
+
+
+async def source(env: SlackEnv, name: str) -> bytes:
+    view = await env.engine.workflow(name)
+    return bytes(view.source)  # type: ignore[union-attr]
+
+
+async def test_a_workflow_is_made_by_answering_questions(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    ada = env.person("ada").id
+    answers = {ADDRESS: "https://pay.example.org/refunds", LIMIT: "250.5", WHO: [ada]}
+    expect_ok(await cleo.submit(answers))
+    assert "1. Pay the refund" in words(cleo.modal)
+    assert "250.5" in words(cleo.modal)
+    assert "needs approval by Ada Approver or the owner" in " ".join(words(cleo.modal).split())
+    assert await env.engine.workflows() == []
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    assert "Registered Refund a customer, version 1." in ephemeral_texts(env.slack, cleo)[-1]
+    assert cleo.modal is None
+    file = await source(env, "refund")
+    assert text_edits.find_value(file, ("steps", "pay", "gate", "approvers")) == [ada, "owner"]
+    assert text_edits.find_value(file, ("steps", "pay", "with", "url")) == answers[ADDRESS]
+    assert text_edits.find_value(file, ("steps", "pay", "gate", "when")) == "{{ inputs.amount > 250.5 or inputs.vip }}"
+    assert b"# Pays money back to a customer." in file
+
+
+async def test_back_keeps_the_answers(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org/refunds", LIMIT: "7"}))
+    await cleo.close()
+    expect_ok(await cleo.submit({"What is it called in commands?": "pay-back"}))
+    assert "7" in words(cleo.modal)
+    expect_ok(await cleo.submit())
+    assert text_edits.find_value(await source(env, "pay-back"), ("steps", "pay", "with", "url")) == (
+        "https://pay.example.org/refunds"
+    )
+
+
+async def test_each_wrong_answer_gets_a_sentence_at_its_field(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    wrong = {
+        "What is it called in commands?": "Refund!",
+        "What is it called for people?": "{{ inputs.amount }}",
+        ADDRESS: "ftp://pay.example.org",
+        LIMIT: "-1",
+        "Who approves it? (also)": "finance",
+    }
+    expect_ok(await cleo.submit(wrong))
+    assert cleo.modal is not None
+    assert len(cleo.modal["errors"]) == 5
+    for part in ("Write `refund`", "expressions do not work here", "at least 0", "`finance` is not a person"):
+        assert part in errors(cleo)
+    assert await env.engine.workflows() == []
+
+
+async def test_a_name_that_is_taken_gets_a_free_one(env: SlackEnv) -> None:
+    await env.register()
+    cleo = await opened(env)
+    assert "refund-2" in str(cleo.modal)
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", "What is it called in commands?": "refund"}))
+    assert "There is a workflow refund already. The name refund-2 is free." in errors(cleo)
+
+
+async def test_a_name_that_was_taken_meanwhile_registers_nothing(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org"}))
+    await env.register()
+    before = await source(env, "refund")
+    expect_ok(await cleo.submit())
+    assert "nothing was registered" in words(cleo.modal)
+    assert "The name refund-2 is free." in words(cleo.modal)
+    assert await source(env, "refund") == before
+
+
+async def test_answers_that_slack_cannot_carry_are_refused_at_the_longest(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    people = ", ".join(f"person{number}@example.org" for number in range(140))
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", "Who approves it? (also)": people[:2_990]}))
+    assert "too long" in errors(cleo) or "is not a person" in errors(cleo)
+
+
+@pytest.mark.parametrize("name", [template.name for template in gallery.load().templates])
+async def test_every_template_is_registered_with_hostile_titles(env: SlackEnv, name: str) -> None:
+    template = gallery.load().find(name)
+    assert template is not None
+    cleo = await opened(env, template.title)
+    hostile = '\u202eTitle: "x" \'# {a} \\ `*_~ <@U1>'
+    typed = {"What is it called for people?": hostile}
+    for question in template.questions:
+        if question.type == "url":
+            typed[question.label] = "https://api.example.org"
+        elif question.type == "people" and question.required and question.default is None:
+            typed[f"{question.label} (also)"] = "lee@example.org, sam@example.org"
+    expect_ok(await cleo.submit(typed))
+    shown = words(cleo.modal)
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    if "cannot run here" in shown:
+        assert "This server has no language model set up." in words(cleo.modal)
+        return
+    assert [view.name for view in await env.engine.workflows()] == [name]
+    assert text_edits.find_value(await source(env, name), ("title",)) == hostile
+
+
+async def test_only_builders_make_workflows(env: SlackEnv) -> None:
+    ada = env.person("ada")
+    expect_ok(await ada.command("/signoff new", channel="general"))
+    assert "Only builders may register" in ephemeral_texts(env.slack, ada)[-1]
+    assert ada.modal is None

@@ -1,0 +1,57 @@
+"""`/signoff try`, and the buttons that start a workflow from a list."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.read_models import PageQuery
+from tests.integration.slack.test_commands import answer_to
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok
+
+EXAMPLES = """\
+examples:
+  - {name: Much, inputs: {amount: 500}, expect: {asks: {pay: true}}}
+"""
+
+
+@pytest.fixture(params=["http"])
+def transport(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+async def test_a_trial_says_who_would_be_asked_and_calls_nothing(env: SlackEnv) -> None:
+    await env.register(f"{REFUND_WORKFLOW}{EXAMPLES}")
+    text = " ".join((await answer_to(env, "cleo", "/signoff try refund")).split())
+    assert text.startswith("A trial of Refund. Nothing is called, and no one is asked.")
+    for part in (
+        "Much",
+        "Amount: 500",
+        "ada@example.com, ben@example.com about “Pay”",
+        "Would call “Pay”",
+        "The run is done",
+    ):
+        assert part in text
+    assert await env.engine.runs(PageQuery()) == []
+    assert env.bot.step.calls == []
+
+
+async def test_a_trial_without_examples_makes_its_inputs_up(env: SlackEnv) -> None:
+    await env.register()
+    text = await answer_to(env, "cleo", "/signoff try refund")
+    assert "Made-up inputs" in text
+    assert "Amount: 120" in text
+    assert "Which workflow? Type /signoff try and its name." in await answer_to(env, "cleo", "/signoff try")
+    assert "Only builders may register" in await answer_to(env, "ada", "/signoff try refund")
+
+
+async def test_buttons_of_the_list_and_of_the_steps_open_the_form_of_a_run(env: SlackEnv) -> None:
+    await env.register()
+    ben = env.person("ben")
+    for number, line in enumerate(("/signoff list", "/signoff show refund"), start=1):
+        await answer_to(env, "ben", line)
+        expect_ok(await ben.click("Run Refund", on=ben.sees("general")[-1]))
+        await env.slack.until(lambda: ben.modal)
+        expect_ok(await ben.submit({"Amount": "75"}))
+        await env.finish_background_work()
+        assert len(await env.engine.runs(PageQuery())) == number
