@@ -1611,6 +1611,20 @@ FAULTS: Final = (
         _SEEDED,
     ),
     Fault(
+        "an approval of one's own request is evidence for less review",
+        "engine/service/autonomy.py",
+        "    approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review\n",
+        "    approved = sampling_plan.after_review\n",
+        "tests/integration/test_autonomy.py::test_who_started_the_run_is_no_reviewer_of_it",
+    ),
+    Fault(
+        "a requester chooses unseen which count is used",
+        "engine/workflowfile/autonomy_checks.py",
+        "        if name not in seen:\n",
+        "        if not seen:\n",
+        "tests/unit/engine/workflowfile/test_autonomy_checks.py",
+    ),
+    Fault(
         "an owner is told about fewer than five people",
         "engine/oversight/attention.py",
         "    if len(counted) < FEWEST_PEOPLE:\n",
