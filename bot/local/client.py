@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,8 @@ async def ask(database: Path, command: str, arguments: dict[str, Value]) -> Comm
 
     Raises `StoreError` if the server cannot use its database, or stopped before it replied.
     """
-    return await _send(database, command, json_values.dumps(arguments))
+    # As a file, which aiohttp sends in pieces: it warns about texts over 1 MiB.
+    return await _send(database, command, io.BytesIO(json_values.dumps(arguments).encode()))
 
 
 async def attach(database: Path, name: str, chunks: AsyncIterator[bytes]) -> CommandReply | None:
@@ -32,7 +34,7 @@ async def attach(database: Path, name: str, chunks: AsyncIterator[bytes]) -> Com
     return await _send(database, f"attach?{urlencode({'name': name})}", chunks)
 
 
-async def _send(database: Path, target: str, body: str | AsyncIterator[bytes]) -> CommandReply | None:
+async def _send(database: Path, target: str, body: io.BytesIO | AsyncIterator[bytes]) -> CommandReply | None:
     path = socket_path(database)
     if not path.exists():
         return None

@@ -25,8 +25,8 @@ from engine.errors import InvalidValue, SignoffError, StoreError
 
 log = logging.getLogger(__name__)
 
-MAX_BODY: Final = 1_000_000
-"""Maximum size of a command, in bytes."""
+MAX_BODY: Final = 16_000_000
+"""Maximum size of a command, in bytes: a folder of workflows is one command."""
 _BACKLOG: Final = 128
 """Connections that may wait to be accepted."""
 

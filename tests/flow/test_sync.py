@@ -142,6 +142,10 @@ def test_a_running_server_does_it(tmp_path: Path, empty_database: bytes) -> None
     folder = tmp_path / "workflows"
     folder.mkdir()
     (folder / "alpha.yaml").write_text(file("alpha"), encoding="utf-8")
+    # More than most commands have to say: all files of a folder are one command.
+    for number in range(12):
+        comment = f"# {'x' * 100}\n" * 1_000
+        (folder / f"flow-{number}.yaml").write_text(comment + file(f"flow-{number}"), encoding="utf-8")
     with serving(installation):
         done = installation.run("sync", folder, "--apply")
         assert done.code == 0, done.output

@@ -86,7 +86,7 @@ async def test_an_oversized_command_is_refused_and_the_connection_stays_usable(t
         reader, writer = await asyncio.open_unix_connection(socket_path(database))
         writer.write(b"POST /start HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
         assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
-        assert b"larger than 1,000,000 bytes. Nothing was done." in await reader.readuntil(b"}}")
+        assert b"larger than 16,000,000 bytes. Nothing was done." in await reader.readuntil(b"}}")
         writer.write(b"POST /start HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readuntil(b"}}") == b'{"refused":null,"facts":{"command":"start"}}'
