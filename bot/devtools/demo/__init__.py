@@ -8,7 +8,7 @@ and the database is in a temporary folder that is deleted at the end.
 |---|---|
 | `playground` | start here for `signoff demo`: runs all parts, and prints the first things to try |
 | `folder` | the files of the playground, locked by one process at a time |
-| `services`, `payments`, `deployments` | the services that workflows call, and their ledger |
+| `services`, `payments`, `deployments`, `other_services` | the services that workflows call, and their ledger |
 | `ledger_page` | the page that shows the ledger |
 | `advice` | hints for people while there is nothing to see yet |
 | `workflows`, `templates` | the ready-made workflows, with the people and services of this machine; their files |

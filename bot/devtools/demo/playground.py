@@ -21,7 +21,7 @@ from bot.devtools.demo.advice import ADVICE
 from bot.devtools.demo.folder import DemoFolder
 from bot.devtools.demo.services import DemoServices
 from bot.devtools.demo.story_feed import StoryFeed
-from bot.devtools.language_model import MODEL, ModelService, load_answers, run_model_service
+from bot.devtools.language_model import MODEL, ModelService, RecordedAnswer, load_answers, run_model_service
 from bot.devtools.sandbox import RunningSandbox, persistence, sandbox
 from bot.devtools.sandbox.persistence import UnreadableFile, UnwritableFile
 from bot.presentation import refusals
@@ -92,7 +92,7 @@ async def open_playground(path: Path, ports: Ports, *, fresh: bool = False) -> A
         resumed = files.database.exists()
         slack = await _open_slack(stack, files, ports.page)
         services = await _open_services(stack, files, ports.effects)
-        model = await stack.enter_async_context(run_model_service(load_answers(templates.answers(workflows.OUTREACH))))
+        model = await stack.enter_async_context(run_model_service(_recorded()))
         running_app = await _open_server(stack, files, ports.server, slack, services, model)
         await _register_workflows(running_app, slack, services)
         services.approval_of = partial(_approval_of, running_app)
@@ -161,12 +161,17 @@ async def _open_server(
     return running_app
 
 
+def _recorded() -> list[RecordedAnswer]:
+    """Return what the local language model answers in the ready-made workflows."""
+    return [answer for name in sorted(workflows.NEED_A_MODEL) for answer in load_answers(templates.answers(name))]
+
+
 async def _register_workflows(app: App, slack: RunningSandbox, services: DemoServices) -> None:
     """Register missing workflows, and update the address of the services in the others."""
     cleo = slack.person("cleo")
     old_url, new_url = demo_services.service_url(services.workflow_port), services.url
     for name, build in workflows.WORKFLOWS.items():
-        if name == workflows.OUTREACH and setup.missing(app.settings) is not None:
+        if name in workflows.NEED_A_MODEL and setup.missing(app.settings) is not None:
             continue  # the library for language models is optional
         registered = await app.engine.workflow(name)
         if isinstance(registered, NotFound):

@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 from bot.devtools.demo import ledger_page, prospects
 from bot.devtools.demo.deployments import Deployment, Deployments
 from bot.devtools.demo.ledger_page import LedgerEntry
+from bot.devtools.demo.other_services import AcceptedCall, OtherServices
 from bot.devtools.demo.payments import Payments, Refund
 from bot.devtools.sandbox import persistence
 from bot.devtools.sandbox.persistence import UnreadableFile
@@ -24,7 +25,7 @@ _VERSION: Final = 1
 
 
 class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """The saved refunds and deployments.
+    """What was saved of all calls.
 
     `port`: the port that the registered workflows call; `calls`: the keys of all calls for refunds, see `Payments`.
     """
@@ -34,6 +35,7 @@ class Ledger(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     refunds: list[Refund] = []
     calls: list[str] = []
     deployments: list[Deployment] = []
+    accepted: list[AcceptedCall] = []
 
 
 def load_ledger(path: Path) -> Ledger | None:
@@ -53,19 +55,20 @@ def load_ledger(path: Path) -> Ledger | None:
 
 @dataclass(kw_only=True)
 class DemoServices:
-    """Both services on one port. `workflow_port`: the port in the registered workflows, until they are updated."""
+    """All services on one port. `workflow_port`: the port in the registered workflows, until they are updated."""
 
     port: int
     workflow_port: int
     path: Path
     payments: Payments
     deployments: Deployments
+    others: OtherServices
     approval_of: Callable[[str], Awaitable[str]] | None = None
     """Tells from the idempotency key of a call who approved it; none until the server runs."""
 
     @property
     def url(self) -> str:
-        """Return the address of both services."""
+        """Return the address of the services."""
         return service_url(self.port)
 
     def save(self) -> None:
@@ -75,6 +78,7 @@ class DemoServices:
             refunds=self.payments.booked,
             calls=self.payments.calls,
             deployments=self.deployments.deployed,
+            accepted=self.others.accepted,
         )
         persistence.write_file(self.path, msgspec.json.encode(ledger))
 
@@ -82,7 +86,7 @@ class DemoServices:
     async def save_before_response(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Save the ledger before a successful call is answered."""
         response = await handler(request)
-        if request.method == "POST" and response.status < 300:
+        if request.method != "GET" and response.status < 300:
             self.save()
         return response
 
@@ -93,6 +97,7 @@ class DemoServices:
             return web.Response(text=text, content_type="text/html", headers=ledger_page.HEADERS)
         lines = [f"paid      {paid.amount} for order {paid.order} ({paid.note})" for paid in self.payments.booked]
         lines += [f"deployed  version {deployed.version}" for deployed in self.deployments.deployed]
+        lines += [f"did       {call.what.lower()} ({call.note})" for call in self.others.accepted]
         return web.Response(text="\n".join(lines) or ledger_page.NOTHING_YET)
 
     async def _entries(self) -> list[LedgerEntry]:
@@ -111,6 +116,10 @@ class DemoServices:
                 f"Deployed version {deployed.version}", at=deployed.at, approval=await self._approval(deployed.key)
             )
             for deployed in self.deployments.deployed
+        ]
+        entries += [
+            LedgerEntry(call.what, note=call.note, at=call.at, approval=await self._approval(call.key))
+            for call in self.others.accepted
         ]
         return sorted(entries, key=lambda entry: entry.at.timestamp() if entry.at else 0.0, reverse=True)
 
@@ -133,6 +142,7 @@ async def run_services(path: Path, *, port: int, token: str) -> AsyncIterator[De
         path=path,
         payments=Payments(url=service_url(port), booked=ledger.refunds, calls=ledger.calls),
         deployments=Deployments(token=token, deployed=ledger.deployments),
+        others=OtherServices(accepted=ledger.accepted),
     )
     application = web.Application(middlewares=[services.save_before_response])
     application.add_routes(
@@ -142,6 +152,7 @@ async def run_services(path: Path, *, port: int, token: str) -> AsyncIterator[De
             web.post("/deployments", services.deployments.deploy),
             web.get("/health", services.deployments.health),
             web.get("/prospects/{prospect}", prospects.look_up),
+            *services.others.routes(),
         ]
     )
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
