@@ -1243,7 +1243,7 @@ FAULTS: Final = (
     Fault(
         "a traceback in the log keeps its secrets",
         "bot/log.py",
-        "return self._redact(self.formatException(record.exc_info)) if record.exc_info else None",
+        "return self.redact(self.formatException(record.exc_info)) if record.exc_info else None",
         "return self.formatException(record.exc_info) if record.exc_info else None",
         "tests/unit/bot/test_log.py",
     ),
