@@ -317,7 +317,7 @@ def test_a_malformed_command_on_the_socket_gets_a_sentence(installation: Install
         # Half a surrogate pair is a character with which no workflow file begins.
         assert "A workflow file is a mapping" in send_bytes(path, "register", b'{"source": "\\ud800"}')[1]
         assert refusal_of(path, "launch", b"{}").startswith("The server does not know the command launch. ")
-        assert refusal_of(path, "start", b"x" * 1_000_001).startswith("The command is larger than 1,000,000 bytes")
+        assert refusal_of(path, "start", b"x" * 16_000_001).startswith("The command is larger than 16,000,000 bytes")
         assert send_bytes(path, "start", b"", method="GET")[0] == 405
         assert send_bytes(path, "", b"")[0] == 404
         with socket.socket(socket.AF_UNIX) as other_client:
