@@ -18,6 +18,7 @@ from typing import Final
 from bot.devtools.bench.engine_load import WORKFLOW, EngineBenchEnv, at_work, build_env
 from engine.oversight import draw
 from engine.store import schema
+from engine.store.port import Store, Tx
 from engine.system import RandomIds, SystemClock
 
 CLIENTS: Final = 4
@@ -33,14 +34,14 @@ async def measure(folder: Path, *, lifecycles: int, rounds: int) -> dict[str, fl
     """Return the CPU of a run with a plan over that of one without, in both stages."""
     count = max(CLIENTS, lifecycles // rounds)
     async with AsyncExitStack() as stack:
-        await _prepare_draws(folder / "drawn.db")
         without, counted, drawn = [
             await stack.enter_async_context(_running(folder / f"{name}.db", has_plan=name != "without"))
             for name in ("without", "counted", "drawn")
         ]
-        for env in (without, counted, drawn):
+        for env, _ in (without, counted, drawn):
             await _run(env, CLIENTS)
-        taken = [[await _run(env, count) for env in (without, counted, drawn)] for _ in range(rounds)]
+        await drawn[1].transact(_let_a_share_through)
+        taken = [[await _run(env, count) for env, _ in (without, counted, drawn)] for _ in range(rounds)]
     return {
         "lifecycle_cpu_ms": statistics.median(plain for plain, _, _ in taken) * 1000 / count,
         "counted_over_without": statistics.median(with_plan / plain for plain, with_plan, _ in taken),
@@ -48,15 +49,8 @@ async def measure(folder: Path, *, lifecycles: int, rounds: int) -> dict[str, fl
     }
 
 
-async def _prepare_draws(path: Path) -> None:
-    """Let a share through of what the server on this file asks."""
-    async with _running(path, has_plan=True) as env:
-        await _run(env, CLIENTS)
-    _let_a_share_through(path)
-
-
 @asynccontextmanager
-async def _running(path: Path, *, has_plan: bool) -> AsyncIterator[EngineBenchEnv]:
+async def _running(path: Path, *, has_plan: bool) -> AsyncIterator[tuple[EngineBenchEnv, Store]]:
     with schema.owned(path, clock=SystemClock(), ids=RandomIds()) as store, closing(sqlite3.connect(path)) as reader:
 
         async def read_button(run: str) -> tuple[str, str]:
@@ -67,7 +61,7 @@ async def _running(path: Path, *, has_plan: bool) -> AsyncIterator[EngineBenchEn
         async with at_work(env):
             if has_plan:
                 await env.register(WORKFLOW.replace(_GATE, _GATE + _PLAN))
-            yield env
+            yield env, store
 
 
 async def _run(env: EngineBenchEnv, count: int) -> float:
@@ -89,13 +83,13 @@ async def _run(env: EngineBenchEnv, count: int) -> float:
     return time.process_time() - began
 
 
-def _let_a_share_through(path: Path) -> None:
+def _let_a_share_through(tx: Tx) -> None:
     """Begin the stage in which a share is drawn, as an agreement does."""
-    with closing(sqlite3.connect(path)) as connection:
-        ((plan,),) = connection.execute("SELECT id FROM sampling_plan").fetchall()
-        connection.execute(
-            "UPDATE sampling_plan SET stage = 'sample', number = 1, agreed_by = (SELECT MIN(id) FROM person), "
-            "rev = rev + 1, agreed_at = created_at, used_at = created_at, next_at = NULL, commitment = ?",
-            (draw.commitment(draw.salt_of(_KEY, plan, 1)),),
-        )
-        connection.commit()
+    plan = str(tx.connection.exec_driver_sql("SELECT id FROM sampling_plan").scalar_one())
+    commitment = draw.commitment(draw.salt_of(_KEY, plan, 1))
+    tx.connection.exec_driver_sql(
+        "UPDATE sampling_plan SET stage = 'sample', number = 1, agreed_by = (SELECT MIN(id) FROM person), "  # noqa: S608 a hash of ours
+        "rev = rev + 1, agreed_at = created_at, used_at = created_at, next_at = NULL, "
+        f"commitment = '{commitment}'"
+    )
+    tx.memory.forget()
