@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
@@ -62,7 +63,7 @@ def send_bytes(path: Path, command: str, body: bytes, method: str = "POST") -> t
     async def request() -> tuple[int, str]:
         async with (
             aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=str(path))) as session,
-            session.request(method, f"http://signoff/{command}", data=body) as response,
+            session.request(method, f"http://signoff/{command}", data=io.BytesIO(body)) as response,
         ):
             return response.status, await response.text()
 
