@@ -937,8 +937,8 @@ FAULTS: Final = (
     Fault(
         "the old version of a workflow is started after a new one",
         "engine/store/workflows.py",
-        "    tx.memory.forget()\n",
-        "",
+        "    tx.memory.forget()\n    if replaces is None:\n",
+        "    if replaces is None:\n",
         "tests/integration/test_store.py",
     ),
     Fault(
@@ -1550,8 +1550,8 @@ FAULTS: Final = (
     Fault(
         "the author of a version decides about it under another address",
         "engine/service/oversight_requests.py",
-        "    ids = {person.id, *joined_people.humans(tx.connection, person.id)}\n",
-        "    ids = {person.id}\n",
+        "    return not humans.isdisjoint({person.id, *joined_people.humans(tx.connection, person.id)})\n",
+        "    return False\n",
         _OVERSIGHT,
     ),
     Fault(
@@ -1564,7 +1564,7 @@ FAULTS: Final = (
     Fault(
         "an owner decides about the version that they registered",
         "engine/service/oversight_requests.py",
-        "    if owner != author:\n",
+        "    if not _is_human(tx, author, owner):\n",
         "    if True:\n",
         _OVERSIGHT,
     ),

@@ -56,7 +56,7 @@ async def submit_workflow(scene: Scene, description: str, text: str, *approvers:
     reply = await scene.expect_answer(before)
     scene.narrator.claim(
         f"it is registered, and will ask {', '.join(others)} and {last} above 100 EUR and for VIPs",
-        all(part in reply for part in ("Registered ", *map(_approver_text, names), "> 100 or inputs.vip")),
+        all(part in reply for part in ("Registered ", *map(_approver_text, names), "is above 100 EUR or “VIP” is yes")),
         actual=reply,
     )
 
