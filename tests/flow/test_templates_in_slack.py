@@ -25,8 +25,6 @@ from engine.domain.asks import (
 from tests.support.engine_env import until
 from tests.support.template_env import WORKFLOWS, TemplateEnv, open_templates
 
-OWNER = ("\n\ninputs:", "\nowner: ben@example.com\n\ninputs:")
-
 
 @dataclass(frozen=True)
 class Played:
@@ -38,24 +36,29 @@ class Played:
     command: str
     answers: Sequence[tuple[str, str, Mapping[str, str]]]
     writes: Sequence[tuple[str, str, Any]] = ()
-    changes: Sequence[tuple[str, str]] = (OWNER,)
+    changes: Sequence[tuple[str, str]] = ()
+    waits: bool = False
+    """It waits for days at its end."""
     output: Mapping[str, Any] = field(default_factory=dict)
     """The output of the last step, as far as it is compared."""
 
 
 FINANCE = ("finance@example.com", "ben@example.com")
+ROLE = '"role:{}"'
+IBAN = "DE02120300000000202051"
 TEMPLATES = {
     "access": Played(
         'system=billing why="Month end" lead=ben@example.com',
         [("use billing?", "Fill in", {"Days": "9"})],
-        output={"system": "billing", "days": 9, "told": True},
+        [("POST", "/grants", {"person": "ada@example.com", "system": "billing", "role": "read"})],
+        waits=True,
     ),
     "data-export": Played(
         "query=new purpose=Billing delay=1s",
         [("Send 2 records to a partner?", "Approve", {})],
         [("POST", "/inbox", {"records": [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]})],
-        (OWNER, ("privacy@example.com", "ben@example.com")),
-        {"sent": True, "error": ""},
+        ((ROLE.format("privacy"), "ben@example.com"),),
+        output={"sent": True, "error": ""},
     ),
     "deploy": Played(
         "version=1.4 changes=Faster settle=1s",
@@ -65,12 +68,24 @@ TEMPLATES = {
     "expense": Played(
         'what="Train to Bonn" amount="84.50 EUR" spent_on=2026-03-02',
         [("Pay back 84.50 EUR for Train to Bonn?", "Edit", {"Amount (EUR)": "70"})],
-        changes=(OWNER, FINANCE),
+        changes=(FINANCE,),
         output={"line": "02 Mar 2026: 70 EUR for Train to Bonn", "corrected": True},
     ),
     "outreach": Played(
         "prospect=P-1001 to=nora@example.com",
         [("Send the first email to Harbour Bakery?", "Send email", {})],
+    ),
+    "payment": Played(
+        f'vendor="Harbour Paper" iban={IBAN} amount="900 EUR" due=2027-01-31',
+        [("Pay 900.00 EUR to Harbour Paper?", "Pay", {})],
+        [("POST", "/transfers", {"to": "Harbour Paper", "iban": IBAN, "amount": {"amount": "900", "currency": "EUR"}})],
+        (('["role:finance", "role:directors"]', "[ben@example.com, mia@example.com]"),),
+        output={"status": 200},
+    ),
+    "publish": Played(
+        'topic="Our new studio" facts="It opens on 2 May." day=2027-05-02',
+        [("Publish the post about Our new studio?", "Publish", {})],
+        changes=((ROLE.format("editors"), "ben@example.com"),),
     ),
     "refund": Played(
         'order=A-1001 amount="120 EUR" reason="Arrived broken"',
@@ -82,8 +97,8 @@ TEMPLATES = {
                 {"order": "A-1001", "amount": {"amount": "120", "currency": "EUR"}, "note": "Arrived broken"},
             )
         ],
-        (OWNER, FINANCE),
-        {"order": "A-1001", "answer": {"saved": True}},
+        (FINANCE,),
+        output={"order": "A-1001", "answer": {"saved": True, "id": "g-1"}},
     ),
     "transcript": Played(
         'company=Acme transcript="We take twelve seats."',
@@ -92,6 +107,8 @@ TEMPLATES = {
 }
 ASKED = "approvals"
 """The template that programs start, and not people."""
+PLAYED_WITHOUT_SLACK = ("contract", "hiring")
+"""A file, or the people of three roles: tests/integration/test_gallery.py plays them, where the holds pass too."""
 
 
 @pytest.fixture
@@ -101,7 +118,7 @@ async def world(tmp_path: Path, server_database: dict[str, str]) -> AsyncIterato
 
 
 def test_no_template_is_left_out() -> None:
-    assert sorted([*TEMPLATES, ASKED]) == sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
+    assert sorted([*TEMPLATES, ASKED, *PLAYED_WITHOUT_SLACK]) == sorted(path.stem for path in WORKFLOWS.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -116,20 +133,23 @@ async def test_a_template_runs_from_slack_to_its_end(world: TemplateEnv, name: s
         if entered:
             await until(lambda: ben.modal is not None)
             await ben.submit(dict(entered))
-    # The person who started it hears of the end in the same place.
-    await until(lambda: "Done" in str(ada.sees("general")) or "Failed" in str(ada.sees("general")))
-    run = await world.last_run()
-    assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
+    if played.waits:
+        await until(lambda: len(world.systems.written) == len(played.writes))
+    else:
+        # The person who started it hears of the end in the same place.
+        await until(lambda: "Done" in str(ada.sees("general")) or "Failed" in str(ada.sees("general")))
+        run = await world.last_run()
+        assert (run.status, run.error) == (RunStatus.SUCCEEDED, None)
     if played.writes:
         assert world.systems.written == list(played.writes)
-    output = run.steps[-1].output or {}
+    output = (await world.last_run()).steps[-1].output or {}
     assert {key: output[key] for key in played.output} == dict(played.output)
     assert not ada.troubles
     assert not ben.troubles
 
 
 async def test_a_call_of_an_agent_is_decided_in_slack_and_made_once(world: TemplateEnv) -> None:
-    await world.register(ASKED, FINANCE, ("title: Tool", "owner: ben@example.com\ntitle: Tool"))
+    await world.register(ASKED, FINANCE)
     engine, ben = world.env.app.engine, world.env.sandbox.person("ben")
     agent, api = Address("api", "key1"), Origin(surface="api")
     content = AskContent(

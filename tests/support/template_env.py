@@ -36,7 +36,7 @@ class Systems:
     async def answer(self, request: web.Request) -> web.Response:
         if request.method != "GET":
             self.written.append((request.method, request.path, await request.json()))
-            return web.json_response({"saved": True})
+            return web.json_response({"saved": True, "id": "g-1"})
         return web.json_response(RECORDS if request.path.startswith("/records") else PROSPECT)
 
 
@@ -63,9 +63,10 @@ class TemplateEnv:
     provider: ModelService
 
     async def register(self, name: str, *changes: tuple[str, str]) -> None:
-        """Register a ready-made workflow with the address of the systems, as its user would change it."""
+        """Register a ready-made workflow as its user would change it: with their systems, and Ben as its owner."""
         text = (WORKFLOWS / f"{name}.yaml").read_text(encoding="utf-8")
         text = re.sub(r"https://[a-z]+\.example\.com", self.systems.url, text)
+        text = re.sub(r"^(title: .*)$", r"\1\nowner: ben@example.com", text, count=1, flags=re.MULTILINE)
         for before, after in changes:
             assert before in text
             text = text.replace(before, after)
@@ -90,7 +91,7 @@ async def open_templates(folder: Path, database: Mapping[str, str]) -> AsyncIter
     """Run a server with the settings of a database."""
     async with contextlib.AsyncExitStack() as stack:
         systems = await stack.enter_async_context(run_systems())
-        answers = [*recorded("outreach"), *recorded("transcript")]
+        answers = [*recorded("outreach"), *recorded("transcript"), *recorded("publish")]
         provider = await stack.enter_async_context(run_model_service(answers))
         more = {
             "SIGNOFF_HTTP_ALLOW": systems.url.removeprefix("http://"),
@@ -98,6 +99,7 @@ async def open_templates(folder: Path, database: Mapping[str, str]) -> AsyncIter
             "SIGNOFF_AI_KEY": KEY,
             "SIGNOFF_AI_MODEL": MODEL,
             "SIGNOFF_AI_PRICES": f"{MODEL}=1/4",
+            "SIGNOFF_FILES_URL": f"file://{folder / 'files'}",
             **database,
         }
         environment = {"SIGNOFF_SECRET_DEPLOY_TOKEN": "kept-by-nobody"}
