@@ -85,15 +85,20 @@ def row(view: WorkflowView) -> ListedWorkflow:
     )
 
 
-def page(view: WorkflowView, workflow: Workflow | None, versions: Sequence[VersionView]) -> WorkflowPage:
-    """Return the page of a workflow. `workflow`: None if this version of Signoff cannot read its file."""
+def page(
+    view: WorkflowView, workflow: Workflow | None, versions: Sequence[VersionView], plans: Sequence[str]
+) -> WorkflowPage:
+    """Return the page of a workflow. `workflow`: None if this version of Signoff cannot read its file.
+
+    `plans`: what goes through without review, in words.
+    """
     return WorkflowPage(
         row=row(view),
         description=characters.line(workflow.description) if workflow is not None and workflow.description else "",
         is_protected=workflow is not None and workflow.protected,
         diagram=workflow_diagram.plan(workflow, _short) if workflow is not None else None,
         gates=tuple(_gates(workflow)) if workflow is not None else (),
-        plans=tuple(workflow.plan_meanings) if workflow is not None else (),
+        plans=tuple(plans),
         versions=_versions(versions),
         source=view.source.decode("utf-8-sig", "replace"),
     )

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import refusals
+from bot.presentation import autonomy, refusals
 from bot.web import form_data, version_comparison, workflow_page_view
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
@@ -156,12 +156,18 @@ class WorkflowPages:
     async def _page(
         self, request: Request, visit: WorkflowVisit, *, notice: Notice = "", status: int = 200
     ) -> Response:
+        engine, name = self._context.service.engine, visit.view.name
+        plans = await engine.plan_views(name)
+        detection = await engine.shared_detection(name, visit.reader.reader.person.id)
+
         def build_page() -> Response:
-            page = workflow_page_view.page(visit.view, self.compiled(visit.view.source), visit.versions)
+            compiled = self.compiled(visit.view.source)
+            words = autonomy.gates(compiled, plans, detection) if compiled is not None else []
+            page = workflow_page_view.page(visit.view, compiled, visit.versions, words)
             return self._context.form(
                 "workflow",
                 request,
-                about(visit.view.name),
+                about(name),
                 status=status,
                 address=visit.reader.address,
                 page=page,

@@ -65,6 +65,17 @@ async def test_a_workflow_is_drawn_and_says_who_is_asked(web: WebEnv) -> None:
     assert "by sam@example.com" in answer.page.text
 
 
+async def test_what_goes_through_without_review_is_said_with_the_worst_case(web: WebEnv) -> None:
+    await web.engine_env.register(
+        SECOND.replace(
+            "      edit: [amount]", "      edit: [amount]\n      autonomy: {clean: 100, sample: 10%, only_when: true}"
+        )
+    )
+    text = (await (await web.sign_in(OWNER)).get(PAGE)).page.text
+    assert "Everything is reviewed now." in text
+    assert "At worst 1 in " in text
+
+
 async def test_two_versions_stand_side_by_side_with_the_difference_in_words(web: WebEnv) -> None:
     answer = await (await web.sign_in(OWNER)).get(f"{PAGE}/versions?from=1&to=2")
     assert "<del>" in answer.text
