@@ -35,7 +35,7 @@ _READ: Final = ("title", "tool", "server", "arguments", "risk", "summary", "impa
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input of the run.")
 @click.option("--ask", metavar="JSON|FILE", help="What a program would ask, for a workflow that decides about asks.")
 @click.option("--as", "person", metavar="EMAIL", help="The person who starts the run.")
-@click.option("--explain", is_flag=True, help="Say of every rule why it applies or not, and whom it would ask now.")
+@click.option("--explain", is_flag=True, help="Say of every rule why it applies or not, and who would be asked now.")
 @json_option
 def route(
     file: Path, inputs: tuple[str, ...], ask: str | None, person: str | None, explain: bool, as_json: bool

@@ -14,7 +14,7 @@ from engine.requests import RouteTrial, RouteTrials
 
 
 class KnownPerson(Struct, frozen=True, kw_only=True):
-    """A person whom a rule could ask. `waiting`: their open requests, or None if that is not known here."""
+    """A person that a rule could ask. `waiting`: their open requests, or None if that is not known here."""
 
     name: str
     works: bool
@@ -150,7 +150,7 @@ def _names(references: Sequence[Reference]) -> str:
 
 
 def _people(trial: RouteTrial, known: KnownPeople | None) -> Iterator[str]:
-    """Yield a line for each person whom a rule could ask."""
+    """Yield a line for each person that a rule could ask."""
     if known is None:
         return
     chosen = known.chosen(trial)

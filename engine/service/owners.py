@@ -1,4 +1,4 @@
-"""The owners of workflows: one person, or the members of a role or group, of whom one is the contact.
+"""The owners of workflows: one person, or the members of a role or group, one of them the contact.
 
 The contact is told of failures. If they leave, the next start finds another member.
 """

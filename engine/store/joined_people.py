@@ -193,7 +193,7 @@ def humans(connection: Connection, person: str) -> tuple[str, ...]:
 
 
 def load_joined(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """Return whom those of these people turned out to be who are another one, by their ids."""
+    """Return who those of these people really are that turned out to be another one, by their ids."""
     joined = select(_person.c.id, _person.c.joined_into).where(
         _person.c.id.in_(ids), _person.c.joined_into.is_not(None)
     )

@@ -141,7 +141,7 @@ class Record:
     params: dict[tuple[str, str, int], dict[str, Value]] = field(default_factory=dict)
     decisions: dict[str, AcknowledgedDecision] = field(default_factory=dict)
     undone: dict[str, str] = field(default_factory=dict)
-    """The requests whose approval was undone, and by whom."""
+    """The requests whose approval was undone, and who undid it."""
     cancelled: set[str] = field(default_factory=set)
     comments: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """By run, what was asked to be changed: the step of the gate and the comment, in order."""

@@ -126,7 +126,7 @@ def test_it_accepts_every_valid_text(text: str) -> None:
 # -- it refuses the mistakes that it can see ------------------------------------------------------------------
 
 _FAULTY: Final = {
-    "03-nobody": "a list that is empty where only the meaning of a gate forbids it",
+    "03-empty-list": "a list that is empty where only the meaning of a gate forbids it",
     "07-nbsp-indent": "characters that look like spaces",
     "08-nbsp-trailing": "characters that look like spaces",
     "09-curly-quotes": "curly quotes inside an expression",
