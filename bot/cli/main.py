@@ -89,13 +89,17 @@ for _command in (
     LazyCommand(
         "people", "people:people", "List people and their addresses, give an address back, and sign a person out."
     ),
-    LazyCommand("init", "init:init", "Set Signoff up in this folder, and register a first workflow."),
+    LazyCommand(
+        "init",
+        "init:init",
+        "Set Signoff up in this folder: write the file .env, check it, and register a first workflow.",
+    ),
     LazyCommand("serve", "serve:serve", "Run the workflows and ask the approvers, until Ctrl-C."),
     LazyCommand("worker", "serve:worker", "Run workflows and send messages, while others take the clicks."),
     LazyCommand("health", "health:health", "Ask the server on this machine whether it works."),
     LazyCommand("callbacks", "callbacks:callbacks", "Set up where programs are told what became of their asks."),
     LazyCommand("keys", "keys:keys", "Create, list, rotate and revoke the API keys of programs."),
-    LazyCommand("secret", "secret:secret", "Set, list and delete the secrets that workflows use."),
+    LazyCommand("secret", "secret:secret", "Set, list and delete the secrets that workflows use as {{ secret.NAME }}."),
     LazyCommand("route", "route:route", "Say which people the routes of the workflow in FILE would ask."),
     LazyCommand("key", "key:key", "Print a new key for SIGNOFF_KEY or SIGNOFF_SECRETS_KEY."),
     LazyCommand("migrate", "database:migrate", "Bring the database to this version's schema. A backup is made first."),

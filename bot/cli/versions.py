@@ -93,7 +93,10 @@ def delete(workflow: str, as_json: bool) -> None:
 @click.argument("to", metavar="OWNER")
 @json_option
 def transfer(workflow: str, to: str, as_json: bool) -> None:
-    """Give WORKFLOW another OWNER, in a new version of its file: an email address, role:NAME or group:HANDLE."""
+    """Give WORKFLOW another OWNER.
+
+    A new version of its file names the owner: an email address, role:NAME or group:HANDLE.
+    """
     facts = _carry_out("transfer", {"workflow": workflow, "to": to}, as_json=as_json)
     if facts["changed"]:
         print_sentence(f"{to} owns {facts['workflow']} now. Its file says so in version {facts['version']}.")

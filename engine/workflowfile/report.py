@@ -59,6 +59,11 @@ class ProblemReport:
             for problem in self._problems.values()
         )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it keeps no further problem: a file with so many of them has one cause."""
+        return len(self._problems) >= _MAX_KEPT
+
     def raise_problems(self) -> None:
         """Raise `DefinitionError` with the problems in the order of the file's lines, if there are any."""
         if not self._problems:

@@ -119,6 +119,8 @@ def report_errors(report: ProblemReport, errors: Sequence[ErrorDetails], context
     misspelt: set[tuple[Path, str]] = set()
     # Unknown keys come first: if one is a misspelt required key, the missing key is not reported again.
     for error in sorted(errors, key=lambda error: error["type"] == "missing"):
+        if report.is_full:
+            return
         path = _locate_below_base(report, error["loc"][:-1] if error["type"] in _KEY_ERRORS else error["loc"], context)
         if error["type"] == "missing":
             _report_missing_key(report, (*path, str(error["loc"][-1])), context, misspelt)

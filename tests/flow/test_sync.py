@@ -70,7 +70,7 @@ def test_what_changes_is_said_in_words_and_in_a_summary(signoff: Commands, folde
     summary = folder / "summary.md"
     report = signoff.json("sync", folder, "--summary", summary)
     assert outcomes(report) == {"alpha": "changed", "beta": "missing"}
-    assert report["workflows"][0]["changes"] == ["`title`: Another title (was A title)"]
+    assert report["workflows"][0]["changes"] == ["Title: Another title (was A title)"]
     text = summary.read_text(encoding="utf-8")
     assert "- `alpha` would change." in text
     assert "Another title (was A title)" in text
@@ -231,7 +231,7 @@ def test_a_file_is_compared_with_the_version_that_runs(signoff: Commands, folder
     assert "+title: Another title" in differs.output
     assert "\x1b" not in differs.out
     found = signoff("diff", path, "--json")
-    assert found.json["changes"] == ["`title`: Another title (was A title)"]
+    assert found.json["changes"] == ["Title: Another title (was A title)"]
 
 
 def test_versions_are_compared_with_each_other(signoff: Commands, folder: Path) -> None:

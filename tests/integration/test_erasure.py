@@ -425,7 +425,7 @@ NAMELESS = {
     # Counts, too. The page of workflows says that the class of a plan names no people.
     *("sampling_plan", "gate_draw"),
     # Names of files, of which the page of the command says that they stay. What a schedule gives is from the file, too.
-    *("workflow", "workflow_version", "trigger"),
+    *("workflow", "workflow_version", "proposed_version", "trigger"),
 }
 """Tables whose rows name no one, or not for long."""
 OF_PERSON = {"absence", "api_key", "attachment", "audit", "form_draft", "last_view", "person", "run_attachment"}

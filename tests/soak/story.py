@@ -141,7 +141,7 @@ class Story:
     def _pending(self) -> list[sqlite3.Row]:
         return self.world.evidence.rows(
             "SELECT request.*, workflow.name FROM request JOIN run ON run.id = request.run "
-            "JOIN workflow ON workflow.id = run.workflow WHERE state = 'pending'"
+            "JOIN workflow ON workflow.id = run.workflow WHERE request.state = 'pending'"
         )
 
     def _due(self) -> list[sqlite3.Row]:

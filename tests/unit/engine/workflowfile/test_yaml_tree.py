@@ -353,9 +353,13 @@ def measuring_process() -> Iterator[subprocess.Popen[str]]:
 def test_a_hostile_file_costs_little_time_and_memory(source: str, measuring_process: subprocess.Popen[str]) -> None:
     assert measuring_process.stdin is not None
     assert measuring_process.stdout is not None
-    measuring_process.stdin.write(f"{source}\n")
-    measuring_process.stdin.flush()
-    ratio, memory_growth, count = measuring_process.stdout.readline().split()
+    for _ in range(3):
+        measuring_process.stdin.write(f"{source}\n")
+        measuring_process.stdin.flush()
+        ratio, memory_growth, count = measuring_process.stdout.readline().split()
+        # A machine with other work makes one measurement too long; a file that costs much costs it each time.
+        if float(ratio) < 6:
+            break
     assert float(ratio) < 6, "the ratio to the time of a harmless file"
     assert int(memory_growth) < 200
     assert int(count) <= 101
