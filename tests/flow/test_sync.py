@@ -333,3 +333,31 @@ def test_a_pull_request_of_strangers_never_reaches_the_machine_of_the_server() -
         "github.event.pull_request.head.repo.full_name == github.repository",
         "register": "github.event_name == 'push'",
     }
+
+
+# -- protected workflows --
+
+
+def test_a_protected_workflow_is_proposed_by_a_sync_and_its_author_cannot_approve_it(
+    signoff: Commands, folder: Path
+) -> None:
+    signoff.set(ADMINS=f"kim@example.com,{OPERATOR}")
+    protected = file("alpha").replace("steps:", f"owner: {OPERATOR}\nprotected: true\nsteps:")
+    (folder / "alpha.yaml").write_text(protected, encoding="utf-8")
+    signoff.run_ok("sync", folder, "--apply")
+    # A change of `protected` is protected itself.
+    for changed in (protected.replace("A title", "Another title"), protected.replace("protected: true\n", "")):
+        (folder / "alpha.yaml").write_text(changed, encoding="utf-8")
+        (folder / "beta.yaml").write_text(file("beta", "Another title"), encoding="utf-8")
+        applied = signoff("sync", folder, "--apply", "--json")
+        assert (applied.code, outcomes(applied.json)["alpha"]) == (3, "proposed")
+        assert versions(signoff)["alpha"] == 1
+    assert versions(signoff)["beta"] == 2
+    (request,) = signoff.json("requests")
+    refused = signoff("decide", request["id"], "approve")
+    assert (refused.code, versions(signoff)["alpha"]) == (1, 1)
+    signoff.set(OPERATOR="kim@example.com")
+    signoff.run_ok("decide", request["id"], "approve")
+    assert versions(signoff)["alpha"] == 2
+    signoff.set(OPERATOR=OPERATOR)
+    assert outcomes(signoff.json("sync", folder)) == {"alpha": "unchanged", "beta": "unchanged"}
