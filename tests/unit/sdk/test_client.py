@@ -352,6 +352,7 @@ def test_a_report_of_ones_own_counts(asks: AskServer) -> None:
 
 
 def test_an_outcome_that_cannot_be_reported_is_logged(asks: AskServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("WARNING", logger="signoff")  # whatever a test before this one set up
     thread = approve_as(asks)
     approval = signoff.Client(patience=0.2).approve("Refund")
     thread.join()
@@ -479,6 +480,7 @@ def test_what_is_no_ask_is_not_read(record: object) -> None:
 def test_an_address_where_nothing_answers_is_said_before_the_patience_ends(
     asks: AskServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("WARNING", logger="signoff")
     asks.faults.extend([Fault("POST /asks", drop="before")] * 4)
     thread = approve_as(asks)
     assert signoff.approve_sync("Refund")
