@@ -169,6 +169,14 @@ async def test_a_form_of_another_site_or_browser_changes_nothing(web: WebEnv) ->
     assert (await current(web)).version == 2
 
 
+def test_files_of_very_many_lines_are_compared_without_matching_each_line_with_each() -> None:
+    many = "#\n" * 200_000
+    rows = version_comparison.compare(f"a\n{many}b\n".encode(), f"b\n{many}a\n".encode())
+    assert len(rows) == version_comparison.MOST_LINES
+    near = version_comparison.compare(f"a\n{many}".encode(), f"b\n{many}".encode())
+    assert [row.kind for row in near] == ["changed", "same", "same", "same", "gap"]
+
+
 LINES = st.lists(st.sampled_from(["a", "b", "c", "", "steps:"]), max_size=30)
 
 
