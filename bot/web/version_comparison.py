@@ -48,7 +48,7 @@ def compare(before: bytes, after: bytes) -> list[ComparedLine]:
     return rows[:MOST_LINES]
 
 
-class _Part(NamedTuple):
+class _ComparedPart(NamedTuple):
     """Lines of the old file, and those of the new one in their place. `tag`: as `difflib` names it."""
 
     tag: str
@@ -58,7 +58,7 @@ class _Part(NamedTuple):
     new_end: int
 
 
-def _differences(old: list[str], new: list[str]) -> list[_Part]:
+def _differences(old: list[str], new: list[str]) -> list[_ComparedPart]:
     """Return the parts of both files in order. The time grows with the square of the lines between the first difference
     and the last, so very many of them are one part.
     """
@@ -68,17 +68,21 @@ def _differences(old: list[str], new: list[str]) -> list[_Part]:
     tail = next((number for number in range(most) if old[-1 - number] != new[-1 - number]), most)
     end, new_end = len(old) - tail, len(new) - tail
     if max(end, new_end) - head > _MOST_MATCHED:
-        middle = [_Part("replace", head, end, head, new_end)]
+        middle = [_ComparedPart("replace", head, end, head, new_end)]
     else:
         matcher = difflib.SequenceMatcher(a=old[head:end], b=new[head:new_end], autojunk=False)
-        middle = [_Part(tag, *(place + head for place in places)) for tag, *places in matcher.get_opcodes()]
-    around = [_Part("equal", 0, head, 0, head), *middle, _Part("equal", end, len(old), new_end, len(new))]
+        middle = [_ComparedPart(tag, *(place + head for place in places)) for tag, *places in matcher.get_opcodes()]
+    around = [
+        _ComparedPart("equal", 0, head, 0, head),
+        *middle,
+        _ComparedPart("equal", end, len(old), new_end, len(new)),
+    ]
     return [part for part in around if part.end > part.start or part.new_end > part.new_start]
 
 
-def _grouped(parts: list[_Part]) -> Iterator[list[_Part]]:
+def _grouped(parts: list[_ComparedPart]) -> Iterator[list[_ComparedPart]]:
     """Yield the parts that differ with the lines around them; those near each other belong together."""
-    group = list[_Part]()
+    group = list[_ComparedPart]()
     for number, part in enumerate(parts):
         if part.tag != "equal":
             group.append(part)
@@ -93,12 +97,12 @@ def _grouped(parts: list[_Part]) -> Iterator[list[_Part]]:
         yield group
 
 
-def _first_lines(part: _Part) -> _Part:
+def _first_lines(part: _ComparedPart) -> _ComparedPart:
     count = min(_AROUND, part.end - part.start)
     return part._replace(end=part.start + count, new_end=part.new_start + count)
 
 
-def _last_lines(part: _Part) -> _Part:
+def _last_lines(part: _ComparedPart) -> _ComparedPart:
     count = min(_AROUND, part.end - part.start)
     return part._replace(start=part.end - count, new_start=part.new_end - count)
 
