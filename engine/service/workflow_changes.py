@@ -6,7 +6,7 @@ import difflib
 from typing import Final
 
 from engine.delivery.recipients import Recipients, Resolved
-from engine.domain import Address, NotAllowed, NotFound, Origin, Person, Refusal, Register, Registered
+from engine.domain import Address, NotAllowed, NotFound, Person, Refusal, Register, Registered
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
     Proposed,
@@ -42,9 +42,7 @@ def roll_back(
     if number == current.version:
         return NotAllowed(why=f"Version {number} of {current.name} is the current one. Nothing was changed.")
     source = workflows.load_source(tx.connection, current.id, number)
-    return _register(
-        context, tx, source, command.actor, command.origin, command.workspace, resolved, Action.ROLL_BACK, number
-    )
+    return _register(context, tx, _registration(command, source), resolved, Action.ROLL_BACK, number)
 
 
 def transfer(
@@ -64,28 +62,26 @@ def transfer(
             why=f"Signoff cannot change the owner in the text of {current.name} safely. "
             "Change the line with `owner` by hand and register the file."
         )
-    return _register(
-        context, tx, changed, command.actor, command.origin, command.workspace, resolved, Action.TRANSFER, None
-    )
+    return _register(context, tx, _registration(command, changed), resolved, Action.TRANSFER)
+
+
+def _registration(command: RollBack | TransferWorkflow, source: bytes) -> Register:
+    return Register(source=source, actor=command.actor, origin=command.origin, workspace=command.workspace)
 
 
 def _register(
     context: CommandContext,
     tx: Tx,
-    source: bytes,
-    actor: Address,
-    origin: Origin,
-    workspace: str,
+    command: Register,
     resolved: Resolved,
     action: Action,
-    from_version: int | None,
+    from_version: int | None = None,
 ) -> Registered | Proposed | Refusal:
     try:
-        workflow = context.advancer.compiled(source)
+        workflow = context.advancer.compiled(command.source)
     except DefinitionError as error:
         problem = error.problems[0].sentence("that version")
         return NotAllowed(why=f"This server does not accept the file any more, so nothing was changed. {problem}")
-    command = Register(source=source, actor=actor, origin=origin, workspace=workspace)
     return new_versions.register_or_propose(
         context, tx, command, workflow, resolved, action=action, from_version=from_version
     )
