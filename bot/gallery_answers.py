@@ -21,7 +21,7 @@ from engine import fields, json_values, workflowfile
 from engine.errors import DefinitionError, InvalidValue, Problem, about
 from engine.json_values import Value
 from engine.runs import examples
-from engine.workflowfile import text_edits
+from engine.workflowfile import text_edits, yaml_tree
 from engine.workflowfile.phrases import write_path
 from engine.workflowfile.scalars import Channel, Duration, People, Title, WorkflowName, has_expression
 from engine.workflowfile.step_kinds import StepKind
@@ -59,7 +59,7 @@ def read_answers(
     wrong: dict[str, str] = {}
     for name, adapter in _OWN.items():
         try:
-            values[name] = _adapted(adapter, typed.get(name, "").strip())
+            values[name] = _adapted(adapter, _writable(typed.get(name, "").strip()))
         except InvalidValue as error:
             wrong[name] = str(error)
     if values.get(NAME) in taken:
@@ -77,7 +77,7 @@ def read_answers(
 
 def read_answer(question: GalleryQuestion, typed: str) -> Value:
     """Return the value of a typed answer; None if it was left empty and may be. Raises `InvalidValue`."""
-    typed = json_values.clean_text(typed).strip()
+    typed = _writable(json_values.clean_text(typed).strip())
     if has_expression(typed):
         raise InvalidValue(_NO_EXPRESSIONS)
     if question.type not in OWN_TYPES:
@@ -90,6 +90,12 @@ def read_answer(question: GalleryQuestion, typed: str) -> Value:
         return people
     adapted = _adapted(adapter, typed)
     return typed if question.type is QuestionType.DURATION else str(adapted)
+
+
+def _writable(typed: str) -> str:
+    if sentence := yaml_tree.unwritable(typed):
+        raise InvalidValue(sentence)
+    return typed
 
 
 def _adapted(adapter: TypeAdapter[Any], raw: object) -> Any:

@@ -12,7 +12,7 @@ from bot.slack.builder_inputs import BuilderInput
 from engine.errors import Problem
 from engine.fields import FieldType
 from engine.json_values import Path, Value
-from engine.workflowfile import Workflow, text_edits
+from engine.workflowfile import Workflow, text_edits, yaml_tree
 from engine.workflowfile.phrases import write_path
 from engine.workflowfile.step_kinds import FORM
 
@@ -148,8 +148,12 @@ class StepForm:
         for names, write in _WRITERS.items():
             if changes.keys().isdisjoint(names):
                 continue
+            given = [name for name in names if name in changes]
+            name = given[0]
+            if unwritable := [found for name in given if (found := yaml_tree.unwritable(changes[name]))]:
+                wrong[name] = unwritable[0]
+                continue
             values, sentence = write(typed)
-            name = next(name for name in names if name in changes)
             if sentence:
                 wrong[name] = sentence
             for key, value in values.items():

@@ -41,6 +41,12 @@ _UNREADABLE: Final = re.compile(
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+def unwritable(text: str) -> str | None:
+    """Return the sentence about a character that no value of a file may hold, however it is written; None without."""
+    bad = _CONTROL.search(text)
+    return f"This text holds the control character U+{ord(bad[0]):04X}; remove it." if bad else None
+
+
 @dataclass(frozen=True, slots=True)
 class FileKind:
     """The words for what a file holds: one of what, and the sentence about a file without anything in it."""
@@ -236,9 +242,9 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent, node: Node) -> None:
         text: str = event.value
         node.value = text
-        if bad := _CONTROL.search(text):
+        if sentence := unwritable(text):
             node.broken = True
-            self._report(f"This text holds the control character U+{ord(bad[0]):04X}; remove it.", node)
+            self._report(sentence, node)
         if event.style in (None, "") and not node.broken:
             try:
                 node.value = _resolve(text)

@@ -116,6 +116,8 @@ async def test_the_title_of_the_workflow_is_changed(env: SlackEnv) -> None:
         ({"How many approve": "As many as the number below"}, "how many of them"),
         ({"How many approve": "As many as the number below", "How many of them": "9"}, "can never come together"),
         ({"When they are asked": "As an expression says", "The expression": LONG}, "too long"),
+        ({"Title of the step": "\x1b"}, "holds the control character U+001B"),
+        ({"Text of Approve": "Pay", "Text of Reject": "a\x07b"}, "holds the control character U+0007"),
     ],
 )
 async def test_what_is_wrong_gets_a_sentence_at_its_field(env: SlackEnv, typed: dict[str, str], sentence: str) -> None:

@@ -98,6 +98,15 @@ HOSTILE = st.sampled_from(
 ) | st.text(max_size=30)
 
 
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template.name)
+@pytest.mark.parametrize("character", ["\x07", "\x1b", "\x7f", "\x85", "\x9f"])
+def test_a_character_that_no_file_may_hold_is_refused_in_each_answer(template: GalleryTemplate, character: str) -> None:
+    hostile = dict.fromkeys(("name", "title", *(asked.name for asked in template.questions)), f"a{character}b")
+    _, wrong = gallery_answers.read_answers(template, hostile)
+    assert wrong.keys() == hostile.keys()
+    assert "control character" in wrong["title"]
+
+
 @settings(max_examples=example_count(25), deadline=None)
 @given(st.data(), st.sampled_from(TEMPLATES))
 def test_each_hostile_answer_gets_one_sentence_or_is_exactly_in_the_file(
