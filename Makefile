@@ -17,6 +17,9 @@ SOAK_SEED ?=
 # What the soak runs on: sqlite or postgresql. The commit whose processes soak-upgrade replaces.
 SOAK_DATABASE ?= sqlite
 SOAK_FROM ?= HEAD~1
+# Random examples of each property in `make explore`, and the folders whose properties it tries.
+EXAMPLES ?= 500
+EXPLORE ?= tests/unit
 # The agent frameworks of `make test-frameworks`, each in a virtual environment of its own: their libraries conflict.
 FRAMEWORKS ?= claude_agent crewai google_adk openai_agents
 # Options of `signoff demo`, as in: make demo DEMOFLAGS="--fresh --port 9000"
@@ -30,7 +33,7 @@ NPM_STAMP := $(NPM)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-thorough test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
+.PHONY: help setup test test-thorough explore test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -84,6 +87,11 @@ test: $(STAMP) $(NPM_STAMP) ## run the tests, except those in a browser and of a
 
 test-thorough: $(STAMP) $(NPM_STAMP) ## run the tests with the variations that test leaves out (tests/support/variations.py)
 	$(PYTEST) $(TESTFLAGS)
+
+# With random examples, which differ each time; a failure prints how to repeat it.
+explore: $(STAMP) ## look for faults with EXAMPLES random examples of every property in EXPLORE
+	SIGNOFF_TEST_EXAMPLES=$(EXAMPLES) $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not browser and not frameworks" \
+		$$(grep -rl --include='test_*.py' hypothesis $(EXPLORE)) $(TESTFLAGS)
 
 # Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
 # servers.

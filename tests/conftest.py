@@ -12,15 +12,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import variations
-from tests.support.examples import example_count
+from tests.support.examples import EVERY_PROPERTY, example_count
 
 if TYPE_CHECKING:
     from tests.support.databases import OpenStore
 
 # The duration of an example depends on how busy the machine is, so hypothesis must not limit it. Tests of speed count
-# steps instead.
+# steps instead. A change is tried with the same examples in every run, so that what fails is a fault of the change;
+# `make explore` looks for other faults with more examples, which differ each time.
 settings.register_profile(
-    "unhurried", deadline=None, max_examples=example_count(60), suppress_health_check=[HealthCheck.too_slow]
+    "unhurried",
+    deadline=None,
+    max_examples=example_count(60),
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=not EVERY_PROPERTY,
+    print_blob=True,
 )
 settings.load_profile("unhurried")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

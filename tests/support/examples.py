@@ -1,4 +1,7 @@
-"""How many examples a property test takes. `SIGNOFF_TEST_EXAMPLES` raises the number of every property."""
+"""How many examples a property test takes.
+
+`SIGNOFF_TEST_EXAMPLES` raises the number of every property, and makes them differ from run to run.
+"""
 
 from __future__ import annotations
 
