@@ -15,11 +15,15 @@ from engine.read_models import RequestView, RunView, WorkflowName, WorkflowView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """A person with what this server lets them read. Admins and auditors are named in the settings."""
+    """A person with what this server lets them read. Admins and auditors are named in the settings.
+
+    `owns_with`: roles and groups that own workflows and of which this person is a member, once looked up.
+    """
 
     person: Person
     is_admin: bool = False
     is_auditor: bool = False
+    owns_with: frozenset[str] = frozenset()
 
     @property
     def reads_everything(self) -> bool:
@@ -62,7 +66,16 @@ def owns_or_reads(reader: Reader, workflow: WorkflowName) -> bool:
 
 def may_see_workflow(reader: Reader, workflow: WorkflowView) -> bool:
     """Return whether this person may read the file of a workflow and its versions."""
-    return reader.reads_everything or reader.person.id == workflow.owner.id
+    return reader.reads_everything or _owns(reader, workflow)
+
+
+def may_build_workflow(reader: Reader, workflow: WorkflowView) -> bool:
+    """Return whether this person may change a workflow: its owner, a member of its owner, or an admin."""
+    return reader.is_admin or _owns(reader, workflow)
+
+
+def _owns(reader: Reader, workflow: WorkflowView) -> bool:
+    return reader.person.id == workflow.owner.id or workflow.owner_rule in reader.owns_with
 
 
 def may_export(reader: Reader, workflows: Iterable[WorkflowName]) -> bool:

@@ -320,6 +320,8 @@ class WorkflowView:
     updated_at: datetime
     state: WorkflowState = WorkflowState.ACTIVE
     triggers: tuple[TriggerView, ...] = ()
+    owner_rule: str | None = None
+    """The role or group that owns it, of which `owner` is the contact."""
 
     @property
     def next_at(self) -> datetime | None:

@@ -356,9 +356,11 @@ class SlackService:
     # -- builders --
 
     async def may_build(self, by: Actor, workflow: WorkflowView) -> Refusal | None:
-        """Return why this person may not change a workflow, or None if they own it, are an admin, or are a builder."""
-        reader = await self.reader(by)
-        if reader is not None and (reader.is_admin or reader.person.id == workflow.owner.id):
+        """Return why this person may not change a workflow, or None if they own it, are an admin, or are a builder.
+
+        A member of the role or group that owns it owns it too.
+        """
+        if await self.engine.may_build(by.address, workflow):
             return None
         return await self.may_register(by)
 

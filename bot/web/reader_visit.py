@@ -72,5 +72,5 @@ def hidden(what: str, at: SiteUrls) -> StatusPage:
 _WHO_SEES: Final = {
     "request": "You see the requests that you started or were asked about, and those of workflows that you own.",
     "run": "You see the runs that you started or were asked about, and those of workflows that you own.",
-    "workflow": "You see the workflows that you own.",
+    "workflow": "You see the workflows that you own, also as a member of a role or group.",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -15,7 +15,7 @@ from bot.web import form_data, version_comparison, workflow_page_view
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
 from bot.web.status_pages import Notice
-from engine.access import may_see_workflow
+from engine.access import may_build_workflow, may_see_workflow
 from engine.domain import NotFound, Origin, Refusal
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
@@ -65,9 +65,11 @@ class WorkflowPages:
         reader = await signed_in(self._context, request)
         if isinstance(reader, Response):
             return reader
-        views = await self._context.service.engine.workflows()
-        rows = [workflow_page_view.row(view) for view in views if may_see_workflow(reader.reader, view)]
-        everything = reader.reader.reads_everything
+        engine = self._context.service.engine
+        views = await engine.workflows()
+        owner = await engine.with_owners(reader.reader, reader.actor, views)
+        rows = [workflow_page_view.row(view) for view in views if may_see_workflow(owner, view)]
+        everything = owner.reads_everything
         return self._context.pages.page("workflows", address=reader.address, rows=rows, reads_everything=everything)
 
     async def show(self, request: Request) -> Response:
@@ -143,7 +145,10 @@ class WorkflowPages:
             return reader
         engine, name = self._context.service.engine, request.path_params["name"]
         view = await engine.workflow(name)
-        if isinstance(view, NotFound) or not may_see_workflow(reader.reader, view):
+        if isinstance(view, NotFound):
+            return self._context.status_page(hidden("workflow", self._context.at))
+        reader = replace(reader, reader=await engine.with_owners(reader.reader, reader.actor, [view]))
+        if not may_see_workflow(reader.reader, view):
             return self._context.status_page(hidden("workflow", self._context.at))
         return WorkflowVisit(reader=reader, view=view, versions=tuple(await engine.versions(name)))
 
@@ -172,7 +177,7 @@ class WorkflowPages:
                 address=visit.reader.address,
                 page=page,
                 is_active=visit.view.state is WorkflowState.ACTIVE,
-                may_change=visit.reader.reader.is_admin or not visit.reader.reader.is_auditor,
+                may_change=may_build_workflow(visit.reader.reader, visit.view),
                 notice_text=notice,
             )
 

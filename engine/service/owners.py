@@ -5,9 +5,14 @@ The contact is told of failures. If they leave, the next start finds another mem
 
 from __future__ import annotations
 
-from engine.delivery.recipients import Recipients
+from collections.abc import Collection
+from dataclasses import replace
+
+from engine.access import Reader
+from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Address, NotAllowed, Person, Refusal
 from engine.ports import DirectoryPerson
+from engine.read_models import WorkflowView
 from engine.references import EMAIL, Reference, parse
 from engine.service.context import CommandContext
 from engine.store import people, workflows
@@ -66,6 +71,26 @@ def may(
         return True
     reference = None if rule is None else parse(rule)
     return reference is not None and recipients.among([*actor.addresses, address], [reference])[0]
+
+
+def may_build(
+    context: CommandContext, tx: Tx, resolved: Resolved, workspace: str, address: Address, workflow: WorkflowView
+) -> bool:
+    """Return whether a person may change a workflow: the unit of `Engine.may_build`."""
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(workspace, address)
+    return may(context, recipients, actor, address, workflow.owner.id, rule=workflow.owner_rule)
+
+
+def memberships(
+    context: CommandContext, tx: Tx, resolved: Resolved, reader: Reader, address: Address, rules: Collection[str]
+) -> Reader:
+    """Return the reader with those of these owners of which they are a member: the unit of `Engine.with_owners`."""
+    recipients, addresses = Recipients(tx, context.advancer.directory, resolved), [*reader.person.addresses, address]
+    references = [reference for reference in map(parse, sorted(rules)) if reference is not None]
+    recipients.answers(references)
+    mine = (reference.rule for reference in references if recipients.among(addresses, [reference])[0])
+    return replace(reader, owns_with=frozenset(mine))
 
 
 def refresh_contact(tx: Tx, recipients: Recipients, workspace: str, current: CurrentWorkflow) -> CurrentWorkflow:

@@ -7,8 +7,9 @@ from typing import Final, TypeAlias
 
 from msgspec import structs
 
+from engine.access import Reader
 from engine.delivery.recipients import Resolved
-from engine.domain import DEFAULT_WORKSPACE, Refusal, Register, Registered
+from engine.domain import DEFAULT_WORKSPACE, Address, Refusal, Register, Registered
 from engine.domain.sync_commands import Synced, SyncWorkflows
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
@@ -17,7 +18,8 @@ from engine.domain.workflow_commands import (
     TransferWorkflow,
     WorkflowStateChanged,
 )
-from engine.service import new_versions, register, sync, workflow_changes
+from engine.read_models import WorkflowView
+from engine.service import new_versions, owners, register, sync, workflow_changes
 from engine.service.ask_commands import AskCommands
 from engine.store import workflow_versions as version_rows
 from engine.store.port import Tx
@@ -74,6 +76,25 @@ class WorkflowCommands(AskCommands):
     async def versions(self, name: str, *, workspace: str = DEFAULT_WORKSPACE) -> Sequence[VersionView]:
         """Return the versions of a workflow, the newest first; none, if there is no such workflow."""
         return await self.store.read(lambda connection: version_rows.version_views(connection, workspace, name))
+
+    async def may_build(self, actor: Address, workflow: WorkflowView, *, workspace: str = DEFAULT_WORKSPACE) -> bool:
+        """Return whether a person may change a workflow, as the commands that change it see it."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: owners.may_build(self.context, tx, resolved, workspace, actor, workflow),
+            required=False,
+        )
+
+    async def with_owners(self, reader: Reader, address: Address, workflows: Sequence[WorkflowView]) -> Reader:
+        """Return the reader with the roles and groups that own these workflows and of which they are a member.
+
+        `address`: from which they act. If the directory does not answer, they count as no member.
+        """
+        rules = frozenset(view.owner_rule for view in workflows if view.owner_rule is not None)
+        if not rules:
+            return reader
+        return await self.transact_with_directory(
+            lambda tx, resolved: owners.memberships(self.context, tx, resolved, reader, address, rules), required=False
+        )
 
     async def _change(self, unit: Callable[[Tx, Resolved], NewVersionAnswer]) -> NewVersionAnswer:
         return await self.transact_with_directory(unit, required=False)

@@ -318,6 +318,7 @@ def workflow_views(connection: Connection, workspace: str) -> list[WorkflowView]
             updated_at=workflow.updated_at,
             state=WorkflowState(workflow.state),
             triggers=tuple(triggers.get(workflow.id, ())),
+            owner_rule=workflow.owner_rule,
         )
         for workflow in current
     ]

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from engine.domain import Address, Cancel, Decided, Done, NotAllowed, Refusal, Register, Registered
+from engine.access import may_build_workflow, may_see_workflow
+from engine.domain import Address, Cancel, Decided, Done, NotAllowed, Person, Refusal, Register, Registered
 from engine.domain.workflow_commands import Proposed, TransferWorkflow
 from engine.service import Engine
 from tests.integration.test_roles import KIM, LEE, World, new_world
@@ -103,3 +104,17 @@ async def test_a_workflow_is_transferred_to_a_role(world: World) -> None:
     assert isinstance(answer, Registered), answer
     assert await contact(world) == "Lee"
     assert isinstance(await register(world, 2, by=NOA), Registered)
+
+
+async def test_members_see_and_build_the_workflow_and_others_do_not(world: World) -> None:
+    """What the pages and the forms in Slack ask before they show the file of a workflow."""
+    await register(world)
+    await world.env.register("name: own\nowner: kim@example.com\nsteps: [{id: a, uses: set, with: {a: 1}}]")
+    engine, views = world.env.engine, await world.env.engine.workflows()
+    for address, may_see in ((LEE, ["flow"]), (NOA, ["flow"]), (KIM, ["own"]), (ANN, ["flow", "own"])):
+        person = await engine.person(address) or Person(id="none", name="", addresses=(address,))
+        reader = engine.context.reader(person, address)
+        reader = await engine.with_owners(reader, address, views)
+        assert [view.name for view in views if may_see_workflow(reader, view)] == may_see
+        assert [view.name for view in views if may_build_workflow(reader, view)] == may_see
+        assert [view.name for view in views if await engine.may_build(address, view)] == may_see

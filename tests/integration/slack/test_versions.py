@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.roles import file
 from engine.domain.workflow_commands import WorkflowState
 from tests.integration.slack.test_commands import answer_to, last_answer
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok
@@ -88,3 +89,12 @@ async def test_a_protected_workflow_is_not_stopped_by_one_person_alone(env: Slac
     await answer_to(env, "cleo", "/signoff delete refund")
     assert "refund is protected, so another person has to approve this change" in await press(env, "Delete")
     assert await state(env) is WorkflowState.ACTIVE
+
+
+async def test_a_member_of_the_role_that_owns_a_workflow_builds_it(env: SlackEnv) -> None:
+    """Ben is no builder: the role makes him an owner. Ada is in no role."""
+    env.roles = file.read(b"roles: {finance: [cleo@example.com, ben@example.com]}", file="roles.yaml")
+    await env.register(f'{REFUND_WORKFLOW}\nowner: "role:finance"\n')
+    await env.register(SECOND + '\nowner: "role:finance"\n')
+    assert "75 (was 120)" in await answer_to(env, "ben", "/signoff diff refund")
+    assert "Only builders may" in await answer_to(env, "ada", "/signoff diff refund")

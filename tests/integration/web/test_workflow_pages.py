@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.roles import file
+from bot.roles.directory import DirectoryWithRoles
 from bot.web import version_comparison
 from engine.domain import NotFound
 from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import WorkflowView
 from tests.browser.workflow_states import FIRST, SECOND, register_both
+from tests.support.fakes import people_reached_by
 from tests.support.web_env import Answer, Browser, WebEnv, open_web
 
 ADMIN, AUDITOR, OWNER = "boss@example.com", "aud@example.com", "sam@example.com"
@@ -54,6 +57,24 @@ async def test_only_owners_and_those_who_read_everything_see_a_workflow(web: Web
     other = await web.sign_in("lee@example.com")
     assert "You see workflows here that you own." in (await other.get("/workflows")).page.text
     assert [(await other.get(path)).status for path in (*paths[1:], "/workflows/none")] == [404] * 4
+
+
+async def test_the_members_of_the_role_that_owns_a_workflow_see_and_change_it(path: Path) -> None:
+    roles = file.read(b"roles: {finance: [sam@example.com, lee@example.com]}", file="roles.yaml")
+    directory = DirectoryWithRoles(people_reached_by("email"), lambda: roles)
+    async with open_web(path, directory=directory) as web:
+        source = SECOND.replace("owner: sam@example.com", 'owner: "role:finance"')
+        await web.engine_env.register(source)
+        await web.engine_env.register(FIRST.replace("name: refund", "name: other"))
+        for name in ("refund", "other"):
+            await web.engine_env.start(name, amount=200)
+        await web.engine_env.settle()
+        for person, sees in (("kim@example.com", False), ("lee@example.com", True)):
+            browser = await web.sign_in(person)
+            assert ("Refund an order" in (await browser.get("/workflows")).page.text) is sees
+            assert ((await browser.get(EDIT)).status == 200) is sees
+        await save(browser, source.replace("Refund an order", "Refund one order"))
+        assert (await current(web)).title == "Refund one order"
 
 
 async def test_a_workflow_is_drawn_and_says_who_is_asked(web: WebEnv) -> None:
