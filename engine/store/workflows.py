@@ -43,9 +43,14 @@ _OF_PEOPLE: Any = _workflow.c.name != OVERSIGHT_WORKFLOW
 _BY_NAME = Statement(_CURRENT.where(_workflow.c.name == bindparam("name"), _OF_PEOPLE))
 _OVERSIGHT = Statement(_CURRENT.where(_workflow.c.name == OVERSIGHT_WORKFLOW))
 _VERSION = Statement(
-    select(_workflow.c.id, _workflow.c.owner, _workflow.c.version, _workflow.c.state, _workflow.c.owner_rule).where(
-        _workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE
+    select(
+        *(_workflow.c[name] for name in ("id", "owner", "version", "state", "owner_rule")),
+        _version.c.hash,
     )
+    .select_from(
+        _workflow.join(_version, (_version.c.workflow == _workflow.c.id) & (_version.c.version == _workflow.c.version))
+    )
+    .where(_workflow.c.workspace == bindparam("workspace"), _workflow.c.name == bindparam("name"), _OF_PEOPLE)
 )
 _LISTED = Statement(_CURRENT.where(_OF_PEOPLE, _workflow.c.state != _DELETED).order_by(_workflow.c.name))
 _BY_ID = Statement(
@@ -152,12 +157,13 @@ class PinnedWorkflow(Struct, frozen=True, kw_only=True):
 
 
 def load_pinned_cached(tx: Tx, workflow: str, version: int) -> PinnedWorkflow:
-    """Return a version that a run pinned, without its source."""
+    """Return a version that a run pinned, without its source. Raises `Conflict` if it is only being written."""
     key = (workflow, version)
     pinned: PinnedWorkflow | None = tx.memory.get(key)
     if pinned is None:
         row = _BY_ID.one(tx.connection, {"workflow": workflow, "version": version})
-        assert row is not None
+        if row is None:
+            raise Conflict(f"version {version} of workflow {workflow} is being registered")
         pinned = PinnedWorkflow(name=row.name, owner=row.owner, hash=row.hash, owner_rule=row.owner_rule)
         tx.memory.keep(key, pinned)
     return pinned
@@ -172,8 +178,19 @@ def load_current_cached(tx: Tx, workspace: str, name: str) -> CurrentWorkflow | 
     if current is None:
         row = _VERSION.one(tx.connection, {"workspace": workspace, "name": name})
         if row is not None:
-            current = CurrentWorkflow(**{**row._asdict(), "name": name})
-            tx.memory.keep(key, current)
+            current = _keep_current(tx, key, row)
+    return current
+
+
+def _keep_current(tx: Tx, key: tuple[str, str], row: Any) -> CurrentWorkflow:
+    """Cache the current version, and the version that runs started now pin, which they need at once."""
+    name = key[1]
+    current = CurrentWorkflow(
+        id=row.id, name=name, owner=row.owner, version=row.version, state=row.state, owner_rule=row.owner_rule
+    )
+    pinned = PinnedWorkflow(name=name, owner=row.owner, hash=row.hash, owner_rule=row.owner_rule)
+    tx.memory.keep(key, current)
+    tx.memory.keep((row.id, row.version), pinned)
     return current
 
 

@@ -82,17 +82,20 @@ class Advancer:
         self._pinned_source: Callable[[bytes], Workflow] = lru_cache(_COMPILED)(
             lambda source: workflowfile.load(source, kinds=kinds, registered=True)
         )
-        self._versions: dict[tuple[str, int], Workflow] = {}
+        self._compiled: dict[str, Workflow] = {}
         self._lanes, self._items = LaneStates(), foreach.ItemWriter()
 
     def workflow(self, tx: Tx, workflow: str, number: int) -> Workflow:
         """Return this version of a workflow. A run keeps the version that it started with."""
-        version = workflow, number
-        compiled = self._versions.get(version)
+        # By the hash and not by the number: a unit that is rolled back, as the trial of a sync is, leaves the number of
+        # its version free for another file.
+        hash = workflows.load_pinned_cached(tx, workflow, number).hash
+        compiled = self._compiled.get(hash)
         if compiled is None:
-            if len(self._versions) >= _COMPILED:
-                self._versions.clear()
-            compiled = self._versions[version] = self._pinned_source(workflows.load_source(tx.connection, *version))
+            if len(self._compiled) >= _COMPILED:
+                self._compiled.clear()
+            source = workflows.load_source(tx.connection, workflow, number)
+            compiled = self._compiled[hash] = self._pinned_source(source)
         return compiled
 
     def registered(self, source: bytes) -> Workflow:
