@@ -39,8 +39,8 @@ _OUTDATED: Final = NotAllowed(
     "If it is still wanted, its author has to propose it again."
 )
 _NO_ONE: Final = (
-    "{name} is protected, so another person has to approve this change, and there is no one who could: you are its "
-    "owner, and no other admin is named. Ask the operator of this server to name another admin in SIGNOFF_ADMINS, or "
+    "{name} is protected, so another person has to approve this change, and there is no one who could: no other "
+    "admin is named. Ask the operator of this server to name another admin in SIGNOFF_ADMINS, or "
     "ask another admin to make the change, so that you can approve it. Nothing was changed."
 )
 _SUPERSEDED: Final = "Its author proposed another change instead."
@@ -154,8 +154,8 @@ def _propose(
     resolved: Resolved,
 ) -> Proposed | Refusal:
     current = examined.current
-    owner = examined.owner.id if current is None else current.owner
-    rule = examined.owner_rule if current is None else current.owner_rule
+    # The owner of a new workflow is only what its author wrote, so the admins decide about it.
+    owner, rule = (change.author, None) if current is None else (current.owner, current.owner_rule)
     recipients = Recipients(tx, context.advancer.directory, resolved)
     who = oversight_requests.askable(
         context,

@@ -217,3 +217,14 @@ async def test_the_setting_protects_every_workflow_also_new_ones(env: EngineEnv)
     assert isinstance(await env.decide(run, by=SAM), NotAllowed)
     assert isinstance(await env.decide(run, by=LEE), Decided)
     assert await current(env) == (1, source(1, bare))
+
+
+@pytest.mark.parametrize("owner", ["ann@example.com", "sam+2@example.com"])
+async def test_who_writes_a_new_workflow_does_not_choose_who_approves_it(env: EngineEnv, owner: str) -> None:
+    env.engine = Engine(env.store, env.advancer, admins=ADMINS, clock=env.clock, protects_all=True)
+    chosen = FLOW.replace("owner: sam@example.com", f"owner: {owner}")
+    run = await propose(env, 1, text=chosen)
+    assert isinstance(await env.decide(run, by=Address("email", owner)), NotAnApprover)
+    assert await env.engine.versions("flow") == []
+    assert isinstance(await env.decide(run, by=LEE), Decided)
+    assert await current(env) == (1, source(1, chosen))
