@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 
-from bot import env_file, loaded_settings
-from bot.cli import client, doctor
+from bot import databases, env_file
+from bot.cli import client, doctor, init_questions
+from bot.cli.context import load_context
 from bot.cli.exit_codes import Exit
+from bot.cli.init_questions import APP_TOKEN, BOT_TOKEN, EMAIL_FROM, OPERATOR, PUBLIC_URL, SMTP_URL
 from bot.doctor import checks
-from bot.slack import manifest
+from bot.settings import SettingsError
 from bot.terminal.output import print_sentence
+from engine.domain import DEFAULT_WORKSPACE
+from engine.store import files, workflow_versions
 from engine.system import SystemClock
 
+_BUILDERS: Final = "SIGNOFF_BUILDERS"
 _ENV: Final = Path(".env")
 _FIRST: Final = Path("lunch.yaml")
+_FIRST_NAME: Final = "lunch"
 _FIRST_WORKFLOW: Final = """\
 name: lunch
 title: Lunch for the team
@@ -39,99 +43,66 @@ steps:
       edit: [amount]
       expires: 2h
 """
-_OF_ENVIRONMENT: Final = (
-    "SIGNOFF_SLACK_BOT_TOKEN",
-    "SIGNOFF_SLACK_APP_TOKEN",
-    "SIGNOFF_PUBLIC_URL",
-    "SIGNOFF_OPERATOR",
-    "SIGNOFF_SMTP_URL",
-    "SIGNOFF_EMAIL_FROM",
-)
-"""The settings that are asked for. A script gives them in the environment."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A question for one setting. `needs`: the setting without which it is not asked."""
-
-    setting: str
-    text: str
-    hidden: bool = False
-    needs: str | None = None
-
-
-_QUESTIONS: Final = (
-    _Question("SIGNOFF_SLACK_BOT_TOKEN", "Slack bot token (xoxb-…); empty to try it without Slack", hidden=True),
-    _Question(
-        "SIGNOFF_SLACK_APP_TOKEN", "Slack app-level token (xapp-…)", hidden=True, needs="SIGNOFF_SLACK_BOT_TOKEN"
-    ),
-    _Question("SIGNOFF_OPERATOR", "Your email address, as in Slack"),
-    _Question("SIGNOFF_PUBLIC_URL", "Public address of this server (https://…); empty if it has none"),
-    _Question(
-        "SIGNOFF_SMTP_URL",
-        "Mail server (smtps://user:password@host:465); empty for none",
-        hidden=True,
-        needs="SIGNOFF_PUBLIC_URL",
-    ),
-    _Question("SIGNOFF_EMAIL_FROM", "Sender of emails, such as signoff@example.com", needs="SIGNOFF_SMTP_URL"),
-)
 
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Ask nothing: take the settings from the options and the environment.")
-@click.option("--operator", metavar="EMAIL", help="Who uses this machine's terminal: SIGNOFF_OPERATOR.")
-@click.option("--public-url", metavar="URL", help="Where browsers reach this server: SIGNOFF_PUBLIC_URL.")
-def init(*, yes: bool, operator: str | None, public_url: str | None) -> int:
+@click.option("--operator", metavar="EMAIL", help=f"Who uses this machine's terminal: {OPERATOR}.")
+@click.option("--public-url", metavar="URL", help=f"Where browsers reach this server: {PUBLIC_URL}.")
+@click.option("--email-from", metavar="EMAIL", help=f"The sender of emails: {EMAIL_FROM}.")
+@click.option("--slack-bot-token-file", "slack_bot_token", metavar="FILE", help="The file with the bot token.")
+@click.option("--slack-app-token-file", "slack_app_token", metavar="FILE", help="The file with the app-level token.")
+@click.option("--smtp-url-file", "smtp_url", metavar="FILE", help="The file with the address of the mail server.")
+def init(
+    *,
+    yes: bool,
+    operator: str | None,
+    public_url: str | None,
+    email_from: str | None,
+    slack_bot_token: str | None,
+    slack_app_token: str | None,
+    smtp_url: str | None,
+) -> int:
     """Set Signoff up in this folder: write the file .env, check it, and register a first workflow.
 
-    Tokens and passwords are typed without being shown, or come from the environment; they are no options, because other
-    users of the machine can read those. A value that is in .env already is kept, unless you say so.
+    Tokens and passwords are typed without being shown, or come from files or the environment; they are no options,
+    because other users of the machine can read those. A FILE of - is standard input. A value that is in .env already is
+    kept, unless you say so.
     """
-    given = {name: os.environ[name] for name in _OF_ENVIRONMENT if os.environ.get(name)}
-    options = {"SIGNOFF_OPERATOR": operator, "SIGNOFF_PUBLIC_URL": public_url}
-    given |= {name: value for name, value in options.items() if value}
-    written = env_file.read(_ENV)
-    answers = given if yes else {**given, **_ask({**written, **given})}
-    if "SIGNOFF_OPERATOR" not in {**written, **answers}:
+    named = {BOT_TOKEN: slack_bot_token, APP_TOKEN: slack_app_token, SMTP_URL: smtp_url}
+    options = {OPERATOR: operator, PUBLIC_URL: public_url, EMAIL_FROM: email_from}
+    written = _written()
+    given = init_questions.given({**options, **init_questions.read_files(named)}, written)
+    _check_writable()
+    answers = given if yes else {**given, **init_questions.ask({**written, **given})}
+    if OPERATOR not in {**written, **answers}:
         raise click.UsageError("Say who you are: --operator and your email address.")
-    if "SIGNOFF_SLACK_BOT_TOKEN" in answers and "SIGNOFF_BUILDERS" not in written:
-        answers = {**answers, "SIGNOFF_BUILDERS": {**written, **answers}["SIGNOFF_OPERATOR"]}
+    if BOT_TOKEN in answers and _BUILDERS not in written:
+        answers = {**answers, _BUILDERS: {**written, **answers}[OPERATOR]}
     _write(written, answers, asks=not yes)
     _check()
     _register()
-    print_sentence("Start the server: signoff serve. Then start the workflow: signoff run lunch")
+    print_sentence(f"Start the server: signoff serve. Then start the workflow: signoff run {_FIRST_NAME}")
     return Exit.DONE
 
 
-def _ask(known: Mapping[str, str]) -> dict[str, str]:
-    """Ask for what is not known, and return the answers that can be used."""
-    answers = dict[str, str]()
-    for question in _QUESTIONS:
-        present = {**known, **answers}
-        if question.setting in present or (question.needs is not None and question.needs not in present):
-            continue
-        if question.setting == "SIGNOFF_SLACK_BOT_TOKEN":
-            print_sentence("Create the Slack app here, and install it. docs/slack.md says which clicks:")
-            click.echo(f"  {manifest.link()}")
-        while (value := _answer(question)) and (wrong := _problem(present, question.setting, value)) is not None:
-            print_sentence(wrong, err=True)
-        if value:
-            answers[question.setting] = value
-    return answers
+def _written() -> dict[str, str]:
+    try:
+        return env_file.read(_ENV)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
 
 
-def _answer(question: _Question) -> str:
-    hides = question.hidden and sys.stdin.isatty()
-    typed: str = click.prompt(question.text, default="", show_default=False, hide_input=hides)
-    return typed.strip()
-
-
-def _problem(present: Mapping[str, str], setting: str, value: str) -> str | None:
-    """Return why a value cannot be used, or None. What is asked for later does not count as missing."""
-    loaded = loaded_settings.read({**present, setting: value})
-    if setting.removeprefix("SIGNOFF_").lower() not in loaded.unusable:
-        return None
-    return next((complaint for complaint in loaded.complaints if complaint.startswith(setting)), "That is not right.")
+def _check_writable() -> None:
+    """Raise `click.ClickException` if this folder takes no file, before a person has answered in vain."""
+    probe = Path(f".signoff-init-{os.getpid()}")
+    try:
+        os.close(files.create_private(probe))
+        probe.unlink()
+    except OSError as error:
+        raise click.ClickException(
+            f"Nothing can be written in {Path.cwd()}: {error.strerror}. Go to a folder of your own, such as ~/signoff."
+        ) from None
 
 
 def _write(written: Mapping[str, str], answers: Mapping[str, str], *, asks: bool) -> None:
@@ -154,10 +125,23 @@ def _check() -> None:
 
 
 def _register() -> None:
-    """Write the first workflow and register it, unless its file is there already."""
-    if _FIRST.exists():
-        print_sentence(f"{_FIRST} exists already, so no workflow was registered.")
+    """Write the first workflow and register it, unless there is a workflow or another file of its name."""
+    if _is_registered():
+        print_sentence(f"There is a workflow {_FIRST_NAME} already, so none was registered.")
         return
-    _FIRST.write_text(_FIRST_WORKFLOW, encoding="utf-8")
+    if not _FIRST.exists():
+        files.write_whole(_FIRST, _FIRST_WORKFLOW.encode())
+    elif _FIRST.read_bytes() != _FIRST_WORKFLOW.encode():
+        print_sentence(f"{_FIRST} has another workflow, so none was registered. To do it: signoff register {_FIRST}")
+        return
     client.facts_of(client.carry_out("register", {"source": _FIRST_WORKFLOW}))
-    print_sentence(f"The workflow lunch is registered, from {_FIRST}. Its owner approves it, and that is you.")
+    print_sentence(f"The workflow {_FIRST_NAME} is registered, from {_FIRST}. Its owner approves it, and that is you.")
+
+
+def _is_registered() -> bool:
+    """Return whether the database has or had a workflow of this name."""
+    settings = load_context().settings
+    if settings.server_url is None and not settings.database.exists():
+        return False
+    with databases.reading(settings) as connection:
+        return bool(workflow_versions.version_views(connection, DEFAULT_WORKSPACE, _FIRST_NAME))

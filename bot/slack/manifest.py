@@ -5,7 +5,6 @@ https://docs.slack.dev/reference/app-manifest
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,7 +14,7 @@ from bot import page_urls
 from bot.palette import palette
 from bot.slack import bolt_app, ids, transport
 
-_NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_json="
+_NEW_APP: Final = "https://api.slack.com/apps?new_app=1&manifest_yaml="
 SCOPES: Final = {
     "chat:write": "send requests, answers and outcomes",
     "commands": f"offer {bolt_app.COMMAND}",
@@ -127,12 +126,14 @@ def _oauth(pages: str | None) -> dict[str, Any]:
 
 def link(url: str | None = None, pages: str | None = None) -> str:
     """Return the address of Slack's page that creates an app from this manifest."""
-    text = json.dumps(manifest(url, pages), separators=(",", ":"))
-    return f"{_NEW_APP}{quote(text, safe='')}"
+    return f"{_NEW_APP}{quote(_document(url, pages), safe='')}"
 
 
 def as_yaml(url: str | None = None, pages: str | None = None) -> str:
     """Return the manifest as YAML."""
     options = (f" --url {url}" if url else "") + (f" --sign-in {pages}" if pages else "")
-    document = yaml.safe_dump(manifest(url, pages), sort_keys=False, allow_unicode=True)
-    return _HEAD.replace("{options}", options) + document
+    return _HEAD.replace("{options}", options) + _document(url, pages)
+
+
+def _document(url: str | None, pages: str | None) -> str:
+    return yaml.safe_dump(manifest(url, pages), sort_keys=False, allow_unicode=True)

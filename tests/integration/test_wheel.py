@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -180,6 +181,9 @@ def test_the_installed_command_sets_itself_up_and_serves(installed: Installed) -
     with server:
         assert any("Ready." in line for line in server.stdout)
         assert "Spend 40.00 EUR at Roma?" in installed.signoff("run", "lunch", "-i", "place=Roma", "-i", "amount=40")
+        (asked,) = json.loads(installed.signoff("requests", "--json"))
+        installed.signoff("decide", asked["id"], "approve")
+        assert "40.00 EUR" in installed.signoff("runs")
         server.terminate()
     assert server.returncode == 0
 

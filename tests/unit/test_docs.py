@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import click
 import pytest
+import yaml
 
 from bot import file_places
 from bot.cli.exit_codes import Exit
@@ -612,7 +613,7 @@ def test_the_link_to_create_the_app_carries_the_manifest() -> None:
     assert (address.hostname, address.path) == ("api.slack.com", "/apps")
     query = parse_qs(address.query, strict_parsing=True)
     assert query["new_app"] == ["1"]
-    assert json.loads(query["manifest_json"][0]) == manifests.manifest("https://signoff.example.com")
+    assert yaml.safe_load(query["manifest_yaml"][0]) == manifests.manifest("https://signoff.example.com")
 
 
 def test_the_first_workflow_of_the_page_is_a_workflow() -> None:
