@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,13 @@ def export_workflows(names: tuple[str, ...], folder: Path, force: bool) -> int:
             check_workflow(connection, name)
         views = workflow_views(connection, DEFAULT_WORKSPACE)
     wanted = {f"{view.name}.yaml": view.source for view in views if not names or view.name in names}
+    try:
+        return _write_all(folder, wanted, force=force)
+    except OSError as error:
+        raise click.UsageError(f"{error.filename2 or error.filename} cannot be written: {error.strerror}.") from None
+
+
+def _write_all(folder: Path, wanted: Mapping[str, bytes], *, force: bool) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     changed = [name for name, source in wanted.items() if not force and _differs(folder / name, source)]
     for name in changed:

@@ -15,6 +15,7 @@ from engine.workflowfile.yaml_tree import MAX_BYTES
 MAX_FILES: Final = 1_000
 """Maximum number of workflow files in a folder."""
 _ENDINGS: Final = frozenset({".yaml", ".yml"})
+_TWINS: Final = "Another file has a name that looks the same. Give one of them another name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def read_folder(folder: Path) -> FolderFiles:
     sources, problems = dict[str, str](), list[tuple[str, Problem]]()
     for name in found:
         shown = characters.line(name)
-        read = _read(folder / name)
+        read = _read(folder / name) if shown not in sources else Problem(_TWINS)
         if isinstance(read, Problem):
             problems.append((shown, read))
         else:

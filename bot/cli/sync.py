@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Final
 
 import click
 
@@ -12,10 +13,12 @@ from bot.cli import client
 from bot.cli.context import json_option
 from bot.cli.exit_codes import Exit
 from bot.cli.folder_files import FolderFiles, read_folder
-from bot.presentation import sync_report
+from bot.presentation import characters, sync_report
 from bot.terminal.output import print_sentence, render_json
 from engine.errors import Problem
 from engine.json_values import Value
+
+_EMPTY: Final = "There is no workflow file here. Their names end in .yaml or .yml."
 
 
 @click.command()
@@ -29,14 +32,22 @@ def sync(folder: Path, applies: bool, delete: bool, summary: Path | None, as_jso
 
     Without --apply, nothing is changed.
     """
-    files = read_folder(folder)
-    facts, problems = _ask(files, {"apply": applies, "delete": delete})
-    if problems:
-        sentences = [problem.sentence(file) for file, problem in problems]
-        _write(summary, sync_report.problems(sentences))
-        return _refuse(problems, sentences, as_json=as_json)
-    workflows = sync_report.ordered(facts["workflows"])
-    _write(summary, sync_report.summary(workflows, applied=applies))
+    with _opened(summary) as report:
+        files = read_folder(folder)
+        if not files.sources and not files.problems:
+            # With --delete, a mistake in the path would stop every workflow.
+            files.problems.append((characters.line(str(folder)), Problem(_EMPTY)))
+        facts, problems = _ask(files, {"apply": applies, "delete": delete})
+        if problems:
+            sentences = [problem.sentence(file) for file, problem in problems]
+            report.write(sync_report.problems(sentences))
+            return _refuse(problems, sentences, as_json=as_json)
+        workflows = sync_report.ordered(facts["workflows"])
+        report.write(sync_report.summary(workflows, applied=applies))
+    return _show(workflows, applies=applies, as_json=as_json)
+
+
+def _show(workflows: Sequence[Mapping[str, Any]], *, applies: bool, as_json: bool) -> int:
     if as_json:
         click.echo(render_json({"applied": applies, "workflows": [dict(one) for one in workflows]}))
     else:
@@ -71,9 +82,7 @@ def _refuse(problems: Sequence[tuple[str, Problem]], sentences: Sequence[str], *
 
 
 def _print(workflows: Sequence[Mapping[str, Any]], *, applied: bool) -> None:
-    for one in workflows:
-        if one["outcome"] == "unchanged":
-            continue
+    for one in filter(sync_report.is_told, workflows):
         print_sentence(sync_report.line(one, applied=applied))
         for change in one["changes"]:
             print_sentence(f"  {change}")
@@ -82,6 +91,9 @@ def _print(workflows: Sequence[Mapping[str, Any]], *, applied: bool) -> None:
     print_sentence(sync_report.total(workflows, applied=applied))
 
 
-def _write(summary: Path | None, text: str) -> None:
-    if summary is not None:
-        summary.write_text(text, encoding="utf-8")
+def _opened(summary: Path | None) -> IO[str]:
+    """Open the file for the summary before anything is done, so that nothing is done without it."""
+    try:
+        return io.StringIO() if summary is None else summary.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{summary} cannot be written: {error.strerror}. Nothing was changed.") from None

@@ -24,6 +24,7 @@ _OUTCOMES: Final[Mapping[str, tuple[str, str]]] = {
     "unchanged": ("is the same", "is the same"),
 }
 """What is said of each outcome, in a dry run and after it was done. The order is that of the report."""
+_THE_SAME: Final = "Nothing changes: the registered workflows are those of this folder."
 _FENCE: Final = re.compile("`{3,}")
 
 
@@ -31,6 +32,11 @@ def line(workflow: Mapping[str, Any], *, applied: bool) -> str:
     """Return what became of one workflow, as a sentence."""
     version = f" as version {workflow['version']}" if applied and workflow["outcome"] in ("new", "changed") else ""
     return f"{workflow['workflow']} {_OUTCOMES[workflow['outcome']][applied]}{version}."
+
+
+def is_told(workflow: Mapping[str, Any]) -> bool:
+    """Return whether there is anything to say about a workflow."""
+    return workflow["outcome"] != "unchanged" or bool(workflow["warnings"])
 
 
 def ordered(workflows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -43,7 +49,8 @@ def total(workflows: Sequence[Mapping[str, Any]], *, applied: bool) -> str:
     """Return how many workflows changed, in one sentence."""
     count = sum(1 for one in workflows if one["outcome"] in ("new", "changed", "proposed", "disabled"))
     if not count:
-        return "Nothing changes: the registered workflows are those of this folder."
+        has_others = any(one["outcome"] == "missing" for one in workflows)
+        return "Nothing changes." if has_others else _THE_SAME
     workflows_change = "1 workflow" if count == 1 else f"{count:,} workflows"
     if applied:
         return (
@@ -57,7 +64,7 @@ def total(workflows: Sequence[Mapping[str, Any]], *, applied: bool) -> str:
 def summary(workflows: Sequence[Mapping[str, Any]], *, applied: bool) -> str:
     """Return a summary in Markdown that fits a comment, with as many details as fit."""
     rows = ordered(workflows)
-    changed = [one for one in rows if one["outcome"] != "unchanged"]
+    changed = [*filter(is_told, rows)]
     head = f"## Workflows\n\n{total(rows, applied=applied)}\n\n"
     head += "".join(f"- `{one['workflow']}` {line(one, applied=applied).partition(' ')[2]}\n" for one in changed)
     text = _cut(head, MAX_SUMMARY // 2)

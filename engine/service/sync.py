@@ -6,6 +6,7 @@ A trial of it is the same unit, which is taken back at its end: so it finds ever
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from engine.delivery.recipients import NeedsDirectory, Resolved
 from engine.domain import Refusal, Register, Registered
@@ -18,6 +19,8 @@ from engine.store import workflows
 from engine.store.port import Tx
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import RUN
+
+_DISABLED: Final = "{name} is disabled, and stays so. Let it be started again with: signoff enable {name}."
 
 
 class TakenBack(Exception):
@@ -90,7 +93,8 @@ class _SyncUnit:
         except NeedsDirectory as needs:
             self.needed |= {*needs.references}
             return None
-        return self._result(workflow.name, answer, before, workflow.source)
+        doubts = [_DISABLED.format(name=workflow.name)] if current and current.state == WorkflowState.DISABLED else []
+        return self._result(workflow.name, answer, before, workflow.source, doubts)
 
     def others(self, names: Iterable[str]) -> Iterator[SyncedWorkflow]:
         """Disable the workflows that have no file, if that is wanted; otherwise only name them."""
@@ -120,7 +124,12 @@ class _SyncUnit:
         return not self._is_refused(name, answer)
 
     def _result(
-        self, name: str, answer: Registered | Proposed | Refusal, before: bytes | None, after: bytes
+        self,
+        name: str,
+        answer: Registered | Proposed | Refusal,
+        before: bytes | None,
+        after: bytes,
+        doubts: Sequence[str],
     ) -> SyncedWorkflow | None:
         if self._is_refused(name, answer) or isinstance(answer, Refusal):
             return None
@@ -135,7 +144,7 @@ class _SyncUnit:
             version=version,
             before=before,
             after=after,
-            warnings=answer.warnings,
+            warnings=(*answer.warnings, *doubts),
             run=run,
         )
 

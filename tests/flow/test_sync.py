@@ -113,6 +113,43 @@ def test_any_problem_of_any_file_stops_all_and_all_are_named(signoff: Commands, 
     assert versions(signoff) == {}
 
 
+def test_file_names_that_look_the_same_are_refused_so_that_none_is_lost(signoff: Commands, folder: Path) -> None:
+    (folder / "x  y.yaml").write_text(file("one"), encoding="utf-8")
+    (folder / "x y.yaml").write_text(file("two"), encoding="utf-8")
+    refused = signoff("sync", folder, "--apply")
+    assert refused.code == 1
+    assert "x y.yaml:1:1: Another file has a name that looks the same." in refused.output
+    assert versions(signoff) == {}
+
+
+def test_a_folder_without_workflow_files_disables_nothing(signoff: Commands, folder: Path) -> None:
+    signoff.run_ok("sync", folder, "--apply")
+    (empty := folder / "empty").mkdir()
+    refused = signoff("sync", empty, "--apply", "--delete")
+    assert refused.code == 1
+    assert "There is no workflow file here." in refused.output
+    assert {one["state"] for one in signoff.json("workflows")} == {"active"}
+
+
+@pytest.mark.parametrize("place", ["nowhere/summary.md", "."])
+def test_nothing_is_done_if_the_summary_cannot_be_written(signoff: Commands, folder: Path, place: str) -> None:
+    refused = signoff("sync", folder, "--apply", "--summary", folder / place)
+    assert refused.code == 2
+    assert "cannot be written: " in refused.output
+    assert versions(signoff) == {}
+
+
+def test_a_disabled_workflow_stays_disabled_and_the_sync_says_so(signoff: Commands, folder: Path) -> None:
+    signoff.run_ok("sync", folder, "--apply")
+    (folder / "beta.yaml").rename(folder / "beta")
+    signoff.run_ok("sync", folder, "--apply", "--delete")
+    (folder / "beta").rename(folder / "beta.yaml")
+    summary = folder / "summary.md"
+    assert "signoff enable beta" in signoff.run_ok("sync", folder, "--apply", "--summary", summary).output
+    assert "signoff enable beta" in summary.read_text(encoding="utf-8")
+    assert {one["name"]: one["state"] for one in signoff.json("workflows")} == {"alpha": "active", "beta": "disabled"}
+
+
 def test_what_the_server_refuses_stops_all_too(signoff: Commands, folder: Path) -> None:
     text = "name: above\nsteps: [{id: a, uses: run, with: {workflow: nowhere}}]\n"
     (folder / "above.yaml").write_text(text, encoding="utf-8")
@@ -283,6 +320,15 @@ def test_an_export_never_writes_through_a_link(signoff: Commands, folder: Path) 
     signoff.run_ok("export", out, "--force")
     assert other.read_text(encoding="utf-8") == "mine"
     assert not (out / "alpha.yaml").is_symlink()
+
+
+def test_an_export_to_where_nothing_can_be_written_says_why(signoff: Commands, folder: Path) -> None:
+    signoff.run_ok("sync", folder, "--apply")
+    (folder / "out" / "beta.yaml").mkdir(parents=True)
+    for place in (folder / "out", folder / "alpha.yaml" / "out", Path("/proc/nowhere")):
+        refused = signoff("export", place, "--force")
+        assert refused.code == 2, refused.output
+        assert "cannot be written: " in refused.output
 
 
 # -- pipelines --
