@@ -10,8 +10,8 @@ from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.types import ToolAnnotations
-from pydantic import Field
+from mcp.types import CallToolResult, InputRequiredResult, Tool, ToolAnnotations
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from bot.mcp import asks
 from bot.mcp.asks import LONGEST_WAIT, Progress
@@ -34,21 +34,29 @@ approve anything yourself."""
 
 _ANNOTATIONS: Final = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True)
 
+# The library (mcp 2.3) reads a text as JSON if its parameter may hold anything but text: "null" would be no text, and
+# one in brackets an error. A parameter of the type str gets its text as it was written; a validator lets null in.
+OptionalText = Annotated[
+    str, BeforeValidator(lambda text: "" if text is None else text), WithJsonSchema({"type": ["string", "null"]})
+]
 Title = Annotated[str, Field(description="What is to be approved, in a short sentence that a person reads first.")]
 Arguments = Annotated[
     dict[str, Any], Field(description="The exact arguments of the action, by name. The approval is for these alone.")
 ]
-Tool = Annotated[str | None, Field(description="The name of the tool or action. The operator's rules look at it.")]
+ToolName = Annotated[
+    OptionalText, Field(description="The name of the tool or action. The operator's rules look at it.")
+]
 Editable = Annotated[
     bool | list[str], Field(description="Which arguments the approver may change: true for all, or their names.")
 ]
 Risk = Annotated[Literal["low", "medium", "high", "critical"] | None, Field(description="How risky the action is.")]
-Summary = Annotated[str | None, Field(description="What the person should know to decide.")]
-Reasoning = Annotated[str | None, Field(description="Why you want to do it.")]
-Impact = Annotated[str | None, Field(description="What changes if it is approved.")]
-Workflow = Annotated[str | None, Field(description="The workflow that says who decides, if it is not the default.")]
+Summary = Annotated[OptionalText, Field(description="What the person should know to decide.")]
+Reasoning = Annotated[OptionalText, Field(description="Why you want to do it.")]
+Impact = Annotated[OptionalText, Field(description="What changes if it is approved.")]
+Workflow = Annotated[OptionalText, Field(description="The workflow that says who decides, if it is not the default.")]
 Key = Annotated[
-    str | None, Field(description="A text of your own. A call with the same key is about the same ask, not a new one.")
+    OptionalText,
+    Field(description="A text of your own. A call with the same key is about the same ask, not a new one."),
 ]
 Fields = Annotated[
     dict[str, str | dict[str, Any]],
@@ -60,7 +68,7 @@ Outcome = Annotated[
     Literal["succeeded", "failed", "unknown"],
     Field(description="What became of the action. unknown: it may have happened, and a person has to look."),
 ]
-Note = Annotated[str | None, Field(description="What happened, in a sentence.")]
+Note = Annotated[OptionalText, Field(description="What happened, in a sentence.")]
 
 
 def build(
@@ -68,7 +76,7 @@ def build(
 ) -> MCPServer[Any]:
     """Return the MCP server."""
     tasks = TasksExtension()
-    server = MCPServer[Any](
+    server = StrictServer(
         "signoff", title="Signoff", instructions=INSTRUCTIONS, version=metadata.version("signoff"),
         token_verifier=token_verifier, auth=auth, log_level="WARNING", extensions=[tasks], subscriptions=False,
     )  # fmt: skip
@@ -85,6 +93,33 @@ def build(
     return server
 
 
+class StrictServer(MCPServer[Any]):
+    """A server whose tools take the arguments that they name, and no others.
+
+    The library drops what a tool does not know. An agent would believe that people saw it.
+    """
+
+    async def list_tools(self) -> list[Tool]:
+        """Return the tools; their schemas say that there are no other arguments."""
+        return [
+            tool.model_copy(update={"input_schema": {**tool.input_schema, "additionalProperties": False}})
+            for tool in await super().list_tools()
+        ]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. Raises `ToolError` for an argument that it does not have."""
+        known = next(
+            (tool.input_schema["properties"] for tool in await self.list_tools() if tool.name == name), arguments
+        )
+        if unknown := [f"`{argument}`" for argument in arguments if argument not in known]:
+            named = f"argument {unknown[0]}" if len(unknown) == 1 else f"arguments {', '.join(unknown)}"
+            its = ", ".join(f"`{argument}`" for argument in known)
+            raise ToolError(f"Nothing was done. {name} has no {named}. Its arguments are: {its}.")
+        return await super().call_tool(name, arguments, context)
+
+
 class Tools:
     """The tools. The name of a method is the name of its tool, and its docstring is what a model reads."""
 
@@ -96,14 +131,14 @@ class Tools:
         title: Title,
         ctx: Call,
         arguments: Arguments = {},  # noqa: B006 it is never changed
-        tool: Tool = None,
+        tool: ToolName = "",
         editable: Editable = False,
         risk: Risk = None,
-        summary: Summary = None,
-        reasoning: Reasoning = None,
-        impact: Impact = None,
-        workflow: Workflow = None,
-        key: Key = None,
+        summary: Summary = "",
+        reasoning: Reasoning = "",
+        impact: Impact = "",
+        workflow: Workflow = "",
+        key: Key = "",
     ) -> AskResult:
         """Ask people to approve an action before you carry it out, and wait for their decision.
 
@@ -117,9 +152,9 @@ class Tools:
         question: Annotated[str, Field(description="What you want to know, in a short sentence.")],
         fields: Fields,
         ctx: Call,
-        summary: Summary = None,
-        workflow: Workflow = None,
-        key: Key = None,
+        summary: Summary = "",
+        workflow: Workflow = "",
+        key: Key = "",
     ) -> AskResult:
         """Ask a person to fill in fields, and wait for the answers, which are the arguments of the result."""
         return await self._ask(
@@ -134,22 +169,23 @@ class Tools:
         except SignoffError as error:
             raise ToolError(str(error)) from error
 
-    async def report_outcome(self, id: AskId, status: Outcome, ctx: Call, note: Note = None) -> OutcomeResult:
+    async def report_outcome(self, id: AskId, status: Outcome, ctx: Call, note: Note = "") -> OutcomeResult:
         """Report what became of an approved action, after you have carried it out."""
         server = self._server_of(ctx)
         try:
-            await server.run_async(conversation.report(id, status, note, None, server.patience))
+            await server.run_async(conversation.report(id, status, note or None, None, server.patience))
         except SignoffError as error:
             raise ToolError(str(error)) from error
         return OutcomeResult(id=id, status=status)
 
     async def _ask(
-        self, ctx: Call, title: str, arguments: Mapping[str, Any], *, use: str, key: str | None, **content: Any
+        self, ctx: Call, title: str, arguments: Mapping[str, Any], *, use: str, key: str, **content: Any
     ) -> AskResult:
         # A client with tasks gets one at once, and asks for its state.
         seconds = 0 if has_tasks(ctx.request_context) else LONGEST_WAIT
         try:
-            asked = question(title, arguments, use=use, key=key, **content)
+            given = {name: value for name, value in content.items() if value != ""}
+            asked = question(title, arguments, use=use, key=key or None, **given)
             return await asks.ask(self._server_of(ctx), asked, seconds, _progress(ctx))
         except SignoffError as error:
             raise ToolError(str(error)) from error

@@ -112,6 +112,54 @@ async def test_every_other_end_is_an_error_that_the_model_can_read(
         assert results[0].structured_content is None
 
 
+@pytest.mark.parametrize("written", ["null", "[1, 2]", '{"to": "A"}', '"quoted"', "true", "1.50"])
+async def test_a_text_reaches_people_as_it_was_written(over: McpServer, asks: AskServer, written: str) -> None:
+    """The library reads a text as JSON where a parameter may hold anything but text."""
+    texts = dict.fromkeys(("summary", "reasoning", "impact"), written)
+    async with over.client() as client:
+        async with calling(client, "request_approval", {**REFUND, **texts, "title": written}) as results:
+            await decided(asks)
+        assert not results[0].is_error, text(results[0])
+        [(sent, _)] = asks.keys.values()
+        assert {name: json.loads(sent)[name] for name in ("title", *texts)} == {"title": written, **texts}
+        reported = await client.call_tool("report_outcome", {"id": "ask1", "status": "succeeded", "note": written})
+        assert not reported.is_error, text(reported)
+        assert asks.asks["ask1"]["outcome"]["note"] == written
+
+
+async def test_null_is_nothing(over: McpServer, asks: AskServer) -> None:
+    nothing = dict.fromkeys(("tool", "risk", "summary", "reasoning", "impact", "workflow", "key"))
+    async with over.client() as client:
+        async with calling(client, "request_approval", {"title": "Refund", **nothing}) as results:
+            await decided(asks)
+        assert not results[0].is_error, text(results[0])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("request_approval", {**REFUND, "amount": 120}, "has no argument `amount`."),
+        ("request_approval", {**REFUND, "sumary": "For a broken lamp."}, "has no argument `sumary`."),
+        ("request_approval", {**REFUND, "expires": "2d", "who": "Ada"}, "has no arguments `expires`, `who`."),
+        ("ask_person", {"question": "Where?", "fields": {"region": "text"}, "region": "eu"}, "no argument `region`."),
+        ("approval_status", {"id": "ask1", "wait": 5}, "Its arguments are: `id`, `wait_seconds`."),
+        ("report_outcome", {"id": "ask1", "status": "failed", "reason": "No money."}, "no argument `reason`."),
+    ],
+)
+async def test_an_argument_that_a_tool_does_not_have_is_refused(
+    over: McpServer, asks: AskServer, tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    """What an agent wanted to show must not get lost on the way to the person who decides."""
+    async with over.client() as client:
+        answer = await client.call_tool(tool, arguments)
+        assert answer.is_error
+        assert sentence in text(answer)
+        assert "Its arguments are: " in text(answer)
+        assert asks.asks == {}
+        [schema] = [known.input_schema for known in (await client.list_tools()).tools if known.name == tool]
+        assert schema["additionalProperties"] is False
+
+
 async def test_a_person_is_asked_for_what_is_missing(over: McpServer, asks: AskServer) -> None:
     async with over.client() as client:
         arguments = {"question": "Which region?", "fields": {"region": "text"}}
