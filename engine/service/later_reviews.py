@@ -1,5 +1,6 @@
 """Later reviews: people look at a part of what went through without review. They hold nothing up, and can flag.
 
+They also look at what was drawn for review and then withdrawn, or left until it expired.
 Which part was drawn when the run came to the gate. The request opens once the step is over, so that people look at what
 was done, and goes to the people that the gate names.
 """
@@ -29,6 +30,8 @@ FLAGGED: Final = "flagged"
 """The topic of the alert to the owner that a later review found a mistake, where everything is reviewed anyway."""
 NOT_KNOWN: Final = "-"
 """What stands in the place of the run that asks, if what went through is not known any more, because it was erased."""
+
+_UNDECIDED: Final = "This was drawn for review, and ended before anyone decided. Nothing was done with it."
 
 
 def process_due(context: CommandContext, tx: Tx, work: str, resolved: Resolved) -> None:
@@ -61,7 +64,7 @@ def _ask(
         workspace=run.workspace,
         purpose=OversightPurpose.LATER_REVIEW,
         title=f"Was this right? {opening.title}",
-        reason=opening.reason,
+        reason=f"{_UNDECIDED} {opening.reason or ''}".strip() if drawn.is_undecided else opening.reason,
         approvers=opening.references,
         barred=() if is_own_allowed else (run.requester,),
         owner=run.owner,

@@ -113,6 +113,11 @@ _SET_LATER = Statement(
     )
     .values(later=bindparam("new_later"))
 )
+_LOOK_AT = Statement(
+    update(_draw)
+    .where(_draw.c.run == bindparam("held"), _draw.c.request == bindparam("of_request"), _draw.c.later.is_(None))
+    .values(is_later=True)
+)
 _OF_RUN = Statement(select(_draw).where(_draw.c.run == bindparam("run")))
 _REQUESTS_OF_RUN = Statement(select(_request.c.details).where(_request.c.run == bindparam("run")))
 _LAST_USE = Statement(select(func.max(_draw.c.at).label("at")).where(_draw.c.plan == bindparam("plan")))
@@ -162,13 +167,17 @@ class LoadedPlan(Struct, frozen=True, kw_only=True):
 
 
 class LaterReview(Struct, frozen=True, kw_only=True):
-    """A visit that went through without review, and that people look at afterwards. `digest`: of what went through."""
+    """A visit without review that people look at afterwards. `digest`: of what went through, or what was asked.
+
+    `is_undecided`: it was drawn for review, and withdrawn or left until it expired.
+    """
 
     run: str
     step: str
     visit: int
     plan: str
     digest: str
+    is_undecided: bool
 
 
 def find_later(tx: Tx, work: str) -> LaterReview | None:
@@ -179,7 +188,14 @@ def find_later(tx: Tx, work: str) -> LaterReview | None:
     row = _LATER.one(tx.connection, key)
     if row is None:
         return None
-    return LaterReview(run=row.run, step=row.step, visit=row.visit, plan=row.plan, digest=row.digest)
+    return LaterReview(
+        run=row.run,
+        step=row.step,
+        visit=row.visit,
+        plan=row.plan,
+        digest=row.digest,
+        is_undecided=row.request is not None,
+    )
 
 
 def try_set_later(tx: Tx, drawn: LaterReview, later: str) -> bool:
@@ -311,6 +327,11 @@ def load_unreviewed(connection: Connection, run: str) -> frozenset[tuple[str, in
 def load_undecided(connection: Connection, run: str) -> list[tuple[str, int, str]]:
     """Return the requests of a run that were drawn and that no one decided, each after its plan and the stage."""
     return [(row.plan, row.number, row.request) for row in _UNDECIDED.all(connection, {"run": run})]
+
+
+def look_at_later(tx: Tx, run: str, request: str) -> None:
+    """Let people look afterwards at a request that was drawn and that no one decided."""
+    tx.write(_LOOK_AT, {"held": run, "of_request": request})
 
 
 def last_use(connection: Connection, plan: str) -> datetime | None:

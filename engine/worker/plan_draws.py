@@ -155,11 +155,16 @@ def _record_opened(tx: Tx, run: LoadedRun, opened: OpenedRequest, drawn: GateDra
 
 
 def _note_undecided(tx: Tx, run: str) -> None:
-    """Note the requests of a run that were drawn for review and that no one decided: others are reviewed instead."""
+    """Note the requests of a run that were drawn for review and that no one decided: others are reviewed instead.
+
+    People look at them afterwards all the same. Otherwise a requester could withdraw whatever is drawn, offer something
+    harmless in its place, and try again until it goes through.
+    """
     for plan, number, request in sampling_plans.load_undecided(tx.connection, run):
         loaded = sampling_plans.lock(tx, plan)
         if loaded.state.number == number:
             sampling_plans.count(tx, loaded, sampling_plan.after_withdrawal(loaded.state, request))
+            sampling_plans.look_at_later(tx, run, request)
 
 
 def save(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from engine.domain import Decided, Erase, NotAllowed, RequestState, RunStatus, Verdict
+from engine.domain import Cancel, Decided, Done, Erase, NotAllowed, NotAnApprover, RequestState, RunStatus, Verdict
 from engine.oversight.sampling_plan import PlanStage
 from engine.read_models import RequestView
 from engine.service import Engine
@@ -62,6 +62,31 @@ async def test_people_look_at_what_went_through_and_hold_nothing_up(env: EngineE
     await env.settle()
     assert len(env.step.calls) == calls
     assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
+    assert await differences(env) == []
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "expired"])
+async def test_who_tries_again_until_it_goes_through_is_seen_all_the_same(env: EngineEnv, end: str) -> None:
+    await env.register(flow().replace("edit: [text]", "edit: [text], expires: 1d"))
+    await relax(env)
+    drawn = await start_until(env, reviewed=True, text="All the money")
+    if end == "withdrawn":
+        assert isinstance(await env.engine.cancel(Cancel(run=drawn, actor=ANN, origin=TERMINAL)), Done)
+    else:
+        env.pass_time(days=2)
+    await env.settle()
+    ((asked,),) = await env.rows(f"SELECT later FROM gate_draw WHERE run = '{drawn}'")
+    request = await env.request(asked)
+    assert request.title == "Was this right? Pay"
+    assert request.reason is not None
+    assert "drawn for review" in request.reason
+    assert request.model.content.value == {"text": "All the money"}
+    assert [row.person.email for row in request.approvers] == [LEE.value]
+    await start_until(env, reviewed=False, text="Nothing but harmless")
+    assert isinstance(await env.decide(asked, by=ANN), NotAllowed | NotAnApprover)
+    assert isinstance(await env.decide(asked, Verdict.REJECT, reason="Never."), Decided)
+    plan = await plan_of(env)
+    assert (plan.state.stage, plan.state.clean) == (PlanStage.ALL, 0)
     assert await differences(env) == []
 
 
