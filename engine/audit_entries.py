@@ -47,6 +47,7 @@ class EntryKind(StrEnum):
     REQUEST_QUESTION_ANSWERED = "request.question_answered"
     REQUEST_RATED = "request.rated"
     REQUEST_UNDONE = "request.undone"
+    REQUEST_RELEASED = "request.released"
     REQUEST_WITHDRAWN = "request.withdrawn"
     STEP_STARTED = "step.started"
     STEP_MODEL_ASKED = "step.model_asked"

@@ -61,7 +61,7 @@ def recommend(insights: Insights) -> tuple[Recommendation, ...]:
 
 def _samples(insights: Insights) -> Iterator[Recommendation]:
     for gate, found in _tested(insights):
-        # What was undone later was decided once and corrected once more.
+        # Counts of before an approval waited for its hold: what was undone was decided once and corrected once more.
         cases = max(found.decided, found.corrected)
         if _may_sample(gate) and CORRECTIONS.answer(found.corrected, cases) is RateAnswer.LOW:
             yield Recommendation(

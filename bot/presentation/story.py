@@ -365,6 +365,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "request.question_answered": lambda _, content, __: f"answered: “{content.get('answer')}”",
     "request.rated": _rated_sentence,
     "request.undone": lambda *_: "undid the approval before anything followed from it. The same is asked again.",
+    "request.released": lambda *_: "The approval can no longer be undone.",
     "request.handed_on": _handed_on_sentence,
     "request.withdrawn": lambda *_: "The request was cancelled.",
     "step.started": _started_sentence,

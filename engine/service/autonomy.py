@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
-
 from engine import json_values
 from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import NotAllowed, NotFound, Refusal, RequestState
 from engine.domain.autonomy_commands import IncidentNoted, PlanTightened, ReportIncident, TightenPlan
 from engine.json_values import show_path
-from engine.oversight import sampling_plan
-from engine.oversight.sampling_plan import BadNews, PlanStage
+from engine.oversight.sampling_plan import BadNews
 from engine.requests import REASON_LENGTH, Request, Ruling, clip
-from engine.service import oversight_requests, owners
+from engine.service import owners
 from engine.service.context import CommandContext
 from engine.store import run_rows, sampling_plans
 from engine.store.port import Tx
 from engine.store.sampling_plans import LoadedPlan
-from engine.worker import plan_draws
-from engine.workflowfile import Autonomy
+from engine.worker import plan_counts, plan_draws
 
 _NO_REASON: Final = NotAllowed(why="Please say what is wrong. It is kept in the record.")
 _NOT_YOURS: Final = "Only the owner of the workflow or an admin can do this."
 
 
 def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ruling) -> None:
-    """Count a decision, if a sampling plan does: an approval without a correction, or bad news."""
+    """Count a decision, if a sampling plan does: an approval without a correction, or bad news.
+
+    An approval that can be undone is counted when it no longer can be. Until then, one that was drawn counts as
+    waiting, so everything is reviewed.
+    """
     if request.plan is None or ruling.state is RequestState.PENDING:
         return
     plan = sampling_plans.lock(tx, request.plan)
@@ -37,17 +37,8 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
         run = request.subject.run
         plan_draws.tighten(context.advancer, tx, request.plan, news, run=run, request=request.id)
         return
-    is_own = oversight_requests.is_requester(tx, request, ruling.approver.person)
-    approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review
-    state = approved(plan.state, request.id)
-    has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, context.advancer.key) is None
-    is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(context, tx, plan).plan, state)
-    state, zones = replace(state, used_at=tx.now), sorted(request.zones, key=str)
-    if is_due:
-        plan_draws.save(tx, plan, state, zones=zones, look_at=tx.now)
-        plan_draws.look_soon(tx, plan.id)
-    else:
-        sampling_plans.count(tx, plan, state, zones=zones)
+    if request.hold is None:
+        plan_counts.count_approval(context.advancer, tx, plan, request, ruling.approver.person.id)
 
 
 def _bad_news(context: CommandContext, tx: Tx, plan: LoadedPlan, ruling: Ruling) -> BadNews | None:
@@ -56,16 +47,8 @@ def _bad_news(context: CommandContext, tx: Tx, plan: LoadedPlan, ruling: Ruling)
         return BadNews.REJECTED
     if not ruling.edits:
         return None
-    written = autonomy_of(context, tx, plan)
+    written = plan_counts.autonomy_of(context.advancer, tx, plan)
     return None if written.is_minor(show_path(edit.path) for edit in ruling.edits) else BadNews.EDITED
-
-
-def autonomy_of(context: CommandContext, tx: Tx, plan: LoadedPlan) -> Autonomy:
-    """Return what the gate of a plan says."""
-    gate = context.advancer.workflow(tx, plan.key.workflow, plan.key.version).step(plan.key.step).gate
-    assert gate is not None
-    assert gate.autonomy is not None
-    return gate.autonomy
 
 
 # -- commands -----------------------------------------------------------------------------------------------

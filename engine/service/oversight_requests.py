@@ -102,11 +102,6 @@ def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:
     return NotAllowed(why=_BARRED) if is_barred else None
 
 
-def is_requester(tx: Tx, request: Request, person: Person) -> bool:
-    """Return whether a person started the run of a request, also if they did so by another address."""
-    return request.requester is not None and joined_people.is_one_human(tx, person.id, request.requester)
-
-
 def _is_one_of(tx: Tx, person: Person, ids: Iterable[str]) -> bool:
     """Return whether a person is the same human as one of these."""
     known = [*ids]

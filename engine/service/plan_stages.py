@@ -10,13 +10,13 @@ from engine.oversight import draw, plan_sentences, sampling_plan
 from engine.oversight.sampling_plan import Lapse, PlanStage, SamplingPlan
 from engine.requests.oversight_request import EndedOversightRequest, OversightRequest
 from engine.service import oversight_requests
-from engine.service.autonomy import autonomy_of
 from engine.service.context import CommandContext
 from engine.store import sampling_plans, seeded_requests
 from engine.store.port import Tx
 from engine.store.sampling_plans import LoadedPlan
 from engine.worker import plan_draws
 from engine.worker.oversight_requests import open_oversight_request
+from engine.worker.plan_counts import autonomy_of
 
 
 def process_due(context: CommandContext, tx: Tx, plan_id: str, resolved: Resolved) -> None:
@@ -28,7 +28,7 @@ def process_due(context: CommandContext, tx: Tx, plan_id: str, resolved: Resolve
         assert run is not None
         plan_draws.end_stage(context.advancer, tx, plan, sampling_plan.after_lapse(plan.state), reason=why, run=run)
     elif context.advancer.key is not None and sampling_plan.may_propose(
-        autonomy_of(context, tx, plan).plan, plan.state
+        autonomy_of(context.advancer, tx, plan).plan, plan.state
     ):
         _propose(context, tx, plan, resolved)
     else:
@@ -46,7 +46,7 @@ def _propose(context: CommandContext, tx: Tx, plan: LoadedPlan, resolved: Resolv
     deciders = oversight_requests.owner_or_admins(context, tx, plan.key.workflow, plan.key.version)
     workflow = context.advancer.workflow(tx, plan.key.workflow, plan.key.version)
     detection = seeded_requests.told_detection(tx.connection, plan.key.workflow)
-    label, written = workflow.step(plan.key.step).label, autonomy_of(context, tx, plan).plan
+    label, written = workflow.step(plan.key.step).label, autonomy_of(context.advancer, tx, plan).plan
     asked = OversightRequest(
         workspace=plan.key.workspace,
         purpose=OversightPurpose.CHANGE_STAGE,
@@ -84,7 +84,7 @@ def follow(context: CommandContext, tx: Tx, ended: EndedOversightRequest, resolv
     if plan.state.proposal != ended.run:
         return
     if ended.state is RequestState.APPROVED and ended.person is not None:
-        _agree(context, tx, plan, autonomy_of(context, tx, plan).plan, ended)
+        _agree(context, tx, plan, autonomy_of(context.advancer, tx, plan).plan, ended)
     else:
         _refuse(tx, plan, ended.run, ended.person)
 

@@ -20,7 +20,6 @@ from engine.domain import (
 )
 from engine.domain.people import ACCOUNT
 from engine.errors import Conflict
-from engine.oversight.sampling_plan import BadNews
 from engine.references import Reference
 from engine.requests import Request
 from engine.requests import undo as rules
@@ -31,7 +30,7 @@ from engine.service.context import CommandContext
 from engine.store import deliveries, people, request_rows, run_rows, undos
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
-from engine.worker import plan_draws
+from engine.worker import plan_counts
 
 
 def undo(context: CommandContext, tx: Tx, command: Undo, resolved: Resolved) -> ApprovalUndone | Refusal:
@@ -46,8 +45,8 @@ def undo(context: CommandContext, tx: Tx, command: Undo, resolved: Resolved) -> 
     if command.actor.kind == "email" and assurance.vouched(command):
         recipients.actor(request.workspace, command.actor)
     result = _undo_as_proven(recipients, tx, request, run, command, is_trial=context.is_trial)
-    if isinstance(result, ApprovalUndone) and request.plan is not None:
-        plan_draws.tighten(context.advancer, tx, request.plan, BadNews.UNDONE, run=run.state.id, request=request.id)
+    if isinstance(result, ApprovalUndone):
+        plan_counts.undone(context.advancer, tx, request)
     return result
 
 

@@ -154,7 +154,9 @@ class _Batch:
             self._close(request, leaf.at, CLOSED[leaf.kind])
         elif leaf.kind == EntryKind.REQUEST_UNDONE:
             self._count(_gates, request.gate, undone=1)
-            self.evidence.add(request.tested, corrected=1)
+            self.evidence.add(request.tested, decided=1, corrected=1)
+        elif leaf.kind == EntryKind.REQUEST_RELEASED:
+            self._judge(request, is_corrected=self.facts.is_corrected(request.id))
 
     def add_sampled_out(self, gate: tuple[int, str, str]) -> None:
         """Count a visit to a gate that went through without a review."""
@@ -190,14 +192,20 @@ class _Batch:
             self._count(_fields, (*request.gate, name), edits=1)
         is_decided = end not in _UNDECIDED
         is_corrected = end != "approved" or edits is not None
-        if is_decided and (is_corrected or request.id not in self.facts.own):
-            self.evidence.add(request.tested, decided=1, corrected=int(is_corrected))
+        # An approval that can be undone says nothing until it no longer can be.
+        if is_decided and not (request.is_held and end == "approved"):
+            self._judge(request, is_corrected=is_corrected)
         self._wait(request, WHOLE, request.opened_at, -1)
         bucket = self._spend(request, WHOLE, at - request.opened_at, is_decided=is_decided)
         hour = (*request.gate[:2], request.opened_at.hour)
         self._count(HOURLY_TIMES, hour, **{_column(bucket, is_decided=is_decided): 1})
         if request.reminds:
             self._end_spell(request, at, is_decided=is_decided)
+
+    def _judge(self, request: CountedRequest, *, is_corrected: bool) -> None:
+        """Count what people thought of a request. No one reviews their own program."""
+        if is_corrected or request.id not in self.facts.own:
+            self.evidence.add(request.tested, decided=1, corrected=int(is_corrected))
 
     def _end_spell(self, request: CountedRequest, at: datetime, *, is_decided: bool) -> None:
         last = self._last_reminder(request)

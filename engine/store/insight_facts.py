@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import exists, select
+from sqlalchemy import case, exists, select
 
+from engine import json_values
 from engine.audit_entries import EntryKind
-from engine.domain import DeliveryKind, ReviewPoint
+from engine.domain import DeliveryKind, RequestState, ReviewPoint
 from engine.json_values import Path
 from engine.oversight import time_buckets
-from engine.store import deadline_columns, edit_columns, joined_people
+from engine.store import deadline_columns, edit_columns, joined_people, undos
 from engine.store.insight_tables import RemindedRequestRow
 from engine.store.oversight_tables import OversightRequestRow
 from engine.store.port import Tx
@@ -44,6 +45,8 @@ _REQUESTS = (
     .add_columns(_request.c.clocks, _request.c.content_version, _run.c.workflow)
     .add_columns(_run.c.version, _run.c.requester)
     .add_columns(_request.c.details.contains(f'"uses":"{FORM}"').label("is_form"))
+    # A value of the request may have such a key too, so what is found is read.
+    .add_columns(case((_request.c.details.contains(f'"{undos.HOLD}":'), _request.c.details)).label("with_hold"))
     .select_from(_request.join(_run, _run.c.id == _request.c.run))
     # What Signoff itself asks is no gate of a workflow. A seeded rejection would count as one of people.
     .where(~exists().where(_oversight.c.run == _request.c.run))
@@ -94,6 +97,8 @@ class CountedRequest(Struct, frozen=True, gc=False):
     reminds: bool
     is_failure: bool
     """Whether it asks about a failure, which is no gate."""
+    is_held: bool
+    """Whether an approval of it can be undone for a time."""
 
     @classmethod
     def of(cls, row: Any) -> CountedRequest:
@@ -106,6 +111,8 @@ class CountedRequest(Struct, frozen=True, gc=False):
             clocks=row.clocks,
             reminds=deadline_columns.reminds(row.clocks),
             is_failure=row.at == ReviewPoint.FAILED,
+            is_held=row.with_hold is not None
+            and undos.HOLD in cast("dict[str, Any]", json_values.loads(row.with_hold)),
         )
 
     @property
@@ -133,10 +140,15 @@ class EntryFacts(Struct, frozen=True):
     own: frozenset[str]
     """Requests that the person approved who had started the run."""
 
+    def is_corrected(self, request: str) -> bool:
+        """Return whether people changed what they approved."""
+        return request in self.edits
+
 
 def load(tx: Tx, workspace: str, entries: Sequence[tuple[int, LogLeaf]]) -> EntryFacts:
     ids = sorted({leaf.request for _, leaf in entries if leaf.request is not None})
     approved = {leaf.request: leaf.actor for _, leaf in entries if leaf.kind == EntryKind.REQUEST_APPROVED}
+    approved |= _approvers(tx, {leaf.request for _, leaf in entries if leaf.kind == EntryKind.REQUEST_RELEASED})
     rows = tx.connection.execute(_REQUESTS.where(_request.c.id.in_(ids))).all() if ids else []
     copies = _copies(tx, workspace, [seq for seq, leaf in entries if leaf.kind in COPIES])
     reminders = {seq for seq, copy in copies.items() if copy.kind == DeliveryKind.REMINDER}
@@ -148,6 +160,16 @@ def load(tx: Tx, workspace: str, entries: Sequence[tuple[int, LogLeaf]]) -> Entr
         closed=_closed(tx, workspace, {leaf.run for seq, leaf in entries if seq in reminders}),
         own=_own(tx, {row.id: (row.requester, approved[row.id]) for row in rows if row.id in approved}),
     )
+
+
+def _approvers(tx: Tx, released: Collection[str | None]) -> dict[str | None, str | None]:
+    """Return who approved these requests, of several people one."""
+    if not released:
+        return {}
+    approvals = select(_decision.c.request, _decision.c.person).where(
+        _decision.c.request.in_(released), _decision.c.verdict == RequestState.APPROVED.value
+    )
+    return {row.request: row.person for row in tx.connection.execute(approvals.order_by(_decision.c.id)).all()}
 
 
 def _own(tx: Tx, approved: Mapping[str, tuple[str, str | None]]) -> frozenset[str]:

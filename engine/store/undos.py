@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, func, insert, literal_column, or_, select, upd
 
 from engine import json_values
 from engine.domain import Person, RequestState, StepStatus
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.requests import Opening, Request, Undoing
-from engine.store import failure_requests, people
+from engine.store import edit_columns, failure_requests, people
 from engine.store.connection import Connection
 from engine.store.people_tables import PersonRow
 from engine.store.port import Tx
@@ -72,6 +72,14 @@ _APPROVED_BY = Statement(
     )
     .order_by(_decision.c.id)
 )
+_EDITS = Statement(
+    select(_decision.c.edits).where(
+        _decision.c.request == bindparam("request"),
+        _decision.c.content_version == bindparam("version"),
+        _decision.c.verdict == RequestState.APPROVED.value,
+        _decision.c.edits.is_not(None),
+    )
+)
 _HELD = Statement(
     select(_run.c.id)
     .select_from(_run.join(_visit, (_visit.c.run == _run.c.id) & (_visit.c.position == _run.c.cursor)))
@@ -114,6 +122,12 @@ def load_approved_by(connection: Connection, request: Request) -> Sequence[str]:
     """Return the ids of the people whose approval counted, the oldest first. Who joined counts as one person."""
     found = {"request": request.id, "version": request.content_version}
     return [*dict.fromkeys(_APPROVED_BY.scalars(connection, found))]
+
+
+def load_edited_paths(connection: Connection, request: Request) -> list[Path]:
+    """Return the places that people changed as they approved a request."""
+    found = {"request": request.id, "version": request.content_version}
+    return [path for edits in _EDITS.scalars(connection, found) for path in edit_columns.read(edits)]
 
 
 def is_held(connection: Connection, request: Request) -> bool:

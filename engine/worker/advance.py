@@ -35,6 +35,7 @@ from engine.store.run_rows import LoadedRun, RunOwner
 from engine.worker import (
     child_runs,
     foreach,
+    plan_counts,
     plan_draws,
     repeat_question,
     run_cancellation,
@@ -215,11 +216,10 @@ class Advancer:
         neither do approvers, because nothing new is known about the step.
         """
         for event in progress.events:
-            tx.audit(
-                run.workspace,
-                entry(event.kind, run=run.state.id, step=event.step, content=event.content),
-            )
+            tx.audit(run.workspace, entry(event.kind, run=run.state.id, step=event.step, content=event.content))
         opened = self._open(tx, run, progress.opening, resolved) if progress.opening is not None else None
+        if progress.released is not None:
+            self._release(tx, run, progress.released)
         plan_draws.follow(self, tx, run, progress, opened)
         if opened is not None:
             seeded_requests.may_open(self, tx, run, opened.id, opened.opening, opened.circle, resolved)
@@ -239,9 +239,6 @@ class Advancer:
             run_rows.wake_queued(tx, run.trigger)
         if progress.status.ended and run.parent is not None:
             wake(tx, run.parent)
-        if progress.released is not None:
-            # The button Undo must vanish.
-            deliveries.mark_outdated(tx, run.state.id, progress.released, closes=True)
         # The owner gets an alert of their own, unless the run goes on without the step.
         informed = {*asked, *([run.owner] if alert is not None else []), *([run.requester] if notified else [])}
         # If a person stopped the run, the alert about the unknown outcome already shows that.
@@ -249,6 +246,12 @@ class Advancer:
         if not self._is_reviewed_together(tx, run):
             step_outcomes.follow(tx, run, progress, self.directory, informed=informed, may_alert=may_alert)
         return opened
+
+    def _release(self, tx: Tx, run: LoadedRun, request: str) -> None:
+        """Let an approval stand that can no longer be undone: the button Undo must vanish, and it counts now."""
+        deliveries.mark_outdated(tx, run.state.id, request, closes=True)
+        tx.audit(run.workspace, entry(EntryKind.REQUEST_RELEASED, run=run.state.id, request=request))
+        plan_counts.count_released(self, tx, run, request)
 
     def _is_reviewed_together(self, tx: Tx, run: LoadedRun) -> bool:
         """Return whether the run is a lane whose items were reviewed together, so that it has no requests."""

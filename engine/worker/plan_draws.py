@@ -205,15 +205,20 @@ def tighten(
     request: str | None = None,
     actor: Person | None = None,
     why: str | None = None,
+    is_counted: bool = False,
 ) -> bool:
-    """Let everything be reviewed again that a plan counts, and begin the counting anew. Return whether some passed."""
+    """Let everything be reviewed again that a plan counts, and begin the counting anew. Return whether some passed.
+
+    `is_counted`: the request was counted as corrected before.
+    """
     loaded = sampling_plans.lock(tx, plan)
-    change = sampling_plan.after_correction if news in _CORRECTIONS else sampling_plan.after_bad_news
+    is_correction = news in _CORRECTIONS and not is_counted
+    change = sampling_plan.after_correction if is_correction else sampling_plan.after_bad_news
     end_stage(advancer, tx, loaded, change(loaded.state), reason=news, run=run, request=request, actor=actor, why=why)
     return loaded.state.stage is PlanStage.SAMPLE
 
 
-_CORRECTIONS: Final = frozenset({BadNews.REJECTED, BadNews.EDITED})
+_CORRECTIONS: Final = frozenset({BadNews.REJECTED, BadNews.EDITED, BadNews.UNDONE})
 """Bad news that is the answer to a request, which is counted as reviewed."""
 
 

@@ -378,15 +378,13 @@ async def test_bad_news_of_any_kind_brings_back_the_review_of_everything(env: En
 
 
 async def test_an_undone_approval_brings_back_the_review_of_everything(env: EngineEnv) -> None:
-    await env.register(flow(source=FLOW.replace("edit: [text]", "edit: [text], hold: 1h")))
+    await env.register(flow(source=HELD))
     for _ in range(3):
         await held(env)
     await agree(env, await plan_of(env))
     run = await start_until(env, reviewed=True, most=1_000)
     assert isinstance(await env.decide(run), Decided)
-    command = Undo(request=(await env.request(run)).id, actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL)
-    assert isinstance(await env.engine.undo(command), ApprovalUndone)
-    await env.settle()
+    await undo(env, run)
     assert (await plan_of(env)).state.stage is PlanStage.ALL
     (entry,) = await contents(env, "autonomy.tightened")
     assert entry["reason"] == BadNews.UNDONE
@@ -394,12 +392,87 @@ async def test_an_undone_approval_brings_back_the_review_of_everything(env: Engi
     assert await findings(env) == []
 
 
-async def held(env: EngineEnv) -> None:
-    """Approve a run, and wait until its hold is over."""
+HELD = FLOW.replace("edit: [text]", "edit: [text], hold: 1h")
+
+
+async def waits_for_its_hold(env: EngineEnv, edits: Mapping[str, Any] | None = None) -> str:
+    """Approve a run whose approval can be undone for an hour, and return the run."""
     env.pass_time(seconds=1)
     run = await env.start()
     await env.settle()
+    assert isinstance(await env.decide(run, edits=edits or {}), Decided)
+    await env.settle()
+    return run
+
+
+async def undo(env: EngineEnv, run: str) -> None:
+    command = Undo(request=(await env.request(run)).id, actor=LEE, origin=TERMINAL, assurance=Assurance.TERMINAL)
+    assert isinstance(await env.engine.undo(command), ApprovalUndone)
+    await env.settle()
+
+
+async def counts(env: EngineEnv) -> tuple[int, int, int]:
+    """Return how many were good in a row, reviewed, and bad."""
+    state = (await plan_of(env)).state
+    return state.clean, state.reviewed, state.bad
+
+
+async def test_an_approval_counts_once_it_can_no_longer_be_undone(env: EngineEnv) -> None:
+    await env.register(flow(source=HELD))
+    for _ in range(3):
+        await waits_for_its_hold(env)
+    assert await counts(env) == (0, 0, 0)
+    assert (await plan_of(env)).state.proposal is None, "no one is asked to agree on approvals that may be undone"
+    env.pass_time(hours=1, seconds=1)
+    await env.settle()
+    assert await counts(env) == (3, 3, 0)
+    assert (await plan_of(env)).state.proposal is not None
+
+
+@pytest.mark.parametrize("edits", [{}, {"text": "better"}], ids=["approved", "edited"])
+async def test_an_undone_approval_counts_as_corrected_once(env: EngineEnv, edits: Mapping[str, Any]) -> None:
+    await env.register(flow(source=HELD))
+    await held(env)
+    await undo(env, await waits_for_its_hold(env, edits))
+    assert await counts(env) == (0, 2, 1)
+    env.pass_time(hours=1, seconds=1)
+    await env.settle()
+    assert await counts(env) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("edits", [{}, {"text": "better"}], ids=["approved", "edited"])
+async def test_an_approval_whose_run_is_cancelled_counts_as_it_was_given(
+    env: EngineEnv, edits: Mapping[str, Any]
+) -> None:
+    await env.register(flow(source=HELD))
+    run = await waits_for_its_hold(env, edits)
+    assert isinstance(await env.engine.cancel(Cancel(run=run, actor=SAM, origin=TERMINAL)), Done)
+    await env.settle()
+    assert await counts(env) == ((0, 1, 1) if edits else (1, 1, 0))
+
+
+async def test_everything_is_reviewed_while_a_drawn_request_can_be_undone(env: EngineEnv) -> None:
+    """Otherwise a burst of requests would go through before the person has taken the approval back."""
+    await env.register(flow(source=HELD))
+    for _ in range(3):
+        await held(env)
+    await agree(env, await plan_of(env))
+    run = await start_until(env, reviewed=True, most=1_000)
+    drawn = (await env.request(run)).id
     assert isinstance(await env.decide(run), Decided)
+    await env.settle()
+    assert (await plan_of(env)).state.waits_for == drawn
+    for _ in range(20):
+        await waits_for_its_hold(env)
+    env.pass_time(hours=1, seconds=1)
+    await env.settle()
+    assert (await plan_of(env)).state.waits_for is None
+    assert await findings(env) == []
+
+
+async def held(env: EngineEnv) -> None:
+    """Approve a run, and wait until its hold is over."""
+    run = await waits_for_its_hold(env)
     env.pass_time(hours=1, seconds=1)
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED

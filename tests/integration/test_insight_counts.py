@@ -123,6 +123,18 @@ async def check(env: EngineEnv) -> None:
     assert all(row[-1] > 0 for row in maintained["insight_open"])
 
 
+APPROVED = "state = 'approved'"
+IS_EDITED = (
+    "(content_version > 1 OR EXISTS "
+    "(SELECT 1 FROM decision WHERE decision.request = request.id AND approved_digest <> shown_digest))"
+)
+IS_HELD = "details LIKE '%\"hold\":%'"
+IS_OVER = (
+    "EXISTS (SELECT 1 FROM audit WHERE audit.run = request.run AND audit.leaf LIKE '%\"request.released\"%' "
+    "AND audit.leaf LIKE '%' || request.id || '%')"
+)
+
+
 async def compare_with_tables(env: EngineEnv) -> None:
     requests = await env.rows(
         "SELECT run.workflow, request.step, request.state, count(*) FROM request JOIN run ON run.id = request.run "
@@ -139,13 +151,9 @@ async def compare_with_tables(env: EngineEnv) -> None:
         return
     pending, undone = truth["pay", "pending"], truth["pay", "undone"]
     ends = tuple(truth["pay", state] for state in ("rejected", "expired", "cancelled"))
-    (edited,) = (
-        await env.rows(
-            "SELECT count(*) FROM request WHERE state IN ('approved', 'undone') AND EXISTS "
-            "(SELECT 1 FROM decision WHERE decision.request = request.id AND approved_digest <> shown_digest) "
-            "OR state IN ('approved', 'undone') AND content_version > 1"
-        )
-    )[0]
+    (edited,) = (await env.rows(f"SELECT count(*) FROM request WHERE state IN ('approved', 'undone') AND {IS_EDITED}"))[
+        0
+    ]
     assert counts == (opened, truth["pay", "approved"] + undone, *ends, undone, edited)
     (waiting,) = await env.rows("SELECT coalesce(sum(requests), 0) FROM insight_open WHERE spell = -1")
     assert waiting == (pending,)
@@ -154,9 +162,15 @@ async def compare_with_tables(env: EngineEnv) -> None:
     (whole,) = await env.rows(f"SELECT coalesce(sum({ENDED}), 0) FROM insight_times WHERE spell = -1")
     assert whole == ended
     (evidence,) = await env.rows("SELECT sum(decided), sum(corrected) FROM insight_evidence")
-    decided = truth["pay", "approved"] + undone + truth["pay", "rejected"]
-    # No one decided a request of their own, and what was changed and undone counts twice as a correction.
-    assert evidence == (decided, truth["pay", "rejected"] + undone + edited) or not decided
+    # No one decided a request of their own. An approval that can be undone counts once it cannot be, or was.
+    (held,) = (await env.rows(f"SELECT count(*) FROM request WHERE {APPROVED} AND {IS_HELD} AND NOT {IS_OVER}"))[0]
+    (corrected,) = (
+        await env.rows(
+            f"SELECT count(*) FROM request WHERE {APPROVED} AND {IS_EDITED} AND (NOT {IS_HELD} OR {IS_OVER})"
+        )
+    )[0]
+    decided = truth["pay", "approved"] - held + undone + truth["pay", "rejected"]
+    assert evidence == (decided, truth["pay", "rejected"] + undone + corrected) or not decided
     (load,) = await env.rows("SELECT coalesce(sum(decisions), 0) FROM insight_load")
     assert load == (await env.rows("SELECT count(*) FROM decision"))[0]
 
