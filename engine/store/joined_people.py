@@ -200,6 +200,12 @@ def load_joined(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     return {row.id: row.joined_into for row in connection.execute(joined).all()} if ids else {}
 
 
+def load_all_joined(connection: Connection) -> dict[str, str]:
+    """Return who all people really are that turned out to be another one, by their ids."""
+    joined = select(_person.c.id, _person.c.joined_into).where(_person.c.joined_into.is_not(None))
+    return {row.id: row.joined_into for row in connection.execute(joined).all()}
+
+
 def is_one_human(tx: Tx, person: str, other: str) -> bool:
     """Return whether two persons are the same, or turned out to be."""
     return person == other or _human_of(tx, person) == _human_of(tx, other)

@@ -15,7 +15,7 @@ from engine import json_values
 from engine.domain import RequestState, ReviewPoint, StepStatus
 from engine.json_values import Value
 from engine.replay import Correction, GateReplay, RecordedVisit
-from engine.store import edit_columns
+from engine.store import edit_columns, joined_people
 from engine.store.connection import Connection
 from engine.store.statements import Statement
 from engine.store.tables import DecisionRow, RequestRow, RunRow, StepRunRow
@@ -57,7 +57,8 @@ _VISITS = (
         _request.c.id.label("request"),
         _request.c.state,
         or_(_decision.c.edits.is_not(None), _request.c.content_version > 1).label("is_edited"),
-        (_request.c.closed_by == _run.c.requester).label("is_own"),
+        _request.c.closed_by,
+        _run.c.requester,
     )
     .select_from(
         _run.join(_visit, _visit.c.run == _run.c.id)
@@ -118,7 +119,7 @@ def newest(connection: Connection, workflow: str, replay: GateReplay, most: int)
 
 
 def _visits(connection: Connection, workflow: str, replay: GateReplay) -> Iterator[RecordedVisit]:
-    before = _NEWEST
+    before, humans = _NEWEST, joined_people.load_all_joined(connection)
     while runs := _OLDER.scalars(connection, {"workflow": workflow, "before": before}):
         before = runs[-1]
         within = {"workflow": workflow, "first": before, "last": runs[0]}
@@ -130,7 +131,7 @@ def _visits(connection: Connection, workflow: str, replay: GateReplay) -> Iterat
         rows = connection.execute(wanted.where(_wanted(replay)), within).all()
         outputs = _load_outputs(connection, replay, within) if replay.steps_read else {}
         for _, same in groupby(rows, key=attrgetter("run", "step", "visit")):
-            visit = _read([*same], replay, outputs)
+            visit = _read([*same], replay, outputs, humans)
             if visit is not None:
                 yield visit
 
@@ -140,8 +141,13 @@ def _wanted(replay: GateReplay) -> Any:
     return or_(_request.c.id.is_not(None), _visit.c.step.in_(sorted(steps)))
 
 
-def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> RecordedVisit | None:
-    """Return a visit, or None if it never came to its gate. `rows`: one for each of its requests, the oldest first."""
+def _read(
+    rows: Sequence[Any], replay: GateReplay, outputs: _Outputs, humans: Mapping[str, str]
+) -> RecordedVisit | None:
+    """Return a visit, or None if it never came to its gate. `rows`: one for each of its requests, the oldest first.
+
+    `humans`: who the people really are that turned out to be another one.
+    """
     first, last = rows[0], rows[-1]
     if first.request is None and not replay.has_rules and not _came_to_gate(first):
         return None
@@ -158,7 +164,8 @@ def _read(rows: Sequence[Any], replay: GateReplay, outputs: _Outputs) -> Recorde
         correction=next((found for row in rows if (found := _correction(row)) is not None), None),
         outputs=dict(_outputs_at(first, replay, outputs)) if outputs else {},
         visit=first.visit,
-        is_own=bool(last.is_own),
+        is_own=last.closed_by is not None
+        and humans.get(last.closed_by, last.closed_by) == humans.get(last.requester, last.requester),
         edited=_edited(rows) if replay.reads_edits else None,
         content=first.content if replay.reads_content else None,
         params=first.params if replay.reads_content else None,

@@ -30,14 +30,15 @@ from engine.domain import (
 from engine.domain.asks import Ask, AskContent, Asked, AskUse
 from engine.expressions import compile_template
 from engine.oversight.sampling_plan import SamplingPlan
+from engine.ports import DirectoryPerson
 from engine.replay import Correction, GateReplay, ReplayReport
 from engine.service import Engine
-from engine.store import recorded_visits, workflows
+from engine.store import identities, recorded_visits, workflows
 from engine.store.connection import Connection
 from engine.workflowfile.autonomy import Autonomy
 from engine.workflowfile.step_kinds import StepKind
 from tests.support.databases import OpenStore
-from tests.support.engine_env import LEE, SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, LEE, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.examples import example_count
 
 FLOW: Final = """
@@ -269,15 +270,22 @@ async def test_a_minor_edit_ends_no_stage_in_a_replay_either(
     assert report.sampled_out == report.saved
 
 
-async def test_approvals_of_ones_own_requests_are_no_evidence_in_a_replay(env: EngineEnv) -> None:
+@pytest.mark.parametrize("requester", [LEE, ANN], ids=["one person", "two addresses of one human"])
+async def test_approvals_of_ones_own_requests_are_no_evidence_in_a_replay(env: EngineEnv, requester: Address) -> None:
     await env.register(flow(0))
     for _ in range(6):
-        started = await env.engine.start(Start(workflow="flow", inputs={"amount": 50}, actor=LEE, origin=TERMINAL))
+        started = await env.engine.start(
+            Start(workflow="flow", inputs={"amount": 50}, actor=requester, origin=TERMINAL)
+        )
         assert isinstance(started, Started)
         await env.settle()
         await answer_request(env, started.run, "approve")
         env.pass_time(hours=2)
         await env.settle()
+    if requester != LEE:
+        assert (await replayed(env, flow(0), autonomy=CLOSE)).sampled_out > 0
+        one = DirectoryPerson("Lee", (Address("slack", "U1"), LEE, requester), joined=True)
+        await env.store.transact(lambda tx: identities.adopt(tx, DEFAULT_WORKSPACE, one) and None)
     assert (await replayed(env, flow(0), autonomy=CLOSE)).sampled_out == 0
 
 
