@@ -443,8 +443,9 @@ class CodeDelivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageQuery:
-    """The page of a listing: at most `limit` rows, older than the row with the id `before`."""
+    """A page of a list: rows older than the one with the id `before`. `started_only`: no run in which Signoff asks."""
 
     limit: int = 50
     before: str | None = None
     open_only: bool = False
+    started_only: bool = False

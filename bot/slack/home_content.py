@@ -113,8 +113,12 @@ async def _has_all(service: SlackService, reader: Reader) -> bool:
 
 
 async def _runs(service: SlackService, by: Actor, shown: HomeRef) -> RunList:
-    """Return the latest runs: all that the person may see among everything, else those that concern them."""
-    return await service.readable_runs(by) if shown.part is InboxPart.ALL else await service.runs(by)
+    """Return the latest runs: all that the person may see among everything, else those that concern them.
+
+    What Signoff itself asks is among the requests above, and would push out the few runs that are shown.
+    """
+    latest = service.readable_runs if shown.part is InboxPart.ALL else service.runs
+    return await latest(by, started_only=True)
 
 
 async def _attention(service: SlackService, person: Person) -> list[Card]:

@@ -290,21 +290,24 @@ class SlackService:
             before = page[-1].id
         return summary.by_deadline(waiting)
 
-    async def runs(self, by: Actor) -> RunList:
-        """Return the latest runs that this person started, or whose workflow they own."""
+    async def runs(self, by: Actor, *, started_only: bool = False) -> RunList:
+        """Return the latest runs that this person started, or whose workflow they own.
+
+        `started_only`: without those in which Signoff itself asks.
+        """
         person = await self.person(by)
         if person is None:
             return RunList()
-        mine = await self._runs_of(person)
+        mine = await self._runs_of(person, started_only=started_only)
         latest = await self.engine.latest_requests([run.id for run in mine[: list_rows.MOST_ROWS]]) if mine else {}
         return RunList(runs=mine, latest=latest, reader=person.id)
 
-    async def readable_runs(self, by: Actor) -> RunList:
+    async def readable_runs(self, by: Actor, *, started_only: bool = False) -> RunList:
         """Return the latest runs that this person may see: all for admins and auditors, else as `runs`."""
         reader = await self.reader(by)
         if reader is None or not reader.reads_everything:
-            return await self.runs(by)
-        found = await self.engine.runs_of(reader, PageQuery(limit=MOST_SHOWN))
+            return await self.runs(by, started_only=started_only)
+        found = await self.engine.runs_of(reader, PageQuery(limit=MOST_SHOWN, started_only=started_only))
         latest = await self.engine.latest_requests([run.id for run in found[: list_rows.MOST_ROWS]])
         only_read = frozenset(run.id for run in found if not may_change_run(reader, run))
         return RunList(runs=found, latest=latest, reader=reader.person.id, only_read=only_read, is_all=True)
@@ -317,11 +320,11 @@ class SlackService:
         latest = await self.engine.latest_requests([run_id])
         return questions.of_run(run, latest.get(run_id)) or characters.line(run.workflow_title)
 
-    async def _runs_of(self, person: Person) -> list[RunView]:
+    async def _runs_of(self, person: Person, *, started_only: bool) -> list[RunView]:
         mine: list[RunView] = []
         before: str | None = None
         for _ in range(_PAGES):
-            page = await self.engine.runs(PageQuery(limit=MOST_SHOWN, before=before))
+            page = await self.engine.runs(PageQuery(limit=MOST_SHOWN, before=before, started_only=started_only))
             mine += [run for run in page if person.id in (run.requester.id, run.owner.id)]
             if len(page) < MOST_SHOWN or len(mine) >= MOST_SHOWN:
                 break

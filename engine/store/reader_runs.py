@@ -11,7 +11,6 @@ from engine.access import Reader
 from engine.read_models import PageQuery, RunView
 from engine.store import run_queries, workflows
 from engine.store.connection import Connection
-from engine.store.pages import paged
 from engine.store.statements import Statement
 from engine.store.tables import (
     ApproverRow,
@@ -67,7 +66,7 @@ def _ids(connection: Connection, statement: Select[Any]) -> list[str]:
 def _sources(connection: Connection, workspace: str, reader: Reader, page: PageQuery) -> Iterator[Select[Any]]:
     """Yield a statement for each reason to see a run. Each is read along an index, and no further than a page."""
     for statement in (*_own(connection, workspace, reader.person.id), *_involved(reader.person.id)):
-        yield paged(statement.where(_run.c.lane.is_(None)), page, workspace, _run.c.id, _run.c.ended_at.is_(None))
+        yield run_queries.page_of_runs(statement, page, workspace)
 
 
 def _own(connection: Connection, workspace: str, person: str) -> Iterator[Select[Any]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from sqlalchemy import Row, bindparam, literal_column, select
+from sqlalchemy import Row, Select, bindparam, exists, literal_column, select
 
 from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
@@ -24,6 +24,7 @@ from engine.store import (
     workflows,
 )
 from engine.store.connection import Connection
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.pages import paged
 from engine.store.run_rows import read_origin
 from engine.store.statements import Statement
@@ -36,6 +37,7 @@ _LABELLED: Final = 256
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _visit = StepRunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_oversight = OversightRequestRow.__table__  # type: ignore[attr-defined]
 
 _RUNS = select(
     _run,
@@ -127,10 +129,14 @@ def runs_waiting_for_answer(connection: Connection, workspace: str, limit: int) 
 
 def run_views(connection: Connection, workspace: str, page: PageQuery) -> list[RunView]:
     """Return runs, the newest first, without their steps."""
-    runs = _RUNS.where(_run.c.lane.is_(None))
-    return _run_views(
-        connection, connection.execute(paged(runs, page, workspace, _run.c.id, _run.c.ended_at.is_(None))).all()
-    )
+    return _run_views(connection, connection.execute(page_of_runs(_RUNS, page, workspace)).all())
+
+
+def page_of_runs(runs: Select[Any], page: PageQuery, workspace: str) -> Select[Any]:
+    """Limit a selection of runs to a page of those that lists have: lanes of a foreach are in none."""
+    if page.started_only:
+        runs = runs.where(~exists().where(_oversight.c.run == _run.c.id))
+    return paged(runs.where(_run.c.lane.is_(None)), page, workspace, _run.c.id, _run.c.ended_at.is_(None))
 
 
 def _run_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[RunView]:

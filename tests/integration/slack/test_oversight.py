@@ -14,6 +14,8 @@ from engine.store.port import Tx
 from engine.store.sampling_plans import LoadedPlan
 from engine.store.seeded_requests import Seeding
 from tests.integration.slack.test_commands import answer_to
+from tests.integration.slack.test_home import open_home
+from tests.integration.slack.test_home import press as press_home
 from tests.integration.slack.test_rights import join
 from tests.support.slack_env import SlackEnv, buttons, copy_of, ephemeral_texts, expect_ok, is_copy, words
 
@@ -112,6 +114,14 @@ async def test_the_owner_agrees_to_a_share_in_slack_and_the_author_cannot(env: S
     listed = await answer_to(env, "dana", "/signoff runs")
     assert f"Answered · {PROPOSAL}" in listed
     assert "Change of how much is reviewed, started by Signoff" in listed
+
+
+async def test_home_lists_the_runs_of_people_and_not_what_signoff_asks(env: SlackEnv) -> None:
+    await propose(env)
+    shown = await press_home(env, await open_home(env, "dana"), "Everything")
+    listed = shown[shown.index("Your latest runs") :]
+    assert listed.count("started by Cleo Builder") == 3
+    assert "started by Signoff" not in listed
 
 
 async def test_an_owner_who_wrote_the_file_cannot_agree(env: SlackEnv) -> None:
