@@ -243,6 +243,7 @@ ALONE: Final[Mapping[AloneReason, str]] = {
     AloneReason.CONFIRMATION: "each decision on it is confirmed with a code or a sign-in",
     AloneReason.FORM: "it is a form to fill in",
     AloneReason.FAILURE: "it asks what to do about a step that failed",
+    AloneReason.OVERSIGHT: "Signoff itself asks, so look at what it shows first",
 }
 """Why a request is not decided together with others, after a colon."""
 

@@ -153,6 +153,8 @@ class AloneReason(StrEnum):
     """It is a form, which is filled in."""
     FAILURE = "failure"
     """It asks what to do about a step that failed."""
+    OVERSIGHT = "oversight"
+    """Signoff itself asks, about what its card shows."""
 
 
 class OnError(StrEnum):

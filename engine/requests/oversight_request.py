@@ -62,7 +62,7 @@ class OversightRequest(Struct, frozen=True, kw_only=True):
     assurance: Assurance = Assurance.CODE
     confirm: str | None = None
     confirm_with: Assurance | None = None
-    alone: AloneReason | None = AloneReason.GATE
+    alone: AloneReason | None = AloneReason.OVERSIGHT
     ways: Ways = EVERY_WAY
     questions: QuestionRule = QuestionRule.OFF
     expires_after: timedelta | None = EXPIRES_AFTER

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from bot.presentation import decision_records, request_card
+from bot.presentation import decision_records, inbox_rows, request_card
 from engine.access import Reader
 from engine.delivery.recipients import Resolved
 from engine.domain import (
@@ -152,6 +152,12 @@ async def test_a_person_answers_and_its_follower_gets_the_answer_once(env: Engin
     kinds = await env.kinds(run)
     assert kinds.count("oversight.opened") == kinds.count("oversight.ended") == 1
     assert await differences(env) == []
+
+
+async def test_lists_say_why_it_is_decided_by_itself(env: EngineEnv, followed: Followed) -> None:
+    request = await env.request(await ask(env))
+    row = inbox_rows.row(request, request.approvers[0].person)
+    assert row.alone == "Decide this one separately: Signoff itself asks, so look at what it shows first."
 
 
 @pytest.mark.parametrize(("verdict", "state"), [(Verdict.REJECT, RequestState.REJECTED)])
