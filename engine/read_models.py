@@ -13,7 +13,6 @@ from engine import json_values
 from engine.child_views import ChildView, ItemProgress
 from engine.domain import (
     Approver,
-    Decide,
     DeliveryKind,
     DeliveryState,
     Origin,
@@ -21,7 +20,6 @@ from engine.domain import (
     Person,
     Receipt,
     RequestState,
-    Resume,
     ResumeAnswer,
     ReviewPoint,
     RunStatus,
@@ -416,29 +414,6 @@ class DeliveryContent:
     def asks_question(self) -> bool:
         """Whether this message asks a question, and does not tell its answer."""
         return questions.asks(self.topic)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeDelivery:
-    """The content of an email with a code. `digits`: the length of the code. `label`: the name of the browser.
-
-    The code confirms the `decision` on the `request`, or the `answer` for the `run` with the `shown_values`, or it
-    signs in. `wanted` is False if the code was used or has expired.
-    """
-
-    delivery: str
-    person: Person
-    challenge: str
-    until: datetime
-    wanted: bool
-    digits: int
-    reference: str = ""
-    label: str = ""
-    request: RequestView | None = None
-    decision: Decide | None = None
-    run: RunView | None = None
-    answer: Resume | None = None
-    shown_values: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,10 @@ from bot.presentation.question_card import question_card
 from bot.presentation.reminder_card import reminder_card
 from bot.presentation.request_card import request_card, with_page
 from bot.presentation.trigger_card import trigger_card
+from engine.code_delivery import CodeDelivery
 from engine.domain import SHARED, Card, DeliveryKind
 from engine.notices import CallbackNotice, OwnerNotice, TriggerNotice
-from engine.read_models import CodeDelivery, DeliveryContent
+from engine.read_models import DeliveryContent
 
 Content: TypeAlias = DeliveryContent | CodeDelivery | TriggerNotice | OwnerNotice | CallbackNotice
 """What a copy is about."""

@@ -6,8 +6,9 @@ from typing import Final
 
 from bot.presentation import answers, changes
 from bot.presentation.characters import line, visible
+from engine.code_delivery import CodeDelivery
 from engine.domain import Assurance, Card, CardFact, CardField, Decide, DeliveryKind, Resume, Verdict
-from engine.read_models import CodeDelivery, RunView
+from engine.read_models import RunView
 from engine.requests import Subject
 
 _AFTER_FAILURE: Final = {

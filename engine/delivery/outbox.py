@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from engine import json_values
+from engine.code_delivery import CodeDelivery
 from engine.code_derivation import Codes
 from engine.delivery import callbacks, contents, digests, reminders, results
 from engine.delivery.concurrency import CROWDED_WAIT, STRAINED_SECONDS, CircuitBreaker, ConcurrencyLimiter
@@ -34,7 +35,7 @@ from engine.ports import (
     SeparatesAddresses,
     TakesLonger,
 )
-from engine.read_models import CodeDelivery, DeliveryContent
+from engine.read_models import DeliveryContent
 from engine.requests import questions
 from engine.store import delivery_leases, delivery_queries, people
 from engine.store.channel_rests import ChannelRest

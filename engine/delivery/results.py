@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from engine import retry
 from engine.audit_entries import EntryKind, entry
+from engine.code_delivery import CodeDelivery
 from engine.delivery import callbacks, digests, routing
 from engine.delivery import reminders as delivery_reminders
 from engine.delivery.routing import Routing
@@ -15,7 +16,7 @@ from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, 
 from engine.errors import ChannelError, Conflict
 from engine.notices import CallbackNotice, OwnerNotice, TriggerNotice
 from engine.ports import Directory
-from engine.read_models import CodeDelivery, DeliveryContent, RequestView
+from engine.read_models import DeliveryContent, RequestView
 from engine.requests import Deadlines, Request, questions
 from engine.store import (
     attention_links,

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, literal_column, select
 
+from engine.code_delivery import CodeDelivery
 from engine.code_derivation import reference
 from engine.domain import SHARED, Decide, DeliveryKind, DeliveryState, Person, Purpose, Receipt, Resume
 from engine.ports import Route
-from engine.read_models import CodeDelivery, DeliveryView, RequestView
+from engine.read_models import DeliveryView, RequestView
 from engine.store import challenges, people, request_queries, run_queries
 from engine.store.connection import Connection
 from engine.store.delivery_leases import LeasedDelivery, read_receipt, write_receipt

@@ -14,7 +14,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from engine import requests, runs, workflowfile
-from engine.audit import Entry
 from engine.audit_entries import EntryKind, entry
 from engine.delivery import absentees, account_holders, amount_limits, backups, callbacks, digests, routing
 from engine.delivery.amount_limits import Split
@@ -22,7 +21,6 @@ from engine.delivery.recipients import Recipients, Resolved
 from engine.delivery.routes import Router
 from engine.domain import DeliveryKind, Person, RunStatus, Work
 from engine.errors import Conflict, StepError
-from engine.json_values import Value
 from engine.ports import Directory, Secrets
 from engine.requests import Circle, OpenedRequest, Opening, working_hours
 from engine.requests.working_hours import WorkingHours
@@ -43,6 +41,7 @@ from engine.worker import (
     step_outcomes,
 )
 from engine.worker.lane_states import LaneStates
+from engine.worker.opened_entry import opened_entry
 from engine.workflowfile import Workflow
 from engine.workflowfile.step_kinds import StepKind
 
@@ -328,7 +327,7 @@ class Advancer:
         )
         deliveries.insert_deliveries(tx, run.workspace, at_once)
         digests.hold(tx, run.workspace, held, hours=self.hours)
-        tx.audit(run.workspace, _opened_entry(run, request_id, opening, circle, notes, models))
+        tx.audit(run.workspace, opened_entry(run, request_id, opening, circle, notes, models))
         topic = _alert_topic(circle, copies, is_not_posted=is_not_posted, are_away=are_away)
         if topic is not None:
             self.alert(tx, run.run_owner, topic=topic, request=request_id)
@@ -395,55 +394,6 @@ def _asked_attempt(tx: Tx, workflow: Workflow, state: RunState) -> int:
     step = workflow.steps[state.cursor].id if state.cursor < len(workflow.steps) else ""
     visit = state.visits.get(step)
     return failure_requests.load_asked_attempt(tx.connection, state.id, visit) if visit and visit.attempt > 1 else 0
-
-
-def _opened_entry(
-    run: LoadedRun,
-    request_id: str,
-    opening: Opening,
-    circle: Circle,
-    notes: Sequence[str],
-    models: Sequence[tuple[str, str]],
-) -> Entry:
-    content: dict[str, Value] = {
-        "title": opening.title,
-        "workflow": opening.subject.workflow,
-        "workflow_version": run.version,
-        "workflow_hash": opening.subject.hash,
-        "at": opening.subject.at,
-        "visit": opening.subject.visit,
-        "content": opening.content.as_value(),
-        "digest": opening.digest,
-        "approvers": [
-            {"person": approver.person.id, "name": approver.person.label, "rule": approver.rule}
-            for approver in circle.approvers
-        ],
-    }
-    if circle.policy.counts_votes:
-        content["policy"] = circle.policy.kind
-        content["needed"] = circle.policy.needed
-    if circle.left_out is not None:
-        left_out = circle.left_out
-        content["left_out"] = [{"person": left_out.person.id, "name": left_out.person.label, "rule": left_out.rule}]
-    if models:
-        content["models"] = [list[Value](pair) for pair in models]
-    if opening.because:
-        content["because"] = opening.because
-    if opening.risk is not None:
-        content["risk"] = requests.risk_value(opening.risk.assessment)
-    if opening.drawn is not None:
-        content["autonomy"] = plan_draws.drawn_facts(opening.drawn)
-    if opening.reason:
-        content["reason"] = opening.reason
-    if notes:
-        content["notes"] = list[Value](notes)
-    return entry(
-        EntryKind.REQUEST_OPENED,
-        run=run.state.id,
-        request=request_id,
-        step=opening.subject.step,
-        content=content,
-    )
 
 
 def wake(tx: Tx, run: str) -> None:

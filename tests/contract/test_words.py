@@ -64,6 +64,7 @@ from bot.slack.message_source import SourceMessage
 from bot.slack.request_modals import Entered
 from bot.slack.step_edits import StepForm
 from bot.terminal.view import render_card
+from engine.code_delivery import CodeDelivery
 from engine.domain import (
     Address,
     Approver,
@@ -102,7 +103,6 @@ from engine.json_values import Value
 from engine.notices import OwnerNotice, TriggerNotice
 from engine.read_models import (
     AttentionView,
-    CodeDelivery,
     DecisionView,
     DeliveryContent,
     RequestView,
