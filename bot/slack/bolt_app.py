@@ -32,6 +32,7 @@ from bot.slack.retry_handlers import RetryHandlers
 from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.submission_handlers import SubmissionHandlers
 from bot.slack.succession_handlers import SuccessionHandlers
+from bot.slack.trial_handlers import TrialHandlers
 from bot.slack.undo_handlers import UndoHandlers
 from bot.slack.version_handlers import VersionHandlers
 from engine.errors import ChannelError, StoreError
@@ -145,6 +146,9 @@ def _building(app: AsyncApp, context: SlackContext) -> None:
     versions = VersionHandlers(context)
     app.action(ids.WORKFLOW_STATE)(versions.state_clicked)
     app.action(ids.WORKFLOW_BACK)(versions.back_clicked)
+    trials = TrialHandlers(context)
+    app.action(ids.TRY_FORM)(trials.open)
+    app.view(ids.TRY_MODAL)(trials.submitted)
 
 
 def _questions(app: AsyncApp, questions: QuestionHandlers) -> None:

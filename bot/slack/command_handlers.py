@@ -24,7 +24,6 @@ from bot.slack import (
     request_modals,
     start_modal,
     text_objects,
-    trial_message,
 )
 from bot.slack.absence_handlers import AbsenceHandlers
 from bot.slack.context import SlackContext
@@ -37,10 +36,12 @@ from bot.slack.secret_handlers import SecretHandlers
 from bot.slack.sentences import Sentence
 from bot.slack.submission_handlers import show_started
 from bot.slack.text_objects import View
+from bot.slack.trial_handlers import TrialHandlers
 from bot.slack.version_handlers import VersionHandlers
 from engine import fields
 from engine.domain import InvalidInputs, NotFound, Refusal, Start
 from engine.domain.asks import OnlyByAsk
+from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
 from engine.json_values import Value
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
@@ -62,7 +63,7 @@ class CommandHandlers:
     """The handler of `/signoff`. A start or cancel is committed before the command is acknowledged."""
 
     def __init__(self, context: SlackContext) -> None:
-        self._context, self._absence = context, AbsenceHandlers(context)
+        self._context, self._absence, self._trials = context, AbsenceHandlers(context), TrialHandlers(context)
         self._words: dict[str, Callable[[TypedCommand], Awaitable[Answer]]] = {
             "": self._help,
             "help": self._help,
@@ -109,7 +110,7 @@ class CommandHandlers:
             return f"To start a workflow, type {typed.command} list. It shows what to type for each one."
         refusal = await self._context.service.may_register(typed.by)
         if refusal is None:
-            return f"No workflow is registered yet. To register the first one, type {typed.command} register."
+            return f"No workflow is registered yet. To make the first one from a template, type {typed.command} new."
         return f"No workflow is registered yet. {refusals.sentence(refusal)}"
 
     async def _unknown(self, typed: TypedCommand) -> Answer:
@@ -159,16 +160,17 @@ class CommandHandlers:
         return autonomy.gates(workflow, views, detection)
 
     async def _try(self, typed: TypedCommand) -> Answer:
-        if not typed.rest:
+        name, line = first_word(typed.rest)
+        if not name:
             return await self._which(typed)
-        loaded = await self._context.service.workflow(typed.rest)
+        loaded = await self._trials.load(typed.by, name)
         if isinstance(loaded, Refusal):
             return _not_found(loaded, f"To see all workflows, type {typed.command} list.")
-        refusal = await self._context.service.may_build(typed.by, loaded[0])
-        if refusal is not None:
-            return refusals.phrase(refusal)
-        now = self._context.service.clock.now()
-        return await off_loop(lambda: trial_message.trial(loaded[1], now))
+        workflow = loaded[1]
+        if not line.strip():
+            return await self._trials.message(workflow, None)
+        inputs = _read_line(workflow, line, f"For a form, type only {typed.command} try {name}.")
+        return inputs if isinstance(inputs, str) else await self._trials.message(workflow, inputs)
 
     async def run_clicked(self, ack: Any, body: Any) -> None:
         """Open the form that starts the workflow of a button."""
@@ -182,6 +184,8 @@ class CommandHandlers:
         if isinstance(loaded, Refusal):
             return request_modals.sentence(refusals.phrase(loaded))
         view, workflow = loaded
+        if view.state is not WorkflowState.ACTIVE:
+            return request_modals.sentence(refusals.phrase(_disabled(view)))
         metadata = ModalRef(
             channel=click.by.channel or None,
             response_url=click.response_url,
@@ -247,20 +251,13 @@ class CommandHandlers:
         view, workflow = loaded
         if workflow.is_asked:
             return refusals.phrase(OnlyByAsk(workflow=view.name))
+        if view.state is not WorkflowState.ACTIVE:
+            return refusals.phrase(_disabled(view))
         if workflow.inputs and not line.strip():
             self._open(typed, self._form(typed, view, workflow))
             return None
-        typed_inputs, left = pairs(line)
-        if left:
-            rule = "Write each input once, as name=value, and close each quote."
-            return f"Signoff could not read “{_quoted(left)}”. {rule} {_form_hint(typed, name)}"
-        inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
-        if errors:
-            # A label such as "Why" would read as a word of the sentence.
-            labels = {name: f"“{label}”" for name, label in fields.labels(workflow.inputs).items()}
-            refusal = InvalidInputs(errors=errors, labels=labels)
-            return f"{refusals.sentence(refusal)} {_form_hint(typed, view.name)}"
-        return await self._start(typed, view, workflow, inputs)
+        inputs = _read_line(workflow, line, _form_hint(typed, view.name))
+        return inputs if isinstance(inputs, str) else await self._start(typed, view, workflow, inputs)
 
     async def _start(
         self, typed: TypedCommand, view: WorkflowView, workflow: Workflow, inputs: dict[str, Value]
@@ -294,6 +291,20 @@ class CommandHandlers:
         self._context.after(typed.by, typed.response_url, opening)
 
 
+def _read_line(workflow: Workflow, line: str, hint: str) -> dict[str, Value] | str:
+    """Return the inputs that were typed with a command, or what is wrong with them. `hint`: how to get a form."""
+    typed_inputs, left = pairs(line)
+    if left:
+        rule = "Write each input once, as name=value, and close each quote."
+        return f"Signoff could not read “{_quoted(left)}”. {rule} {hint}"
+    inputs, errors = fields.from_text_all(workflow.inputs, typed_inputs)
+    if errors:
+        # A label such as "Why" would read as a word of the sentence.
+        labels = {name: f"“{label}”" for name, label in fields.labels(workflow.inputs).items()}
+        return f"{refusals.sentence(InvalidInputs(errors=errors, labels=labels))} {hint}"
+    return inputs
+
+
 def _about_versions(versions: VersionHandlers) -> dict[str, Callable[[TypedCommand], Awaitable[Answer]]]:
     return {
         "diff": versions.diff,
@@ -303,6 +314,11 @@ def _about_versions(versions: VersionHandlers) -> dict[str, Callable[[TypedComma
         "enable": versions.enable,
         "delete": versions.delete,
     }
+
+
+def _disabled(view: WorkflowView) -> WorkflowDisabled:
+    """Return the refusal to open the form of a workflow that nothing starts. A form would only be filled in."""
+    return WorkflowDisabled(workflow=view.name, state=view.state, by=None, at=None)
 
 
 def _not_found(refusal: Refusal, hint: str) -> Answer:

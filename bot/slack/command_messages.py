@@ -45,7 +45,7 @@ COMMANDS: Final = (
     ("new", "make a workflow from a template, by answering a few questions"),
     ("register", "register a workflow file, or a new version of it"),
     ("edit NAME", "change a step of a workflow in a form, or its whole file"),
-    ("try NAME", "what a workflow would do with its examples; nothing is called"),
+    ("try NAME", "what a workflow would do with its examples, or with your inputs; nothing is called"),
     ("versions NAME", "the versions of a workflow, and who registered them"),
     ("diff NAME", "what the last version of a workflow changed; or diff NAME 2 5"),
     ("rollback NAME", "go back to the version before, or to another one by its number"),
@@ -80,7 +80,7 @@ def workflows(
     `asked`: the names of those that only programs start.
     """
     if not views:
-        return _message(f"No workflow is registered yet. To register one, type {command} register.", [])
+        return _message(f"No workflow is registered yet. To make one from a template, type {command} new.", [])
     shown = views[:_MOST_WORKFLOWS]
     rows = [
         {
@@ -143,9 +143,7 @@ def workflow(
     """
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
-    starts = [*_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command)]
-    if not workflow.is_asked:
-        starts.append(text_objects.actions([_run_button(workflow.name, workflow.title)], block="run"))
+    starts = [*_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command), *_run_alone(workflow)]
     return _message(title, [*steps, *_plans(plans), *starts])
 
 
@@ -185,7 +183,8 @@ def registered(
     else:
         sentence = f"Registered {_title(workflow)}, version 1."
     steps = workflow_view.steps(workflow, approvers=approvers, version=answer.version)
-    return _message(sentence, [*_warnings(answer.warnings), *_plans(answer.plans), *steps, _start(workflow, command)])
+    following = [_start(workflow, command, can_change=True), *_run_alone(workflow)]
+    return _message(sentence, [*_warnings(answer.warnings), *_plans(answer.plans), *steps, *following])
 
 
 def _warnings(warnings: Sequence[str]) -> list[Block]:
@@ -213,9 +212,20 @@ def _title(workflow: Workflow) -> str:
     return text_objects.clipped(text_objects.line(workflow.title), _TITLE)
 
 
-def _start(workflow: Workflow, command: str) -> Block:
+def _run_alone(workflow: Workflow) -> list[Block]:
+    """Return the button that starts a workflow, unless only programs start it."""
+    if workflow.is_asked:
+        return []
+    return [text_objects.actions([_run_button(workflow.name, workflow.title)], block="run")]
+
+
+def _start(workflow: Workflow, command: str, *, can_change: bool = False) -> Block:
     by_hand = f"Start it: {command} run {workflow.name}"
     text = "Programs with an API key start it by asking." if workflow.is_asked else by_hand
+    if can_change:
+        ends = "" if text.endswith(".") else "."
+        more = f"Change it: {command} edit {workflow.name}. Try it without effects: {command} try {workflow.name}."
+        text = f"{text}{ends} {more}"
     return text_objects.context([text_objects.plain(text)], block="start")
 
 

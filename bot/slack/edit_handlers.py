@@ -16,6 +16,7 @@ from bot.slack import (
     register_modal,
     replies,
     request_modals,
+    step_edits,
     text_objects,
     version_messages,
     view_state,
@@ -86,7 +87,7 @@ class EditHandlers:
             return
         assert sent.view.ref is not None
         metadata = msgspec.structs.replace(sent.view.ref, version=view.version, step=step)
-        title = workflow.title if step is None else workflow.step(step).label
+        title = step_edits.label(workflow, step)
         asked = await off_loop(lambda: StepForm(workflow, step).inputs())
         await ack(**replies.push(edit_modal.step_form(title, asked, metadata=metadata)))
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bot.presentation import labels
-from bot.slack import builder_inputs, form_blocks, ids, text_objects, view_state
+from bot.slack import builder_inputs, form_blocks, ids, step_edits, text_objects, view_state
 from bot.slack.builder_inputs import BuilderInput
 from bot.slack.ids import ModalRef
 from bot.slack.register_modal import paste_block
 from bot.slack.text_objects import Block, Element, View
-from engine.workflowfile import Workflow, text_edits
+from engine.workflowfile import Workflow
 
 PART_BLOCK: Final = "part"
 ITSELF: Final = "@"
@@ -25,10 +24,11 @@ TOO_LARGE: Final = (
 
 def choice(workflow: Workflow, *, metadata: ModalRef) -> View:
     """Return the choice of what to change."""
-    steps = [step for step in workflow.steps if text_edits.find_step(workflow.source, step.id) is not None]
+    steps = [step for step in workflow.steps if step_edits.find_place(workflow, step.id) is not None]
     options = [_option("The title and the description", ITSELF)]
-    options += [_option(labels.in_words(step.label), step.id) for step in steps[: ids.OPTIONS - 1]]
+    options += [_option(step_edits.label(workflow, step.id), step.id) for step in steps[: ids.OPTIONS - 1]]
     element: Element = {"type": "static_select", "action_id": ids.INPUT, "options": options}
+    rest = "What no form has, such as inputs, calls and what may be edited, is changed in the whole file."
     whole = text_objects.button("Edit the whole file", action=ids.WHOLE_FILE, value=workflow.name)
     hint = "You see what changes before anything is registered."
     return form_blocks.view(
@@ -36,6 +36,7 @@ def choice(workflow: Workflow, *, metadata: ModalRef) -> View:
         title=workflow.title,
         blocks=[
             form_blocks.input_block(PART_BLOCK, "What do you want to change?", element, hint=hint, required=True),
+            text_objects.context([text_objects.plain(rest)], block="rest"),
             text_objects.actions([whole], block="whole"),
         ],
         metadata=metadata,
@@ -57,7 +58,7 @@ def step_form(title: str, asked: Sequence[BuilderInput], *, metadata: ModalRef) 
     """Return the form of a step."""
     return form_blocks.view(
         callback=ids.STEP_MODAL,
-        title=labels.in_words(title),
+        title=title,
         blocks=builder_inputs.blocks(asked),
         metadata=metadata,
         submit="Show what changes",

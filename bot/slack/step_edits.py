@@ -7,32 +7,55 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from bot.presentation import labels
-from bot.slack import text_objects
+from bot.slack import condition_edits, text_objects
 from bot.slack.builder_inputs import BuilderInput
+from bot.slack.condition_edits import ConditionEntry
 from engine.errors import Problem
-from engine.fields import FieldType
 from engine.json_values import Path, Value
 from engine.workflowfile import Workflow, text_edits, yaml_tree
 from engine.workflowfile.phrases import write_path
+from engine.workflowfile.rule import Rule
 from engine.workflowfile.step_kinds import FORM
 
 Typed: TypeAlias = Mapping[str, str]
 """What the inputs hold, by their names."""
-_ALWAYS: Final = "always"
-_EXPRESSION: Final = "expression"
-_ABOVE: Final = "above:"
-_OF_INPUT: Final = re.compile(r"\{\{\s*inputs\.(\w+)\s*>\s*(-?\d+(?:\.\d+)?)\s*\}\}")
-_NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 _BETWEEN: Final = re.compile(r"[,;\n]+(?![^{]*\}\})")
-_NUMERIC: Final = frozenset({FieldType.NUMBER, FieldType.INTEGER, FieldType.MONEY})
 _ON_EXPIRY: Final = (
     ("stop", "The run stops"),
     ("reject", "It counts as rejected"),
     ("continue", "The run goes on without approval"),
     ("escalate", "Others are asked as well"),
 )
-_POLICIES: Final = (("any", "One of them"), ("all", "All of them"), ("quorum", "As many as the number below"))
+_POLICIES: Final = (
+    ("any", "One of them"),
+    ("all", "All of them"),
+    ("quorum", "As many as the number below"),
+    ("chain", "One of each group below, group after group"),
+)
 _UNCHANGED: Final = "unchanged"
+_EXPRESSION_HELP: Final = "Values of a run stand in double braces, such as {{ inputs.amount }}."
+
+
+def find_place(workflow: Workflow, step: str) -> Path | None:
+    """Return where the file has a step, or the rule of a step; None if it cannot be told, or if a rule has no gate."""
+    if not workflow.is_asked:
+        return text_edits.find_step(workflow.source, step)
+    rule = _rule(workflow, step)
+    at: Path = ("rules", rule.number - 1) if rule is not None else ()
+    return at if at and text_edits.find_value(workflow.source, (*at, "gate")) is not None else None
+
+
+def _rule(workflow: Workflow, step: str) -> Rule | None:
+    rules = (path.rule for one in workflow.steps for path in one.paths if path.rule is not None)
+    return next((rule for rule in rules if rule.step == step), None)
+
+
+def label(workflow: Workflow, step: str | None) -> str:
+    """Return how people know a step: by its title, or as `Rule 3: refund`. None: the workflow itself."""
+    rule = None if step is None else _rule(workflow, step)
+    if step is None or rule is not None:
+        return workflow.title if rule is None else f"{rule.words[:1].upper()}{rule.words[1:]}"
+    return labels.in_words(workflow.step(step).label)
 
 
 class StepForm:
@@ -40,10 +63,12 @@ class StepForm:
 
     def __init__(self, workflow: Workflow, step: str | None) -> None:
         self._workflow, self._source, self._step = workflow, workflow.source, step
-        self._base = () if step is None else text_edits.find_step(workflow.source, step)
+        self._base = () if step is None else find_place(workflow, step)
         compiled = None if step is None else workflow.step(step)
-        is_form = compiled is not None and compiled.kind.name == FORM
-        self._gate: Path | None = None if self._base is None else self._base if is_form else (*self._base, "gate")
+        self._is_form = compiled is not None and compiled.kind.name == FORM
+        self._is_rule = workflow.is_asked and step is not None
+        gate = None if self._base is None else (*self._base, "gate")
+        self._gate: Path | None = self._base if self._is_form else gate
 
     # -- the form --
 
@@ -54,10 +79,9 @@ class StepForm:
                 BuilderInput(name="title", label="Title", text=self._at("title"), required=True),
                 BuilderInput(name="description", label="Description", kind="lines", text=self._at("description")),
             ]
-        question = BuilderInput(name="question", label="What people are asked", text=self._in_gate("title"))
         return [
-            BuilderInput(name="title", label="Title of the step", text=self._at("title")),
-            *([question] if self._gate != self._base else []),
+            BuilderInput(name="title", label=f"Title of the {'rule' if self._is_rule else 'step'}", text=self._title()),
+            *self._question(),
             BuilderInput(name="approvers", label="Who approves", kind="people", text=self._approvers()),
             *self._condition(),
             BuilderInput(name="approve_label", label="Text of Approve", text=self._in_gate("approve_label")),
@@ -66,8 +90,24 @@ class StepForm:
             *self._policy(),
         ]
 
+    def _title(self) -> str:
+        return self._at("name" if self._is_rule else "title")
+
+    def _question(self) -> list[BuilderInput]:
+        """Return what people are asked and why. A form has its own title in this place."""
+        if self._is_form:
+            return []
+        question = BuilderInput(
+            name="question", label="What people are asked", help=_EXPRESSION_HELP, text=self._in_gate("title")
+        )
+        why = "Stands below the question, such as: Over 100 EUR: refund policy 4.2"
+        return [
+            question,
+            BuilderInput(name="reason", label="Why they are asked", help=why, text=self._in_gate("reason")),
+        ]
+
     def _at(self, key: str) -> str:
-        return _text(None if self._base is None else text_edits.find_value(self._source, (*self._base, key)))
+        return _text(self._base_value(key))
 
     def _raw(self, *keys: str) -> Value:
         return None if self._gate is None else text_edits.find_value(self._source, (*self._gate, *keys))
@@ -80,26 +120,37 @@ class StepForm:
         return ", ".join(map(_text, named)) if isinstance(named, list) else _text(named)
 
     def _condition(self) -> list[BuilderInput]:
-        written = self._raw("when")
-        chosen, limit, expression = _ALWAYS, "", ""
-        found = _OF_INPUT.fullmatch(written) if isinstance(written, str) else None
-        if found is not None and found[1] in self._numbers():
-            chosen, limit = f"{_ABOVE}{found[1]}", found[2]
-        elif written is not None:
-            chosen, expression = _EXPRESSION, _text(written)
-        above = [(f"{_ABOVE}{name}", f"“{label}” is above a number") for name, label in self._numbers().items()]
-        options = ((_ALWAYS, "Always"), *above[:90], (_EXPRESSION, "As an expression says"))
+        if self._is_rule:
+            only = "In double braces, such as {{ ask.arguments.amount > 100 }}. Empty: to every call of its tools."
+            text = _text(self._base_value("when"))
+            return [BuilderInput(name="rule_when", label="When the rule applies", kind="lines", help=only, text=text)]
+        now = self._entry()
         return [
             BuilderInput(
-                name="when", label="When they are asked", kind="choice", text=chosen, options=options, required=True
+                name="when",
+                label="When they are asked",
+                kind="choice",
+                text=now.chosen,
+                options=condition_edits.options(self._workflow, now.chosen),
+                required=True,
             ),
-            BuilderInput(name="limit", label="The number", kind="number", text=limit),
-            BuilderInput(name="expression", label="The expression", kind="lines", text=expression),
+            BuilderInput(
+                name="limit", label="The number", kind="number", help="Only with “is above a number”.", text=now.limit
+            ),
+            BuilderInput(
+                name="expression",
+                label="The expression",
+                kind="lines",
+                help="Only with “As an expression says”. In double braces, such as {{ inputs.amount > 100 }}.",
+                text=now.expression,
+            ),
         ]
 
-    def _numbers(self) -> dict[str, str]:
-        declared = self._workflow.inputs.items()
-        return {name: labels.of_field(field.label, name) for name, field in declared if field.type in _NUMERIC}
+    def _entry(self) -> ConditionEntry:
+        return condition_edits.entry(self._raw("when"), self._workflow)
+
+    def _base_value(self, key: str) -> Value:
+        return None if self._base is None else text_edits.find_value(self._source, (*self._base, key))
 
     def _deadlines(self) -> list[BuilderInput]:
         return [
@@ -124,14 +175,29 @@ class StepForm:
 
     def _policy(self) -> list[BuilderInput]:
         policy = self._raw("policy")
-        quorum = policy.get("quorum") if isinstance(policy, dict) else None
-        known = "quorum" if quorum is not None else "any" if policy is None else policy
+        named = policy if isinstance(policy, dict) else {}
+        chain = named.get("chain")
+        known = "quorum" if "quorum" in named else "chain" if chain is not None else policy or "any"
         is_known = isinstance(known, str) and known in dict(_POLICIES)
         options = _POLICIES if is_known else (*_POLICIES, (_UNCHANGED, "As the file says"))
-        chosen = str(known) if is_known else _UNCHANGED
+        other = "" if is_known else "Now an expression says it. To change that, edit the whole file."
         return [
-            BuilderInput(name="policy", label="How many approve", kind="choice", text=chosen, options=options),
-            BuilderInput(name="quorum", label="How many of them", kind="number", text=_text(quorum)),
+            BuilderInput(
+                name="policy",
+                label="How many approve",
+                kind="choice",
+                help=other,
+                text=str(known) if is_known else _UNCHANGED,
+                options=options,
+            ),
+            BuilderInput(
+                name="quorum",
+                label="How many of them",
+                kind="number",
+                help="Only with “As many as the number below”.",
+                text=_text(named.get("quorum")),
+            ),
+            BuilderInput(name="chain", label="The groups", kind="lines", help=_GROUPS_HELP, text=_groups(chain)),
         ]
 
     # -- the file --
@@ -144,6 +210,8 @@ class StepForm:
     def apply(self, changes: Typed) -> tuple[bytes, dict[str, str]]:
         """Return the file with the changes, and a sentence for each one that cannot be made."""
         typed = {asked.name: asked.text for asked in self.inputs()} | dict(changes)
+        changes = self._with_reason(typed, changes)
+        typed |= changes
         source, wrong = self._source, dict[str, str]()
         for names, write in _WRITERS.items():
             if changes.keys().isdisjoint(names):
@@ -164,6 +232,14 @@ class StepForm:
                     source = edited
         return source, wrong
 
+    def _with_reason(self, typed: Typed, changes: Typed) -> Typed:
+        """Return the changes with a reason that names the new limit, unless its text was changed too."""
+        if "reason" in changes or not typed.get("reason") or "limit" not in changes:
+            return changes
+        after = ConditionEntry(typed["when"], typed["limit"])
+        reason = condition_edits.with_new_limit(typed["reason"], self._entry(), after)
+        return changes if reason == typed["reason"] else {**changes, "reason": reason}
+
     def _write(self, source: bytes, key: Path, value: Value) -> bytes | None:
         path = self._path(key)
         if path is None:
@@ -176,7 +252,9 @@ class StepForm:
     def _path(self, key: Path) -> Path | None:
         if self._base is None or self._gate is None:
             return None
-        return (*self._gate, *key[1:]) if key[0] == _GATE else (*self._base, *key)
+        if key[0] == _GATE:
+            return (*self._gate, *key[1:])
+        return (*self._base, "name") if self._is_rule and key == ("title",) else (*self._base, *key)
 
     def place(self, problems: Sequence[Problem]) -> dict[str, str]:
         """Return the problems of a file, each below the input that it is about."""
@@ -220,21 +298,17 @@ def _plain(name: str, key: Path) -> Callable[[Typed], Written]:
 
 
 def _people(typed: Typed) -> Written:
-    named: list[Value] = [person.strip() for person in _BETWEEN.split(typed["approvers"]) if person.strip()]
-    return {(_GATE, "approvers"): named or None}, ""
+    return {(_GATE, "approvers"): [*_named(typed["approvers"])] or None}, ""
 
 
 def _when(typed: Typed) -> Written:
-    chosen, limit, expression = typed["when"], typed["limit"].strip(), _same(typed["expression"])
-    key: Path = (_GATE, "when")
-    if chosen.startswith(_ABOVE):
-        if not _NUMBER.fullmatch(limit):
-            return {}, "Write the number, such as 100, into the input below."
-        return {key: f"{{{{ inputs.{chosen.removeprefix(_ABOVE)} > {limit} }}}}"}, ""
-    if chosen == _EXPRESSION:
-        words: Mapping[str, Value] = {"true": True, "false": False}
-        return ({key: words.get(expression, expression)}, "") if expression else ({}, "Write the expression below.")
-    return {key: None}, ""
+    value, sentence = condition_edits.write(typed["when"], typed["limit"], _same(typed["expression"]))
+    return ({}, sentence) if sentence else ({(_GATE, "when"): value}, "")
+
+
+def _rule_when(typed: Typed) -> Written:
+    written = _same(typed["rule_when"])
+    return {("when",): condition_edits.write(condition_edits.EXPRESSION, "", written)[0] if written else None}, ""
 
 
 def _reminders(typed: Typed) -> Written:
@@ -251,13 +325,33 @@ def _how_many(typed: Typed) -> Written:
         if not (quorum.isascii() and quorum.isdigit() and len(quorum) < 5):
             return {}, "Write how many of them have to approve, such as 2."
         return {(_GATE, "policy"): {"quorum": int(quorum)}}, ""
+    if chosen == "chain":
+        groups: list[Value] = [named for line in typed["chain"].splitlines() if (named := _named(line))]
+        # A chain names its own people.
+        changes: dict[Path, Value] = {(_GATE, "policy"): {"chain": groups}, (_GATE, "approvers"): None}
+        return (changes, "") if groups else ({}, "Write the groups below, each in a line of its own.")
     return ({}, "") if chosen == _UNCHANGED else ({(_GATE, "policy"): "all" if chosen == "all" else None}, "")
 
 
+def _named(text: str) -> list[Value]:
+    return [person.strip() for person in _BETWEEN.split(text) if person.strip()]
+
+
+def _groups(chain: Value) -> str:
+    groups = chain if isinstance(chain, list) else []
+    return "\n".join(", ".join(map(_text, group if isinstance(group, list) else [group])) for group in groups)
+
+
+_GROUPS_HELP: Final = (
+    "Only with “group after group”. A line for each group: email addresses, role:NAME, group:HANDLE or owner, with "
+    "commas between them. The people above are not asked then."
+)
 _PLACES: Final[Mapping[str, Path]] = {
     "question": (_GATE, "title"),
+    "reason": (_GATE, "reason"),
     "approvers": (_GATE, "approvers"),
     "when": (_GATE, "when"),
+    "rule_when": ("when",),
     "approve_label": (_GATE, "approve_label"),
     "reject_label": (_GATE, "reject_label"),
     "expires": (_GATE, "expires"),
@@ -267,11 +361,12 @@ _PLACES: Final[Mapping[str, Path]] = {
     "description": ("description",),
     "title": ("title",),
 }
-_SIMPLE: Final = ("title", "description", "question", "approve_label", "reject_label", "expires", "on_expiry")
+_SIMPLE: Final = ("title", "description", "question", "reason", "approve_label", "reject_label", "expires", "on_expiry")
 _WRITERS: Final[Mapping[tuple[str, ...], Callable[[Typed], Written]]] = {
     **{(name,): _plain(name, _PLACES[name]) for name in _SIMPLE},
     ("approvers",): _people,
     ("when", "limit", "expression"): _when,
     ("remind_after", "remind_every"): _reminders,
-    ("policy", "quorum"): _how_many,
+    ("rule_when",): _rule_when,
+    ("policy", "quorum", "chain"): _how_many,
 }

@@ -1,97 +1,126 @@
-"""The message of `/signoff try`: what a workflow would do with its examples, or with made-up inputs. Pure."""
+"""The message and the modals of `/signoff try`: what each step would do, with examples or with inputs. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import dates, labels, states
-from bot.slack import list_rows, notification_text, rich_text, text_objects
+from bot.presentation import trial_words
+from bot.slack import form_blocks, ids, list_rows, notification_text, rich_text, text_objects
+from bot.slack.ids import ModalRef
 from bot.slack.message_view import SlackMessage
 from bot.slack.rich_text import Line
-from bot.slack.text_objects import Block
-from engine import fields
-from engine.fields import Field
+from bot.slack.text_objects import Block, View
+from engine.fields import Field, FieldType
 from engine.json_values import Value
-from engine.name_lists import join_names
 from engine.runs import examples
-from engine.runs.examples import PlayedExample
-from engine.runs.sample_inputs import sample_inputs
 from engine.workflowfile import Workflow
 from engine.workflowfile.workflow import Example
 
 _MOST_EXAMPLES: Final = 5
 _MOST_LINES: Final = 12
+_MOST_STEPS: Final = 40
 _VALUE: Final = 80
 _SENTENCE: Final = 200
-_MADE_UP: Final = "Made-up inputs"
-_OF_A_STEP: Final = "steps."
-_UNKNOWN: Final = "it needs what a step returns, which only a real call or the outputs of an example say"
+_NO_EFFECT: Final = "Nothing is called, and no one is asked."
 
 
-def trial(workflow: Workflow, now: datetime) -> SlackMessage:
-    """Return what each example would do; without examples, what made-up inputs would."""
-    shown = workflow.examples[:_MOST_EXAMPLES] or (Example(name=_MADE_UP, inputs=sample_inputs(workflow.inputs)),)
+def trial(
+    workflow: Workflow, now: datetime, names: Mapping[str, str], inputs: Mapping[str, Value] | None = None
+) -> SlackMessage:
+    """Return what each example would do; without examples, what made-up inputs would.
+
+    `names`: of the approvers, by their text in the file. `inputs`: of one's own, in the place of examples.
+    """
+    shown = workflow.examples[:_MOST_EXAMPLES] or (trial_words.example(workflow),)
+    if inputs is not None:
+        shown = (trial_words.own(workflow, inputs),)
     title = text_objects.clipped(text_objects.line(workflow.title), list_rows.TITLE)
-    blocks: list[Block] = [
-        text_objects.section(f"A trial of {title}. Nothing is called, and no one is asked.", block="title")
-    ]
+    blocks: list[Block] = [text_objects.section(f"A trial of {title}. {_NO_EFFECT}", block="title")]
     for number, example in enumerate(shown):
-        lines = _lines(workflow, example, examples.play(workflow, example, now))
-        name = text_objects.clipped(text_objects.line(example.name), _SENTENCE)
-        blocks.append(
-            rich_text.lines([Line(label="Example", after=name), *lines][: _MOST_LINES + 1], block=f"example:{number}")
-        )
+        name = [Line(label="Example", after=_clip(example.name))] if inputs is None else []
+        lines = [*name, *_lines(workflow, example, names, now)]
+        blocks.append(rich_text.lines(lines[: _MOST_LINES + 1], block=f"example:{number}"))
     left = len(workflow.examples) - len(shown)
-    if left > 0:
+    if left > 0 and inputs is None:
         hint = f"{left:,} more examples are not shown. signoff check --examples plays them all."
         blocks.append(text_objects.context([text_objects.plain(hint)], block="left"))
+    if asked_inputs(workflow):
+        button = text_objects.button("Try other inputs", action=ids.TRY_FORM, value=workflow.name)
+        blocks.append(text_objects.actions([button], block="other"))
     return SlackMessage(notification_text.of_blocks(blocks), blocks)
 
 
-def _lines(workflow: Workflow, example: Example, played: PlayedExample) -> Iterator[Line]:
+def _lines(workflow: Workflow, example: Example, names: Mapping[str, str], now: datetime) -> Iterator[Line]:
+    played = examples.play(workflow, example, now)
     if example.inputs:
         yield Line(label="Inputs", after=_clip(", ".join(_inputs(workflow, example.inputs))))
-    titles = {step.id: labels.in_words(step.label) for step in workflow.steps}
-    for step, people in played.asked.items():
-        who = join_names([*map(_person, people[:5])], len(people)) or "the owner"
-        yield Line(label="Would ask", after=_clip(f"{who} about “{titles.get(step, step)}”"))
-    if not played.asked:
-        yield Line(label="Would ask", after="no one")
-    if played.called:
-        yield Line(label="Would call", after=_clip(", ".join(f"“{titles.get(step, step)}”" for step in played.called)))
-    yield from _end(example, played)
+    for step in trial_words.steps(workflow, played, names)[:_MOST_STEPS]:
+        yield Line(label=f"{step.number}. {_clip(step.title)}", after=_clip(step.sentence))
+    end = trial_words.end(played)
+    if end:
+        made_up = " The values are made up: write examples into the file." if _fails_made_up(example, end) else ""
+        yield Line(label="At the end", after=f"{_clip(end)}{made_up}")
 
 
-def _end(example: Example, played: PlayedExample) -> Iterator[Line]:
-    if played.ends is not None:
-        yield Line(label="The run", after=states.RUN_CLAUSES[played.ends])
-    if _OF_A_STEP in played.error:
-        yield Line(label="Because", after=_UNKNOWN)
-    elif played.error:
-        made_up = " The values are made up: write examples into the file." if example.name == _MADE_UP else ""
-        yield Line(label="Because", after=f"{_clip(played.error)}{made_up}")
+def _fails_made_up(example: Example, end: str) -> bool:
+    return example.name == trial_words.MADE_UP and "failed" in end
 
 
-def _person(rule: str) -> str:
-    """Return a person as the file names them; of an expression, what it is about."""
-    bare = rule.removeprefix("{{").removesuffix("}}").strip()
-    if bare.startswith((_OF_A_STEP, "inputs.")):
-        return f"the “{labels.in_words(bare.rpartition('.')[2])}” of the run"
-    return text_objects.line(rule)
+def _inputs(workflow: Workflow, inputs: Mapping[str, Value]) -> list[str]:
+    return [text_objects.clipped(text, _VALUE * 2) for text in trial_words.inputs(workflow, inputs)]
 
 
-def _inputs(workflow: Workflow, inputs: Mapping[str, Value]) -> Sequence[str]:
-    known = {name: value for name, value in inputs.items() if name in workflow.inputs}
-    return [
-        f"{labels.of_field(workflow.inputs[name].label, name)}: {_shown(workflow.inputs[name], value)}"
-        for name, value in known.items()
+# -- the form -------------------------------------------------------------------------------------------------
+
+
+def asked_inputs(workflow: Workflow) -> dict[str, Field]:
+    """Return the inputs that the form of a trial asks for: all but files, which a trial makes up."""
+    declared = {} if workflow.is_asked else workflow.inputs
+    return {name: field for name, field in declared.items() if field.type is not FieldType.FILE}
+
+
+def form(workflow: Workflow, *, metadata: ModalRef) -> View:
+    """Return the inputs, filled in as in the first example."""
+    filled = trial_words.example(workflow).inputs
+    asked = [
+        form_blocks.AskedField(name=name, field=field, current=filled.get(name, field.default))
+        for name, field in asked_inputs(workflow).items()
     ]
+    made = form_blocks.form(asked, version=metadata.version, room=ids.VIEW_BLOCKS - 4)
+    return form_blocks.view(
+        callback=ids.TRY_MODAL,
+        title="Try it without effects",
+        blocks=[
+            text_objects.section(f"{text_objects.line(workflow.title)}: {_NO_EFFECT}", block="said"),
+            *made.blocks,
+            *(text_objects.section(text, block=f"without:{number}") for number, text in enumerate(made.without)),
+        ],
+        metadata=metadata,
+        submit="Show what happens",
+        close="Close",
+    )
 
 
-def _shown(field: Field, value: Value) -> str:
-    return text_objects.clipped(dates.in_words(fields.show(field.type, value)), _VALUE)
+def made_up(workflow: Workflow, inputs: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the inputs of a form with those that it does not ask for."""
+    return {**trial_words.example(workflow).inputs, **inputs}
+
+
+def result(workflow: Workflow, now: datetime, names: Mapping[str, str], inputs: Mapping[str, Value]) -> View:
+    """Return what the steps would do with these inputs."""
+    lines = [*_lines(workflow, trial_words.own(workflow, inputs), names, now)]
+    return form_blocks.view(
+        callback=ids.PLAIN_MODAL,
+        title="What would happen",
+        blocks=[
+            text_objects.section(_NO_EFFECT, block="said"),
+            *(rich_text.lines([line], block=f"line:{number}") for number, line in enumerate(lines)),
+        ],
+        metadata=ModalRef(),
+        close="Back",
+    )
 
 
 def _clip(text: str) -> str:

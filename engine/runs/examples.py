@@ -290,9 +290,13 @@ def _decision(answer: ExampleAnswer, now: datetime, *, edited: bool) -> dict[str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedExample:
-    """What an example comes to: who is asked and what is called, by step, and how it ends. `error`: a sentence."""
+    """What an example comes to: who is asked and what is called, by step, and how it ends. `error`: a sentence.
+
+    `statuses`: of the steps that the run reached.
+    """
 
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    statuses: Mapping[str, StepStatus] = field(default_factory=dict)
     called: tuple[str, ...] = ()
     ends: RunStatus | None = None
     error: str = ""
@@ -310,7 +314,10 @@ def play(workflow: Workflow, example: Example, now: datetime) -> PlayedExample:
     except _WrongExample as wrong:
         why = str(wrong)
     ends = run.state.status if not why else None
-    return PlayedExample(asked=run.asked, called=tuple(run.called), ends=ends, error=why or run.error or "")
+    statuses = {visit.step: visit.status for visit in run.state.visits.values()}
+    return PlayedExample(
+        asked=run.asked, statuses=statuses, called=tuple(run.called), ends=ends, error=why or run.error or ""
+    )
 
 
 def _state(inputs: dict[str, Value], now: datetime) -> RunState:

@@ -113,6 +113,7 @@ from engine.read_models import (
 )
 from engine.requests import Edit, Editable, Policy, Question, Separation, Undoing
 from engine.requests.questions import answer_topic, question_topic
+from engine.runs.sample_inputs import sample_inputs
 from engine.steps.registry import all_step_types, builtin
 from engine.story_entries import StoryEntry
 from engine.version_views import VersionView
@@ -586,7 +587,9 @@ def edit_views(metadata: ModalRef) -> Iterator[tuple[str, str, Any]]:
     changes = version_messages.changes(workflow, workflow)
     yield "change check", "none", edit_modal.check(changes, metadata=metadata)
     for each in _registered_workflows():
-        yield "trial", each.name, trial_message.trial(each, samples.NOW).blocks
+        yield "trial", each.name, trial_message.trial(each, samples.NOW, {}).blocks
+        yield "trial form", each.name, trial_message.form(each, metadata=metadata)
+        yield "trial result", each.name, trial_message.result(each, samples.NOW, {}, sample_inputs(each.inputs))
     yield "whole file", "short", edit_modal.whole_file("A file", metadata=metadata)
 
 

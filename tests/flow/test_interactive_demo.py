@@ -213,7 +213,7 @@ def test_the_printed_steps_work(demo: Demo) -> None:
     output = demo.start()
     assert f"Cleo asks for things: http://127.0.0.1:{demo.page}/sandbox?as=cleo" in " ".join(output.split())
     assert f"Ada approves them: http://127.0.0.1:{demo.page}/sandbox?as=ada" in " ".join(output.split())
-    assert re.findall(r"^  (\d)\. ", output, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6", "7"]
+    assert re.findall(r"^  (\d)\. ", output, flags=re.MULTILINE) == ["1", "2", "3", "4", "5", "6", "7", "8"]
     assert f"Mia approves by email: http://127.0.0.1:{demo.page}/sandbox/mail?to={MIA}" in " ".join(output.split())
     assert f"http://127.0.0.1:{demo.effects}" in output
     assert "--fresh" in output

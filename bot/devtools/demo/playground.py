@@ -281,5 +281,7 @@ def instructions(playground: Playground) -> Iterator[str]:
     yield "  6. Look at the last page: it lists what was really paid and deployed, and who approved it."
     yield "  7. Let a program of yours ask Ada. In the terminal where it runs, set this first:"
     yield f"     export SIGNOFF_URL={playground.app.settings.public_url} SIGNOFF_API_KEY={playground.agent_key}"
+    yield "  8. Build a workflow of your own: as Cleo, type /signoff new, and choose Refund a customer. As the address"
+    yield f"     that pays, write {playground.services.url.rstrip('/')}/refunds"
     yield ""
     yield "Ctrl-C stops the demo, and the next start goes on from there; with --fresh it starts anew."

@@ -68,7 +68,7 @@ async def test_help_lists_the_commands(env: SlackEnv) -> None:
 
 
 async def test_help_says_what_the_person_can_do_next(env: SlackEnv) -> None:
-    assert "To register the first one, type /signoff register." in await answer_to(env, "cleo", "/signoff")
+    assert "To make the first one from a template, type /signoff new." in await answer_to(env, "cleo", "/signoff")
     for_ada = await answer_to(env, "ada", "/signoff")
     assert "No workflow is registered yet. Only builders may register workflows here. Ask cleo@example.com." in for_ada
     await env.register()
@@ -92,7 +92,8 @@ async def test_a_pasted_workflow_is_refused_with_its_lines_and_then_registered(e
     text = await last_answer(env, "cleo")
     assert text.startswith("Registered Refund, version 1.")
     assert "First needs approval by Ada Approver or Ben Approver" in " ".join(text.split())
-    assert text.endswith("Start it: /signoff run refund")
+    assert "Start it: /signoff run refund. Change it: /signoff edit refund." in text
+    assert text.endswith("Run Refund")
     assert cleo.modal is None
     assert [workflow.name for workflow in await env.engine.workflows()] == ["refund"]
 

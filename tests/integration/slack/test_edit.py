@@ -32,7 +32,7 @@ async def opened(env: SlackEnv, part: str | None = "Pay", workflow: str = REFUND
     return cleo
 
 
-async def value(env: SlackEnv, *path: str) -> Any:
+async def value(env: SlackEnv, *path: str | int) -> Any:
     view = await env.engine.workflow("refund")
     return text_edits.find_value(view.source, path)  # type: ignore[union-attr]
 
@@ -165,6 +165,78 @@ async def test_a_file_that_is_too_large_for_a_form_is_uploaded(env: SlackEnv) ->
     cleo = await opened(env, None, f"{REFUND_WORKFLOW}# {'x' * 16_000}\n")
     expect_ok(await cleo.click("Edit the whole file"))
     await env.slack.until(lambda: "upload it with /signoff register" in words(cleo.modal))
+
+
+async def test_people_are_asked_group_after_group(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit({"How many approve": "One of each group below, group after group"}))
+    assert "each in a line of its own" in errors(cleo)
+    expect_ok(await cleo.submit({"The groups": "ada@example.com, ben@example.com\nnoone"}))
+    assert "`noone` is not a person" in errors(cleo)
+    expect_ok(await cleo.submit({"The groups": "ada@example.com, ben@example.com\nowner"}))
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    chain = [["ada@example.com", "ben@example.com"], ["owner"]]
+    assert (await value(env, *GATE, "policy"), await value(env, *GATE, "approvers")) == ({"chain": chain}, None)
+    expect_ok(await cleo.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({PART: "Pay"}))
+    assert "ada@example.com, ben@example.com\nowner" in words(cleo.modal)
+    expect_ok(await cleo.submit({"How many approve": "One of them", "Who approves (also)": "ben@example.com"}))
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    assert (await value(env, *GATE, "policy"), await value(env, *GATE, "approvers")) == (None, ["ben@example.com"])
+
+
+RULES = """\
+name: refund
+title: Tool calls
+rules:
+  - {tool: "read_*", approve: true}
+  - tool: pay   # money
+    when: "{{ ask.arguments.amount > 100 }}"
+    gate: {title: "Pay {{ ask.arguments.amount }}?", approvers: [ada@example.com]}
+  - gate: {approvers: [owner]}
+"""
+
+
+async def test_the_gate_of_a_rule_is_changed(env: SlackEnv) -> None:
+    cleo = await opened(env, None, RULES)
+    assert "read_*" not in words(cleo.modal)
+    expect_ok(await cleo.submit({PART: "Rule 2: pay"}))
+    expect_ok(await cleo.submit({"When the rule applies": "{{ ask.amount > 5 }}"}))
+    assert "ask.amount" in errors(cleo) or "amount" in errors(cleo)
+    typed = {
+        "Title of the rule": "Payments",
+        "When the rule applies": "{{ ask.arguments.amount > 50 }}",
+        "Who approves (also)": "ben@example.com",
+        "Time to decide": "2h",
+    }
+    expect_ok(await cleo.submit(typed))
+    assert "Nothing is registered yet." in words(cleo.modal)
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    rule = await value(env, "rules", 1)
+    assert (rule["name"], rule["when"]) == ("Payments", "{{ ask.arguments.amount > 50 }}")
+    assert rule["gate"] == {
+        "title": "Pay {{ ask.arguments.amount }}?",
+        "approvers": ["ben@example.com"],
+        "expires": "2h",
+    }
+    assert b"# money" in (await env.engine.workflow("refund")).source  # type: ignore[union-attr]
+
+
+async def test_a_policy_that_an_expression_says_is_kept(env: SlackEnv) -> None:
+    chosen = (
+        "approvers: [ada@example.com, ben@example.com]\n      policy: \"{{ 'all' if inputs.amount > 9 else 'any' }}\""
+    )
+    source = REFUND_WORKFLOW.replace("approvers: [ada@example.com, ben@example.com]", chosen)
+    cleo = await opened(env, "Pay", source)
+    assert "To change that, edit the whole file." in str(cleo.modal)
+    expect_ok(await cleo.submit({"Time to decide": "2h"}))
+    expect_ok(await cleo.submit())
+    await env.finish_background_work()
+    assert "inputs.amount > 9" in await value(env, *GATE, "policy")
 
 
 async def test_only_owners_and_builders_edit(env: SlackEnv) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.read_models import PageQuery
 from tests.integration.slack.test_commands import answer_to
-from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok
+from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok, words
 
 EXAMPLES = """\
 examples:
@@ -27,9 +27,8 @@ async def test_a_trial_says_who_would_be_asked_and_calls_nothing(env: SlackEnv) 
     for part in (
         "Much",
         "Amount: 500",
-        "ada@example.com, ben@example.com about “Pay”",
-        "Would call “Pay”",
-        "The run is done",
+        "1. Pay Signoff asks Ada Approver and Ben Approver. Then it is called.",
+        "The run is done.",
     ):
         assert part in text
     assert await env.engine.runs(PageQuery()) == []
@@ -43,6 +42,38 @@ async def test_a_trial_without_examples_makes_its_inputs_up(env: SlackEnv) -> No
     assert "Amount: 120" in text
     assert "Which workflow? Type /signoff try and its name." in await answer_to(env, "cleo", "/signoff try")
     assert "Only builders may register" in await answer_to(env, "ada", "/signoff try refund")
+
+
+async def test_a_trial_takes_inputs_of_ones_own(env: SlackEnv) -> None:
+    await env.register(f"{REFUND_WORKFLOW}{EXAMPLES}")
+    text = " ".join((await answer_to(env, "cleo", "/signoff try refund amount=7")).split())
+    assert "Amount: 7" in text
+    assert "1. Pay Signoff asks Ada Approver and Ben Approver." in text
+    assert "Example" not in text
+    assert "For a form, type only /signoff try refund." in await answer_to(env, "cleo", "/signoff try refund 7")
+    wrong = await answer_to(env, "cleo", "/signoff try refund amount=much")
+    assert "“Amount”" in wrong
+    assert await env.engine.runs(PageQuery()) == []
+
+
+async def test_the_form_of_a_trial_is_filled_in_as_the_first_example(env: SlackEnv) -> None:
+    await env.register(f"{REFUND_WORKFLOW.replace('type: long_text', 'type: json')}{EXAMPLES}")
+    cleo = env.person("cleo")
+    await answer_to(env, "cleo", "/signoff try refund")
+    expect_ok(await cleo.click("Try other inputs", on=cleo.sees("general")[-1]))
+    await env.slack.until(lambda: cleo.modal)
+    assert "500" in str(cleo.modal)
+    expect_ok(await cleo.submit({"Amount": "41", "Note": "{"}))
+    assert cleo.modal is not None
+    assert cleo.modal["errors"]
+    expect_ok(await cleo.submit({"Note": ""}))
+    shown = " ".join(words(cleo.modal).split())
+    assert "Amount: 41" in shown
+    assert "1. Pay Signoff asks Ada Approver and Ben Approver. Then it is called." in shown
+    await cleo.close()
+    assert "41" in str(cleo.modal)
+    assert await env.engine.runs(PageQuery()) == []
+    assert env.bot.step.calls == []
 
 
 async def test_buttons_of_the_list_and_of_the_steps_open_the_form_of_a_run(env: SlackEnv) -> None:

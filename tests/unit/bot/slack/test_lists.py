@@ -205,7 +205,10 @@ def register(answer: Registered, approvers: dict[str, str] | None = None) -> Sla
 def test_a_person_who_registers_reads_the_version_and_how_to_start_it() -> None:
     first = register(Registered(workflow="refund", version=1, changed=True))
     assert first.text.startswith("Registered Refund a customer, version 1.\n")
-    assert first.text.endswith("\nStart it: /signoff run refund")
+    starts = (
+        "\nStart it: /signoff run refund. Change it: /signoff edit refund. Try it without effects: /signoff try refund."
+    )
+    assert first.text.endswith(starts)
     second = register(Registered(workflow="refund", version=2, changed=True))
     assert second.text.startswith("Registered Refund a customer, version 2. Open runs keep version 1.\n")
     same = register(Registered(workflow="refund", version=2, changed=False))
@@ -281,7 +284,7 @@ def show_home(
 
 
 def test_empty_lists_say_what_to_do_next() -> None:
-    assert "/signoff register" in check_message(command_messages.workflows([])).text
+    assert "/signoff new" in check_message(command_messages.workflows([])).text
     waiting = check_message(command_messages.pending([])).text
     assert waiting == "No request is waiting for you. You'll get a message when one comes in."
     runs = check_message(command_messages.runs(RunList())).text
