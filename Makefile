@@ -30,15 +30,17 @@ RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 NPM := $(VENV)/npm
 NPM_STAMP := $(NPM)/.installed
+EDITOR := $(VENV)/editor
+EDITOR_STAMP := $(EDITOR)/.installed
 PIP := $(RUN) -m pip --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup test test-thorough explore test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints
+.PHONY: help setup test test-thorough explore test-browser test-frameworks check format bench soak soak-upgrade simulation faults pictures demo clean constraints editor
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-setup: $(STAMP) $(NPM_STAMP) ## create .venv and install all packages for development (PYTHON=… picks the interpreter)
+setup: $(STAMP) $(NPM_STAMP) $(EDITOR_STAMP) ## create .venv and install all packages for development (PYTHON=… picks the interpreter)
 
 $(STAMP): pyproject.toml constraints.txt
 	@if ! $(RUN) -c '$(NEW_ENOUGH)' 2>/dev/null; then \
@@ -74,6 +76,18 @@ $(NPM_STAMP): $(STAMP) tests/data/npm/package-lock.json
 	else \
 		echo "npm was not found: tests with libraries of Node are skipped"; \
 	fi
+
+# The editor of workflow files for the pages: what it was built from is in its first line, and a test builds it again.
+$(EDITOR_STAMP): $(STAMP) tools/editor/package-lock.json
+	@if command -v npm >/dev/null && command -v node >/dev/null; then \
+		mkdir -p $(EDITOR) && cp tools/editor/package.json tools/editor/package-lock.json $(EDITOR)/ && \
+		npm ci --prefix $(EDITOR) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else \
+		echo "npm was not found: the editor for the pages cannot be built again"; \
+	fi
+
+editor: $(EDITOR_STAMP) ## build the editor of workflow files again, after a change below tools/editor
+	node tools/editor/build.mjs $(EDITOR)/node_modules templates/pages
 
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.

@@ -47,6 +47,7 @@ from bot.web.session_pages import SessionPages
 from bot.web.sign_in_handlers import SignInHandlers
 from bot.web.succession_handlers import SuccessionPages
 from bot.web.undo_handlers import UndoPages
+from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_editor import WorkflowEditor
 from bot.web.workflow_pages import WorkflowPages
 from engine.ports import Clock
@@ -135,8 +136,6 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
     sign_in, sessions = SignInHandlers(context, code), SessionPages(context)
     preferences, export = PreferencesPages(context), ExportPages(context)
     rating, undo = RatingPages(context, review), UndoPages(context, review)
-    workflows = WorkflowPages(context)
-    editor = WorkflowEditor(context, workflows)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         "/": (inbox.lead, None),
         f"{page_urls.OPEN}/{{token}}": (review.follow, None),
@@ -156,10 +155,6 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         page_urls.SIGNED_IN: (sign_in.finish, None),
         page_urls.SESSIONS: (sessions.show, sessions.act),
         page_urls.INSIGHTS: (insights.show, insights.act),
-        page_urls.WORKFLOWS: (workflows.list, None),
-        f"{page_urls.WORKFLOWS}/{{name}}": (workflows.show, workflows.act),
-        f"{page_urls.WORKFLOWS}/{{name}}/{places.VERSIONS}": (workflows.compare, None),
-        f"{page_urls.WORKFLOWS}/{{name}}/{places.EDIT}": (editor.show, editor.save),
         page_urls.EXPORT: (export.show, export.download),
         page_urls.PREFERENCES: (preferences.show, preferences.save),
         page_urls.INBOX: (inbox.show, inbox.act),
@@ -167,11 +162,30 @@ def _page_routes(context: RequestContext) -> Iterator[Route]:
         f"{page_urls.INBOX}/{places.EVENTS}": (live.inbox_events, None),
     }
     yield from _review_routes(context, review)
+    yield from _workflow_routes(context)
     yield from _file_routes(FilePages(context, review, request_pages, runs))
     yield from _item_routes(ItemPages(context, review, request_pages, runs))
+    yield from _routes_of(context, handlers)
+
+
+def _routes_of(context: RequestContext, handlers: Mapping[str, tuple[Handler, FormHandler | None]]) -> Iterator[Route]:
     for path, (get, post) in handlers.items():
         methods = ["GET", *(["POST"] if post else [])]
         yield Route(path, get if post is None else _either(context, get, post), methods=methods)
+
+
+def _workflow_routes(context: RequestContext) -> Iterator[Route]:
+    """Yield the routes of the pages of workflows."""
+    workflows, checks = WorkflowPages(context), WorkflowChecks(context)
+    editor, page = WorkflowEditor(context, workflows, checks), f"{page_urls.WORKFLOWS}/{{name}}"
+    handlers: dict[str, tuple[Handler, FormHandler | None]] = {
+        page_urls.WORKFLOWS: (workflows.list, None),
+        page: (workflows.show, workflows.act),
+        f"{page}/{places.VERSIONS}": (workflows.compare, None),
+        f"{page}/{places.EDIT}": (editor.show, editor.save),
+        page_urls.WORKFLOW_FILE: (checks.schema, checks.check),
+    }
+    yield from _routes_of(context, handlers)
 
 
 def _review_routes(context: RequestContext, review: ReviewHandlers) -> Iterator[Route]:
@@ -240,8 +254,14 @@ async def _static(request: Request) -> Response:
     file = next((file for file in static_files.statics().values() if file.name == name), None)
     if file is None:
         raise HTTPException(404)
-    headers = {"Content-Type": file.kind, "Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(file.content, headers=headers)
+    headers = {
+        "Content-Type": file.kind,
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Vary": "Accept-Encoding",
+    }
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(file.content, headers=headers)
+    return Response(file.compressed, headers={**headers, "Content-Encoding": "gzip"})
 
 
 def _plain_routes() -> Iterator[Route]:

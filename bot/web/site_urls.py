@@ -136,6 +136,10 @@ class SiteUrls:
         return f"{self.path(page_urls.WORKFLOWS, name, VERSIONS)}?{urlencode({'from': before, 'to': after})}"
 
     @property
+    def workflow_file(self) -> str:
+        return self.path(page_urls.WORKFLOW_FILE)
+
+    @property
     def export(self) -> str:
         return self.path(page_urls.EXPORT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ _KINDS: Final = {
     palette.MARK: "image/svg+xml",
     "pages/signoff.css": "text/css; charset=utf-8",
     "pages/signoff.js": "text/javascript; charset=utf-8",
+    "pages/workflow-editor.js": "text/javascript; charset=utf-8",
 }
 
 
@@ -24,6 +26,7 @@ class StaticFile:
     name: str
     kind: str
     content: bytes
+    compressed: bytes
 
 
 @cache
@@ -35,4 +38,5 @@ def statics() -> dict[str, StaticFile]:
 def _read(path: str, kind: str) -> StaticFile:
     content = (template_files.folder() / path).read_bytes()
     stem, _, ending = path.rpartition("/")[2].rpartition(".")
-    return StaticFile(f"{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{ending}", kind, content)
+    name = f"{stem}.{hashlib.sha256(content).hexdigest()[:16]}.{ending}"
+    return StaticFile(name, kind, content, gzip.compress(content, mtime=0))

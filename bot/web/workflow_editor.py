@@ -9,23 +9,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import form_data, version_comparison
+from bot.web import form_data, version_comparison, workflow_checks
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE
 from bot.web.status_pages import Notice
+from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_pages import WorkflowPages, WorkflowVisit
 from engine.domain import Origin, Refusal, Register
 from engine.domain.workflow_commands import Proposed
-from engine.errors import ChannelError, DefinitionError, Problem
+from engine.errors import ChannelError, Problem
 from engine.off_loop import off_loop
 from engine.workflowfile.difference import differences, sentence
 
 REGISTER: Final = "register"
 _LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
-_RENAMED: Final = (
-    "The file has another name now. Here it stays {name}; to begin a new workflow, register the file in Slack "
-    "or with signoff register."
-)
 _CHANGED: Final = (
     "Version {version} was registered meanwhile. Your text is still here: compare it with the new version below, "
     "and register it if it is still right."
@@ -39,8 +36,8 @@ def _about(name: str) -> str:
 class WorkflowEditor:
     """The handlers. What was typed is shown again with every problem."""
 
-    def __init__(self, context: RequestContext, pages: WorkflowPages) -> None:
-        self._context, self._pages = context, pages
+    def __init__(self, context: RequestContext, pages: WorkflowPages, checks: WorkflowChecks) -> None:
+        self._context, self._pages, self._checks = context, pages, checks
 
     async def show(self, request: Request) -> Response:
         """Show the file in a form. Nothing is written."""
@@ -54,13 +51,11 @@ class WorkflowEditor:
         visit = await self._pages.visit(request)
         if isinstance(visit, Response):
             return visit
-        typed = form_data.text(form, "source").replace("\r\n", "\n")
+        typed = workflow_checks.source_of(form)
         salt = self._context.salt(request, form, _about(visit.view.name))
         if salt is None:
             return await self._page(request, visit, typed, notice=STALE, status=422)
-        wrong = await off_loop(lambda: self._problems(typed, visit.view.name))
-        if isinstance(wrong, str):
-            return await self._page(request, visit, typed, notice=wrong, status=422)
+        wrong = await off_loop(lambda: self._checks.problems(typed, visit.view.name))
         if wrong:
             return await self._page(request, visit, typed, problems=wrong, status=422)
         if form_data.text(form, "act") != REGISTER:
@@ -80,14 +75,6 @@ class WorkflowEditor:
             return await self._page(request, visit, typed, notice=refusals.phrase(result), status=409)
         at = self._context.at
         return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(visit.view.name))
-
-    def _problems(self, typed: str, name: str) -> tuple[Problem, ...] | str:
-        """Return the problems of a file, or a sentence if it is another workflow."""
-        try:
-            workflow = self._context.service.engine.context.advancer.compiled(typed.encode("utf-8", "replace"))
-        except DefinitionError as error:
-            return tuple(error.problems)
-        return () if workflow.name == name else _RENAMED.format(name=name)
 
     async def _page(
         self,
@@ -111,6 +98,7 @@ class WorkflowEditor:
                 address=visit.reader.address,
                 view=visit.view,
                 source=typed,
+                schema_url=self._checks.schema_url,
                 notice_text=notice,
                 problems=problems,
                 is_checked=is_checked,

@@ -50,6 +50,21 @@ async def _open(windows: ReviewWindows, page: Page, path: str) -> None:
     await page.goto(f"{windows.web.url}{path}")
 
 
+PASTE: Final = """(element, text) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", text);
+  element.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
+
+
+async def write_file(page: Page, text: str) -> None:
+    """Replace the text in the editor, as by pasting."""
+    field = page.get_by_role("textbox", name="Workflow file")
+    await field.focus()
+    await page.keyboard.press("Control+A")
+    await field.evaluate(PASTE, text)
+
+
 async def _list(windows: ReviewWindows, page: Page) -> None:
     await _open(windows, page, "/workflows")
 
@@ -77,14 +92,14 @@ async def _deleting(windows: ReviewWindows, page: Page) -> None:
 
 async def _wrong(windows: ReviewWindows, page: Page) -> None:
     await _open(windows, page, "/workflows/refund/edit")
-    await page.get_by_label("Workflow file").fill(SECOND.replace("approvers", "aprovers"))
+    await write_file(page, SECOND.replace("approvers", "aprovers"))
     await page.get_by_role("button", name="Register").click()
     await page.get_by_text("Did you mean").wait_for()
 
 
 async def _checked(windows: ReviewWindows, page: Page) -> None:
     await _open(windows, page, "/workflows/refund/edit")
-    await page.get_by_label("Workflow file").fill(SECOND.replace("expires: 8h", "expires: 2d"))
+    await write_file(page, SECOND.replace("expires: 8h", "expires: 2d"))
     await page.get_by_role("button", name="Check and compare").click()
     await page.get_by_text("The file has no problems").wait_for()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from bot.web import version_comparison
 from engine.domain import NotFound
 from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import WorkflowView
+from engine.steps.workflow_schema import workflow_schema
 from tests.browser.workflow_states import FIRST, SECOND, register_both
 from tests.support.fakes import people_reached_by
 from tests.support.web_env import Answer, Browser, WebEnv, open_web
@@ -188,6 +191,40 @@ async def test_a_form_of_another_site_or_browser_changes_nothing(web: WebEnv) ->
         other = await web.sign_in(ADMIN)
         assert (await other.post(form.action, fields, kind=form.kind)).status == 422
     assert (await current(web)).version == 2
+
+
+async def test_the_editor_gets_the_schema_of_this_server_under_an_address_that_names_its_content(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    (address,) = re.findall(r'data-schema="([^"]+)"', (await browser.get(EDIT)).text)
+    answer = await browser.get(address)
+    assert json.loads(answer.text) == workflow_schema(web.engine_env.advancer.kinds)
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert (await web.browser().get(address)).status == 403
+
+
+async def test_a_text_is_checked_while_it_is_typed_in_the_words_of_the_command(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    wrong = SECOND.replace("approvers", "aprovers")
+    for source, name, expected in (
+        (SECOND, "refund", []),
+        (SECOND.replace("name: refund", "name: other"), "", []),
+        (SECOND.replace("name: refund", "name: other"), "refund", [(1, 7, "The file has another name now. Here it")]),
+        (wrong.replace("\n", "\r\n"), "refund", [(14, 7, "A gate has no key `aprovers`. Did you mean `approvers`?")]),
+    ):
+        answer = await browser.post("/workflow-file", [("source", source), ("name", name)])
+        problems = json.loads(answer.text)["problems"]
+        assert [
+            (one["line"], one["column"], one["text"][: len(text)])
+            for one, (*_, text) in zip(problems, expected, strict=True)
+        ] == expected
+    assert (await current(web)).version == 2
+
+
+async def test_others_get_no_check(web: WebEnv) -> None:
+    fields = [("source", SECOND)]
+    assert (await web.browser().post("/workflow-file", fields)).status == 403
+    browser = await web.sign_in(OWNER)
+    assert (await browser.post("/workflow-file", fields, Sec_Fetch_Site="cross-site")).status == 403
 
 
 def test_files_of_very_many_lines_are_compared_without_matching_each_line_with_each() -> None:
