@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from bot import request_scope
 from bot.api.access import Access
 from bot.api.calls import ApiCall
-from bot.api.operations import Operation
+from bot.api.operations import Handler, Operation
 from bot.api.problems import MEDIA_TYPE, ApiProblem, of_exception, of_refusal
 from engine import json_values
 from engine.domain import Refusal
@@ -45,11 +45,15 @@ class _Path:
 
 
 class Api:
-    """The ASGI application of all paths below `/api`. `document`: the OpenAPI document, for everyone."""
+    """The ASGI application of all paths below `/api`.
 
-    def __init__(self, declared: FastAPI, document: bytes, access: Access) -> None:
+    `handlers`: those of an engine, one of each class whose methods are declared.
+    `document`: the OpenAPI document, for everyone.
+    """
+
+    def __init__(self, declared: FastAPI, handlers: Sequence[object], document: bytes, access: Access) -> None:
         self._document, self._access = document, access
-        self._paths = _paths(route for route in declared.routes if isinstance(route, APIRoute))
+        self._paths = _paths((route for route in declared.routes if isinstance(route, APIRoute)), handlers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("extensions", {})
@@ -118,14 +122,21 @@ class Api:
         return {**HEADERS, **self._access.headers(call)}
 
 
-def _paths(routes: Iterable[APIRoute]) -> list[_Path]:
+def _paths(routes: Iterable[APIRoute], handlers: Sequence[object]) -> list[_Path]:
     """Return the paths in the order of their declaration, the usual ones first."""
     paths: dict[str, _Path] = {}
     for route in routes:
         path = paths.setdefault(route.path, _Path(route.path_regex, {}))
         for method in route.methods or ():
-            path.operations[method] = Operation.of(route)
+            path.operations[method] = Operation.of(route, _bound(route.endpoint, handlers))
     return [*paths.values()]
+
+
+def _bound(declared: Any, handlers: Sequence[object]) -> Handler:
+    """Return the method of these handlers that is declared."""
+    (owner,) = (each for each in handlers if type(each) is type(declared.__self__))
+    handler: Handler = getattr(owner, declared.__name__)
+    return handler
 
 
 def _note(operation: Operation, call: ApiCall, names: Mapping[str, str]) -> None:

@@ -36,14 +36,14 @@ class Operation:
     """The arguments that are parts of the path."""
 
     @classmethod
-    def of(cls, route: APIRoute) -> Operation:
-        """Return the operation that a route declares."""
+    def of(cls, route: APIRoute, handler: Handler) -> Operation:
+        """Return the operation that a route declares, for a handler with the same signature."""
         hints = get_type_hints(route.endpoint, include_extras=True)
         kinds = inspect.signature(route.endpoint).parameters
         body = hints.get("body")
         return cls(
             path=route.path,
-            handler=route.endpoint,
+            handler=handler,
             status=route.status_code or 200,
             body=_model(body),
             body_is_optional="body" in kinds and kinds["body"].default is not inspect.Parameter.empty,

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from typing import Final
 
 from bot import page_urls
@@ -63,10 +62,8 @@ async def opened(
 def _api(engine: Engine, waits: Waits, access: Access, public_url: str) -> Api:
     request_page = partial(page_urls.request_page, public_url) if public_url else None
     run_page = partial(page_urls.run_page, public_url) if public_url else None
-    app = declared.declared(
+    handlers = (
         AskHandlers(engine, waits, AskWriter.at(public_url)),
         RunHandlers(engine, request_page, run_page),
-        version=metadata.version("signoff"),
-        url=f"{public_url}{PREFIX}",
     )
-    return Api(app, declared.document(app), access)
+    return Api(declared.declared(), handlers, declared.document(f"{public_url}{PREFIX}"), access)

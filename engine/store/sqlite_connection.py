@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Final
@@ -21,6 +22,17 @@ from engine.store.sqlite_errors import translated
 PAGE: Final = 8192
 BUSY_SECONDS: Final = 5.0
 """How long to wait for another program's lock on the file, in seconds."""
+
+_opened: Final[ContextVar[Callable[[], sqlite3.Connection]]] = ContextVar("opened")
+"""Opens the file that is connected to."""
+_ENGINE: Final = create_engine(
+    "sqlite+pysqlite://",
+    creator=lambda: _opened.get()(),
+    poolclass=NullPool,
+    isolation_level="AUTOCOMMIT",
+    hide_parameters=True,  # otherwise an error would carry contents into the logs
+)
+"""The engine of all connections, whichever file they open: each engine compiles every statement for itself."""
 
 
 def _unchanged(value: None) -> None:
@@ -128,15 +140,12 @@ def connect(
             raise
         return driver
 
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=opened,
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,  # otherwise an error would carry contents into the logs
-    )
-    with translated(path):
-        return SqliteConnection(engine.connect())
+    token = _opened.set(opened)
+    try:
+        with translated(path):
+            return SqliteConnection(_ENGINE.connect())
+    finally:
+        _opened.reset(token)
 
 
 def _pragmas(*, writable: bool) -> Iterator[str]:

@@ -64,6 +64,7 @@ def become(request: dict[str, Any], streams: list[int]) -> None:
 
 def import_all() -> None:
     """Import everything that a command may need."""
+    from bot.api import declared
     from bot.cli.lazy import LazyCommand
     from bot.cli.main import signoff
     from bot.web.renderer import Renderer
@@ -74,8 +75,9 @@ def import_all() -> None:
         command.load()
     for module in _LATER:
         importlib.import_module(module)
-    # Every server with pages would compile the templates again.
+    # Every server with pages would compile the templates again, and read the operations of the API.
     Renderer(SiteUrls("", ""))
+    declared.document("")
     gc.freeze()
     # A fork has only the thread that forked.
     assert threading.active_count() == 1
