@@ -33,6 +33,9 @@ _UNDO = "tests/integration/test_undo.py"
 _OVERSIGHT = "tests/integration/test_oversight_requests.py"
 _SEEDED = "tests/integration/test_seeded_requests.py tests/unit/engine/oversight/test_seeded_change.py"
 _WAYS = "tests/integration/test_ways.py"
+_LATER = "tests/integration/test_later_reviews.py"
+_VERSIONS = "tests/integration/test_new_versions.py"
+_SYNC = "tests/integration/test_sync_taken_back.py"
 _SHARED_COPIES = "tests/integration/slack/test_shared_copies.py"
 _COPIES = "tests/integration/test_outbox.py tests/unit/bot/slack/test_message_view.py"
 
@@ -1665,5 +1668,92 @@ FAULTS: Final = (
         "    if row.looks_like is None or row.state is not None:\n",
         "    if True:\n",
         _OVERSIGHT,
+    ),
+    Fault(
+        "what was drawn for review and withdrawn is never looked at",
+        "engine/worker/plan_draws.py",
+        "            sampling_plans.look_at_later(tx, run, request)\n",
+        "",
+        _LATER,
+    ),
+    # -- versions --
+    Fault(
+        "versions: a file loses its protection without another person",
+        "engine/service/new_versions.py",
+        "    return workflow.protected or is_protected(context, tx, current)\n",
+        "    return workflow.protected\n",
+        _VERSIONS,
+    ),
+    Fault(
+        "versions: one person deletes and enables what is protected",
+        "engine/service/workflow_changes.py",
+        "    if action is not None and new_versions.is_protected(context, tx, current):\n",
+        "    if False:\n",
+        _VERSIONS,
+    ),
+    Fault(
+        "versions: who writes a new workflow chooses who approves it",
+        "engine/service/new_versions.py",
+        "    owner, rule = (change.author, None) if current is None else (current.owner, current.owner_rule)\n",
+        "    owner, rule = (examined.owner.id, None) if current is None else (current.owner, current.owner_rule)\n",
+        _VERSIONS,
+    ),
+    Fault(
+        "versions: another file than the one that was proposed is registered",
+        "engine/service/new_versions.py",
+        "    if hashlib.sha256(change.source).hexdigest() != shown[proposal_content.HASH]:\n",
+        "    if False:\n",
+        _VERSIONS,
+    ),
+    Fault(
+        "versions: going back takes the current file again",
+        "engine/service/workflow_changes.py",
+        "    source = workflows.load_source(tx.connection, current.id, number)\n",
+        "    source = bytes(current.source)\n",
+        "tests/integration/test_versions.py",
+    ),
+    Fault(
+        "versions: a disabled workflow is started",
+        "engine/service/workflow_states.py",
+        "    if current.state == WorkflowState.ACTIVE:\n",
+        "    if True:\n",
+        "tests/integration/test_versions.py",
+    ),
+    # -- files in git --
+    Fault(
+        "sync: what came before a problem is kept",
+        "engine/service/sync.py",
+        "        raise TakenBack(Synced(refused=tuple(",
+        "        return (Synced(refused=tuple(",
+        _SYNC,
+    ),
+    Fault(
+        "sync: a trial is kept",
+        "engine/service/sync.py",
+        "        raise TakenBack(result)\n",
+        "        return result\n",
+        _SYNC,
+    ),
+    Fault(
+        "sync: a version runs the file that was tried under its number",
+        "engine/worker/advance.py",
+        "        hash = workflows.load_pinned_cached(tx, workflow, number).hash\n",
+        '        hash = f"{workflow} {number}"\n',
+        _SYNC,
+    ),
+    # -- the gallery --
+    Fault(
+        "gallery: what a builder answers is evaluated",
+        "bot/gallery_answers.py",
+        "    if has_expression(typed):\n",
+        "    if False:\n",
+        "tests/unit/bot/test_gallery.py",
+    ),
+    Fault(
+        "gallery: a builder replaces the workflow of another by its name",
+        "bot/gallery_answers.py",
+        "    if values.get(NAME) in taken:\n",
+        "    if False:\n",
+        "tests/unit/bot/test_gallery.py",
     ),
 )

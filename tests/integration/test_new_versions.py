@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import text
 
 from engine.domain import Address, Decided, NotAllowed, NotAnApprover, Refusal, Register, Registered, Verdict
 from engine.domain.gate_change_commands import GateChangeOpened, OpenGateChange
@@ -217,6 +218,17 @@ async def test_the_setting_protects_every_workflow_also_new_ones(env: EngineEnv)
     assert isinstance(await env.decide(run, by=SAM), NotAllowed)
     assert isinstance(await env.decide(run, by=LEE), Decided)
     assert await current(env) == (1, source(1, bare))
+
+
+async def test_a_file_that_was_exchanged_in_the_database_is_not_registered(env: EngineEnv) -> None:
+    await register(env, 1)
+    run = await propose(env, 2)
+    forged = text("UPDATE proposed_version SET source = :source WHERE run = :run")
+    await env.store.transact(lambda tx: tx.connection.execute(forged, {"source": source(666), "run": run}) and None)
+    answer = await env.decide(run, by=KIM)
+    assert isinstance(answer, NotAllowed)
+    assert "is not in the database as it was" in answer.why
+    assert await current(env) == (1, source(1))
 
 
 @pytest.mark.parametrize("owner", ["ann@example.com", "sam+2@example.com"])
