@@ -1,7 +1,8 @@
 """Compares the audit log with the tables: the chain proves that no entry was changed, this that the rows agree with it.
 
 A person who can write the file can write a decision into its table, or keep one out of the log; neither breaks the
-chain. So every run, request, decision, draw, version and API key must have its entry, and every such entry its row.
+chain. So every run, request, decision, draw, version, secret and API key must have its entry, and every such entry its
+row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy import exists, select
 
 from engine import json_values
 from engine.domain import PolicyKind, RequestState, RunStatus
-from engine.store import key_reconciliation, oversight_reconciliation, plan_reconciliation
+from engine.store import builder_reconciliation, key_reconciliation, oversight_reconciliation, plan_reconciliation
 from engine.store.ask_tables import AskRow
 from engine.store.connection import Connection
 from engine.store.tables import (
@@ -85,7 +86,8 @@ def compare(connection: Connection, workspace: str) -> Iterator[str]:
     yield from _begun_anew(connection, workspace, began)
     yield from _versions(connection, workspace)
     of_no_run = select(_audit).where(_audit.c.workspace == workspace, _audit.c.run.is_(None)).order_by(_audit.c.seq)
-    yield from key_reconciliation.differences(connection, workspace, _entries(connection.execute(of_no_run)))
+    for compared in (key_reconciliation, builder_reconciliation):
+        yield from compared.differences(connection, workspace, _entries(connection.execute(of_no_run)))
     yield from _without_run(connection, workspace)
     yield from plan_reconciliation.compare_plans(connection, workspace)
     after = ""

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
-from engine.domain import Address, Cancel, Done, Erase, Erased, Verdict
+from bot.secret_key_file import KeysInSetting
+from engine.domain import DEFAULT_WORKSPACE, Address, Cancel, Done, Erase, Erased, Verdict
 from engine.domain.api_keys import ApiKeyMade, ApiKeyRevoked, CreateApiKey, RevokeApiKey, RotateApiKey
-from engine.service import ApiKeys, Engine
+from engine.domain.secret_commands import DeleteSecret, SecretDeleted, SecretSet, SetSecret
+from engine.domain.workflow_commands import ChangeWorkflowState, WorkflowState, WorkflowStateChanged
+from engine.server_secrets import ServerSecrets
+from engine.service import ApiKeys, Engine, SecretCommands
 from engine.store import reconciliation
 from engine.store.port import Tx
 from engine.store.sqlite_connection import connect
@@ -68,11 +72,42 @@ async def make_keys(env: EngineEnv) -> None:
     assert isinstance(await keys.revoke(RevokeApiKey(key="Revoked", actor=SAM, origin=TERMINAL)), ApiKeyRevoked)
 
 
+async def make_secrets(env: EngineEnv) -> None:
+    """Make a secret that was replaced, one of a workflow, and one that was deleted."""
+    engine = Engine(env.store, env.advancer, admins=frozenset({SAM}), clock=env.clock)
+    known, keys = ServerSecrets({}), KeysInSetting((bytes(range(32)),))
+    known.connect(env.store, keys, workspace=DEFAULT_WORKSPACE, refresh_seconds=0)
+    commands = SecretCommands(engine, known, keys)
+    for name, workflow in (("SHOP", None), ("SHOP", None), ("OWN", "flow"), ("GONE", None)):
+        command = SetSecret(name=name, value="swordfish-4711", workflow=workflow, actor=SAM, origin=TERMINAL)
+        assert isinstance(await commands.set(command), SecretSet)
+    assert isinstance(await commands.delete(DeleteSecret(name="GONE", actor=SAM, origin=TERMINAL)), SecretDeleted)
+
+
+async def change_states(env: EngineEnv) -> None:
+    """Make a workflow that is disabled, one that has a new version since, one that is deleted, and one that is back."""
+    for name, states, again in (
+        ("stopped", [WorkflowState.DISABLED], False),
+        ("held", [WorkflowState.DISABLED], True),
+        ("gone", [WorkflowState.DISABLED, WorkflowState.DELETED], False),
+        ("back", [WorkflowState.DELETED], True),
+        ("open", [WorkflowState.DISABLED, WorkflowState.ACTIVE], False),
+    ):
+        await env.register(FLOW.replace("name: flow", f"name: {name}"))
+        for state in states:
+            command = ChangeWorkflowState(workflow=name, state=state, actor=SAM, origin=TERMINAL)
+            assert isinstance(await env.engine.change_state(command), WorkflowStateChanged)
+        if again:
+            await env.register(FLOW.replace("name: flow", f"name: {name}").replace("hello", "again"))
+
+
 async def make_history(env: EngineEnv) -> dict[str, str]:
     """Make a database with a run of every end, and one that waits."""
     await env.register(FLOW)
     await env.register(FLOW.replace("hello", "hello again"))
     await make_keys(env)
+    await make_secrets(env)
+    await change_states(env)
     runs = {name: await env.start() for name in ("approved", "rejected", "cancelled", "expired", "broken")}
     await env.settle()
     await env.decide(runs["approved"])
@@ -259,6 +294,46 @@ FORGERIES = {
     "a key that is revoked by hand": (
         "UPDATE api_key SET revoked_at = created_at WHERE name = 'New'",
         "is revoked in the tables, and no entry says so",
+    ),
+    "a disabled workflow that starts again": (
+        "UPDATE workflow SET state = 'active' WHERE name = 'held'",
+        "the workflow held is active in the tables, and disabled by its entries",
+    ),
+    "a deleted workflow that is there again": (
+        "UPDATE workflow SET state = 'active' WHERE name = 'gone'",
+        "the workflow gone is active in the tables, and deleted by its entries",
+    ),
+    "a workflow that was stopped by hand": (
+        "UPDATE workflow SET state = 'disabled' WHERE name = 'back'",
+        "the workflow back is disabled in the tables, and active by its entries",
+    ),
+    "an older version that runs again": (
+        "UPDATE workflow SET version = 1 WHERE name = 'flow'",
+        "the workflow flow runs version 1, and version 2 by its entries",
+    ),
+    "a secret that no one set": (
+        "UPDATE secret SET name = 'FORGED' WHERE name = 'SHOP' AND ended_at IS NULL",
+        "the secret FORGED is in the tables, and no entry says that it was set",
+    ),
+    "a secret that is gone": (
+        "DELETE FROM secret WHERE name = 'OWN'",
+        "says that the secret OWN of flow was set, and the tables do not hold it",
+    ),
+    "a secret for all workflows": (
+        "UPDATE secret SET workflow = NULL WHERE name = 'OWN'",
+        "the secret OWN is in the tables, and no entry says that it was set",
+    ),
+    "a deleted secret that counts again": (
+        "UPDATE secret SET ended_at = NULL WHERE name = 'GONE'",
+        "the secret GONE was deleted by entry",
+    ),
+    "an old value that counts again": (
+        "UPDATE secret SET ended_at = NULL WHERE name = 'SHOP'",
+        "the secret SHOP counts twice in the tables",
+    ),
+    "a secret set by another person": (
+        "UPDATE secret SET set_by = (SELECT id FROM person WHERE id <> secret.set_by LIMIT 1) WHERE name = 'OWN'",
+        "the secret OWN of flow was set by another person than entry",
     ),
     "no log at all": ("DELETE FROM audit", "it was removed"),
 }
