@@ -7,17 +7,20 @@ import traceback
 from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 import platformdirs
 
 from bot import loaded_settings, log, request_scope
 from bot.cli.exit_codes import Exit
-from bot.settings import SettingsError
+from bot.settings import Settings, SettingsError
 from bot.terminal.output import print_sentence
 from engine.errors import SignoffError, StoreError
-from engine.system import EnvironmentSecrets, SystemClock
+from engine.system import SystemClock
+
+if TYPE_CHECKING:
+    from engine.server_secrets import ServerSecrets
 
 _CORRECT: Final = "Correct them in the environment, or in the file .env of this folder:"
 
@@ -58,9 +61,29 @@ def _report_bug() -> int:
 
 def _redactor() -> Callable[[str], str]:
     """Return a function that removes the secrets of workflows and the credentials of the settings from a text."""
+    from engine.server_secrets import ServerSecrets
+
     environment = loaded_settings.load_environment()
-    secrets_of_workflows, own_settings = EnvironmentSecrets(environment), loaded_settings.read(environment).settings
-    return lambda text: log.redact(secrets_of_workflows.redact(own_settings.redact(text)))
+    own_settings, known = loaded_settings.read(environment).settings, ServerSecrets(environment)
+    try:
+        _learn(known, own_settings)
+    except Exception:
+        # The report is written all the same: the database may be what broke.
+        logging.getLogger(__name__).debug("the secrets of the database could not be read", exc_info=True)
+    return lambda text: log.redact(known.redact(own_settings.redact(text)))
+
+
+def _learn(known: ServerSecrets, settings: Settings) -> None:
+    """Read the secrets of the database, also those that were replaced or deleted lately."""
+    # Imported here, because most errors are a sentence, which needs none of it.
+    from bot import databases, secret_key_file
+    from engine.domain import DEFAULT_WORKSPACE
+    from engine.store import secrets
+
+    if settings.server_url is None and not settings.database.exists():
+        return
+    with databases.reading(settings) as connection:
+        known.learn(secrets.load_all(connection, DEFAULT_WORKSPACE), secret_key_file.keys_of(settings).load())
 
 
 def _incident_folder() -> Path:

@@ -1084,11 +1084,12 @@ def test_a_bug_is_reported_with_a_number_and_a_file_with_the_traceback(
         "class Broken(SetStep):\n"
         "    name = 'broken'\n"
         "    def outputs(self, given):\n"
-        "        raise RuntimeError('my password is hunter22, the token xoxb-hunter23')\n"
+        "        raise RuntimeError('my password is hunter22, the token xoxb-hunter23, the key swordfish-4711')\n"
     )
     monkeypatch.syspath_prepend(plugins)
     signoff.set(secret_password="hunter22", slack_bot_token="xoxb-hunter23", slack_signing_secret="hunter24")
     signoff.installation.write("hello.yaml", HELLO.replace("uses: set", "uses: broken"))
+    assert signoff.installation.run("secret", "set", "SHOP", stdin="swordfish-4711").code == 0
     finished = signoff("check", "hello.yaml")
     assert finished.code == 70
     (file,) = (signoff.installation.folder / ".local" / "state" / "signoff" / "incidents").iterdir()
@@ -1096,4 +1097,7 @@ def test_a_bug_is_reported_with_a_number_and_a_file_with_the_traceback(
     assert finished.err == f"Something broke (incident {incident}). The details are in {file}. Please report it.\n"
     assert file.stat().st_mode & 0o777 == 0o600
     content = file.read_text(encoding="utf-8")
-    assert "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack)" in content
+    assert (
+        "RuntimeError: my password is (secret PASSWORD), the token (a token of Slack), the key (secret SHOP)" in content
+    )
+    assert "swordfish" not in content

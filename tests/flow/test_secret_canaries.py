@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,10 +28,13 @@ from engine.domain.secret_commands import SecretSet, SetSecret
 from engine.server_secrets import ServerSecrets
 from engine.service import ApiKeys
 from engine.store import audit_log
+from tests.flow.test_batch_crash import sign_in
 from tests.support.http_calls import serving
 from tests.support.log_state import restored_logging
 from tests.support.server_env import MIA, SAM, TERMINAL, ServerEnv, open_server
 from tests.support.slack_env import expect_ok, words
+from tests.support.span_receiver import receiving_spans
+from tests.support.web_env import Browser
 
 IN_SLACK, OWN, OF_SERVER, HOOK = (
     'canary"one\\4711/+&<x>',
@@ -152,14 +157,45 @@ async def from_api(env: ServerEnv, session: aiohttp.ClientSession, run: str) -> 
     return "\n".join(found)
 
 
+async def signed_in(env: ServerEnv, owner: Browser, run: str) -> str:
+    """Return the pages that the owner of the workflow, who is an admin, sees after signing in."""
+    await sign_in(env.sandbox, owner, SAM)
+    workflow = f"{page_urls.WORKFLOWS}/canary"
+    requests = [f"{page_urls.REQUESTS}/{request.id}" for request in await env.app.engine.requests_of_run(run)]
+    for path in (
+        *(page_urls.INBOX, page_urls.RUNS, f"{page_urls.RUNS}/{run}", *requests),
+        *(page_urls.WORKFLOWS, workflow, f"{workflow}/edit", page_urls.INSIGHTS, page_urls.PREFERENCES),
+    ):
+        answer = await owner.get(path)
+        assert answer.status == 200, (path, answer.status)
+    return "\n".join(answer.text for answer in owner.answers)
+
+
+async def break_a_page(env: ServerEnv, owner: Browser, run: str) -> None:
+    """Read a page whose row was damaged by hand, with a secret in it, so that the log gets an incident about it."""
+    (request,) = await env.app.engine.requests_of_run(run)
+    with closing(sqlite3.connect(env.app.settings.database)) as connection, connection:
+        (details,) = connection.execute("SELECT details FROM request WHERE id = ?", (request.id,)).fetchone()
+        connection.execute("UPDATE request SET details = ? WHERE id = ?", (f"broken {OWN}", request.id))
+    assert (await owner.get(f"{page_urls.REQUESTS}/{request.id}")).status == 500
+    with closing(sqlite3.connect(env.app.settings.database)) as connection, connection:
+        connection.execute("UPDATE request SET details = ? WHERE id = ?", (details, request.id))
+
+
+def files_of(env: ServerEnv) -> dict[str, bytes]:
+    """Return the files beside the database, with their bytes."""
+    folder = env.app.settings.database.parent
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
 async def emitted(env: ServerEnv, run: str) -> dict[str, str]:
     """Return everything that people and programs were sent or could read, by its door."""
     async with aiohttp.ClientSession() as session:
         api = await from_api(env, session, run)
-        async with session.get(env.url + page_urls.INBOX) as page:
-            pages = await page.text()
-    folder = env.app.settings.database.parent
-    files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+        owner = Browser(session, env.url)
+        pages = await signed_in(env, owner, run)
+        files = files_of(env)
+        await break_a_page(env, owner, run)
     engine, mails = env.app.engine, await env.sandbox.mail.wait_for(to=MIA)
     entries = await env.app.store.read(lambda connection: [*audit_log.export(connection, DEFAULT_WORKSPACE)])
     return {
@@ -177,11 +213,15 @@ async def test_no_secret_is_in_anything_that_was_ever_emitted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = ServerSecrets({"SIGNOFF_SECRET_BANK": OF_SERVER})
-    more = {"SIGNOFF_HTTP_ALLOW": "127.0.0.1", "SIGNOFF_ADMINS": f"ada@example.com,{SAM}"}
-    with restored_logging():
+    more = {
+        "SIGNOFF_HTTP_ALLOW": "127.0.0.1",
+        "SIGNOFF_ADMINS": f"ada@example.com,{SAM}",
+        "SIGNOFF_TRACING": "on",
+    }
+    with restored_logging(), receiving_spans() as collector:
         async with (
             serving(echo) as url,
-            open_server(tmp_path, in_slack=True, more=more, secrets=known) as env,
+            open_server(tmp_path, in_slack=True, more=more, secrets=known, environment=collector.variables) as env,
             aiohttp.ClientSession() as session,
         ):
             log.set_up("debug", "json", lambda text: known.redact(env.app.settings.redact(text)))
@@ -193,8 +233,12 @@ async def test_no_secret_is_in_anything_that_was_ever_emitted(
             run = await run_by_webhook(env, session)
             found = await emitted(env, run)
         found["log of the server"] = capsys.readouterr().err
+        found["traces"] = b"".join(collector.raw).decode("latin-1")
+        assert {"start", "advance", "call", "deliver"} <= {span.name for span in collector.spans}
     assert "(secret SHOP)" in found["run"]
     assert "(secret OWN)" in found["slack"]
+    assert "(secret OWN)" in found["pages"]
+    assert "Traceback" in found["log of the server"]
     for door, text in found.items():
         leaked = [one for canary in CANARIES for one in spellings(canary) if one in text]
         assert leaked == [], door
