@@ -28,6 +28,10 @@ steps:
     with: {n: 1}
     gate: {when: "{{ true }}", approvers: [owner]}
 """
+EXAMPLES = """\
+examples:
+  - {name: It is approved, answers: {pay: approve}, expect: {ends: succeeded}}
+"""
 KILLS = 8
 
 
@@ -355,8 +359,10 @@ def test_a_pipeline_checks_compares_and_registers_the_files(
         "PATH": f"{SIGNOFF.parent}:{os.defpath}",
         "GITHUB_STEP_SUMMARY": str(installation.folder / "step.md"),
     }
+    for path in folder.glob("*.yaml"):
+        path.write_text(path.read_text(encoding="utf-8") + EXAMPLES, encoding="utf-8")
     commands = [script for script in scripts if script.startswith("signoff ")]
-    assert [command.split()[1] for command in commands] == ["check", "sync", "sync"]
+    assert [command.split()[1] for command in commands] == ["check", "check", "sync", "sync"]
     for command in commands:
         finished = subprocess.run(
             ["bash", "-e", "-c", command],
