@@ -32,7 +32,9 @@ async def files(context: CheckContext) -> AsyncIterator[Finding]:
         return
     missing = setup.missing(context.settings)
     if missing == setup.NO_PLACE:
-        yield ok("files.place", "No place for files is set (SIGNOFF_FILES_URL), so workflows with files are refused.")
+        yield ok(
+            "files.place", "No place for files is set (SIGNOFF_FILES_URL), so workflows that need files are refused."
+        )
     elif missing is not None:
         yield problem("files.place", "The library for buckets is missing.", "pip install 'signoff[s3]'")
     elif (folder := setup.folder(context.settings)) is not None:

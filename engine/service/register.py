@@ -17,7 +17,7 @@ from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Reg
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.workflow_commands import WorkflowState
 from engine.errors import Conflict, InvalidValue, StepError
-from engine.fields import FieldType
+from engine.fields import Field, FieldType
 from engine.ports import StepType
 from engine.service import called_workflows, owners, reference_checks
 from engine.service.context import CommandContext
@@ -158,7 +158,7 @@ def _checked(
     wrong, doubtful = reference_checks.check(recipients, workflow)
     doubtful += reference_checks.unknown_departments(context.advancer.directory, workflow)
     wrong += _missing_here(context, tx, command.workspace, workflow)
-    doubtful += _missing_secrets(context, workflow)
+    doubtful += [*_missing_secrets(context, workflow), *_no_place_for_files(context, workflow)]
     return NotAllowed(why=" ".join(wrong)) if wrong else (owner, doubtful)
 
 
@@ -215,13 +215,25 @@ def _missing_here(context: CommandContext, tx: Tx, workspace: str, workflow: Wor
 
 
 def _missing_files(context: CommandContext, workflow: Workflow) -> Iterator[str]:
-    """Yield a sentence if the workflow takes files and this server has no place for them."""
+    """Yield a sentence if the workflow cannot do without files, and this server has no place for them."""
+    if FieldType.FILE in context.missing and any(field.required for field in _file_fields(workflow)):
+        yield f"The workflow takes files. {context.missing[FieldType.FILE]}"
+
+
+def _no_place_for_files(context: CommandContext, workflow: Workflow) -> Iterator[str]:
+    """Yield a sentence if the workflow can take files, and this server has no place for them."""
+    fields = _file_fields(workflow)
+    if FieldType.FILE in context.missing and fields and not any(field.required for field in fields):
+        yield f"Runs start without files here, and a start with a file is refused. {context.missing[FieldType.FILE]}"
+
+
+def _file_fields(workflow: Workflow) -> list[Field]:
+    """Return what takes a file in a workflow: its inputs, and what approvers can change."""
     asked = [*workflow.inputs.values()]
     for step in workflow.steps:
         edit = step.gate.edit if step.gate is not None else None
         asked += (field for field in (edit or {}).values() if field is not None)
-    if FieldType.FILE in context.missing and any(field.type is FieldType.FILE for field in asked):
-        yield f"The workflow takes files. {context.missing[FieldType.FILE]}"
+    return [field for field in asked if field.type is FieldType.FILE]
 
 
 def unavailable_proofs(unavailable: Mapping[Assurance, str], workflow: Workflow) -> list[str]:
