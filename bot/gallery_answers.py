@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from engine import fields, json_values, workflowfile
 from engine.errors import DefinitionError, InvalidValue, Problem, about
 from engine.json_values import Value
 from engine.runs import examples
-from engine.workflowfile import text_edits, yaml_tree
+from engine.workflowfile import Workflow, text_edits, yaml_tree
 from engine.workflowfile.phrases import write_path
 from engine.workflowfile.scalars import Channel, Duration, People, Title, WorkflowName, has_expression
 from engine.workflowfile.step_kinds import StepKind
@@ -40,6 +41,15 @@ _ADAPTERS: Final[Mapping[QuestionType, TypeAdapter[Any]]] = {
     QuestionType.DURATION: TypeAdapter(Duration),
 }
 _OWN: Final[Mapping[str, TypeAdapter[Any]]] = {NAME: TypeAdapter(WorkflowName), TITLE: TypeAdapter(Title)}
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltFile:
+    """The file that comes of the answers. `wrong`: sentences by question, if there is none."""
+
+    source: bytes = b""
+    workflow: Workflow | None = None
+    wrong: Mapping[str, str] | None = None
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
@@ -124,6 +134,25 @@ def build(template: GalleryTemplate, values: Mapping[str, Value]) -> bytes:
         for place in question.sets:
             source = _set(template, source, place.at, _written(place.write, values))
     return source
+
+
+def build_checked(
+    template: GalleryTemplate,
+    typed: Mapping[str, str],
+    taken: Collection[str],
+    kinds: Mapping[str, StepKind],
+    now: datetime,
+) -> BuiltFile:
+    """Return the file of typed answers, with the workflow in it, or what is wrong with the answers."""
+    values, wrong = read_answers(template, typed, taken)
+    if wrong:
+        return BuiltFile(wrong=wrong)
+    source = build(template, values)
+    try:
+        source = without_unmet_examples(source, kinds, now)
+        return BuiltFile(source, workflowfile.load(source, kinds=kinds))
+    except DefinitionError as error:
+        return BuiltFile(wrong=place_problems(template, source, error.problems))
 
 
 def _set(template: GalleryTemplate, source: bytes, at: str, value: Value) -> bytes:

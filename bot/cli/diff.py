@@ -22,7 +22,7 @@ from engine.errors import DefinitionError
 from engine.json_values import Value
 from engine.store import workflow_versions
 from engine.version_views import VersionView
-from engine.workflowfile import Workflow, difference
+from engine.workflowfile import Workflow, difference, difference_words
 
 _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -117,8 +117,7 @@ def _load(source: bytes, label: str) -> Workflow:
 def _changes(before: Side, after: Side) -> list[str]:
     if before.source == after.source:
         return []
-    found = difference.differences(_load(before.source, before.label), _load(after.source, after.label))
-    return [difference.sentence(change) for change in found]
+    return difference_words.sentences(_load(before.source, before.label), _load(after.source, after.label))
 
 
 def _print(before: Side, after: Side, changes: list[str], lines: str) -> None:

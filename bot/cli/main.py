@@ -41,6 +41,7 @@ for _command in (
     LazyCommand("check", "check:check", "Check workflow FILES, and print all their problems."),
     LazyCommand("schema", "schema:schema", "Print the JSON Schema of workflow files, for editors."),
     LazyCommand("try", "try_:try_", "Try the workflow in FILE, and decide its requests yourself."),
+    LazyCommand("new", "new:new", "Make a workflow from the gallery. Without TEMPLATE, the gallery is listed."),
     LazyCommand("register", "workflows:register", "Register the workflow in FILE, or a new version of it."),
     LazyCommand("replay", "replay:replay", "Replay recorded requests with the gates of the changed workflow in FILE."),
     LazyCommand(

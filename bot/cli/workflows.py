@@ -12,6 +12,7 @@ import click
 from bot.cli import client, serialize
 from bot.cli.context import json_option, read_workflow_argument
 from bot.cli.versions import end_if_proposed, print_warnings
+from bot.local.reply import CommandReply
 from bot.terminal.output import create_console, format_time, print_sentence, render_json, render_table
 from engine.domain import DEFAULT_WORKSPACE
 from engine.domain.workflow_commands import WorkflowState
@@ -33,10 +34,14 @@ def register(file: Path, as_json: bool) -> None:
         source = codecs.getincrementaldecoder("utf-8")().decode(raw, final=len(raw) <= MAX_BYTES)
     except UnicodeDecodeError:
         raise click.UsageError(f"{file} is not text in UTF-8.") from None
-    reply = client.carry_out("register", {"source": source})
+    print_registered(client.carry_out("register", {"source": source}), file=str(file), as_json=as_json)
+
+
+def print_registered(reply: CommandReply, *, as_json: bool, file: str = "") -> None:
+    """Print what became of a registration. A refusal, a problem or a proposal ends the command."""
     problems: Any = reply.facts.get("problems", [])
     for problem in problems:
-        print_sentence(Problem(**problem).sentence(str(file)), err=True)
+        print_sentence(Problem(**problem).sentence(file), err=True)
     facts = client.facts_of(reply)
     end_if_proposed(facts, as_json=as_json)
     print_warnings(facts)

@@ -13,7 +13,7 @@ from engine.domain.sync_commands import SyncedWorkflow, SyncWorkflows
 from engine.errors import DefinitionError, Problem
 from engine.json_values import Value
 from engine.service import Engine
-from engine.workflowfile import StepKind, Workflow, difference
+from engine.workflowfile import StepKind, Workflow, difference, difference_words
 
 _PROBLEMS = "Nothing was changed, because of these problems."
 
@@ -99,7 +99,7 @@ def _changes(synced: SyncedWorkflow, kinds: Mapping[str, StepKind]) -> list[str]
     except DefinitionError:
         return []
     after = workflowfile.load(synced.after, kinds=kinds)
-    return [difference.sentence(change) for change in difference.differences(before, after)]
+    return difference_words.sentences(before, after)
 
 
 def _difference(synced: SyncedWorkflow) -> str:

@@ -6,11 +6,11 @@ What was answered travels in the modal with the steps, and the file is built fro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bot import gallery, gallery_answers
 from bot.gallery import GalleryTemplate
+from bot.gallery_answers import BuiltFile
 from bot.presentation import refusals
 from bot.slack import builder_inputs, gallery_modal, replies, request_modals
 from bot.slack.builder_inputs import BuilderInput
@@ -18,26 +18,15 @@ from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
 from bot.slack.payloads import Submission
 from bot.slack.registration_handlers import RegistrationHandlers
-from engine import workflowfile
 from engine.domain import Refusal
-from engine.errors import DefinitionError, Problem
+from engine.errors import Problem
 from engine.off_loop import off_loop
 from engine.steps.missing_services import find_missing
-from engine.workflowfile import Workflow
 
 _CHOOSE: Final = "Choose what the workflow is for."
 _GONE: Final = "This template is not in the gallery any more. Close this form, then type /signoff new again."
 _TOO_LONG: Final = "Your answers are too long to be shown in Slack. Shorten this one, or register a file instead."
 _CHANGED: Final = "The answers do not fit any more, so nothing was registered. Go back, and change them."
-
-
-@dataclass(frozen=True, slots=True)
-class BuiltFile:
-    """The file that comes of the answers. `wrong`: sentences by question, if there is none."""
-
-    source: bytes = b""
-    workflow: Workflow | None = None
-    wrong: Mapping[str, str] | None = None
 
 
 class GalleryHandlers:
@@ -102,19 +91,8 @@ class GalleryHandlers:
     async def _build(self, template: GalleryTemplate, typed: Mapping[str, str]) -> BuiltFile:
         """Return the file of the answers, checked."""
         taken, service = await self._taken(), self._context.service
-        return await off_loop(lambda: _built(template, typed, taken, service.kinds, service.clock.now()))
-
-
-def _built(template: GalleryTemplate, typed: Mapping[str, str], taken: set[str], kinds: Any, now: Any) -> BuiltFile:
-    values, wrong = gallery_answers.read_answers(template, typed, taken)
-    if wrong:
-        return BuiltFile(wrong=wrong)
-    source = gallery_answers.build(template, values)
-    try:
-        source = gallery_answers.without_unmet_examples(source, kinds, now)
-        return BuiltFile(source, workflowfile.load(source, kinds=kinds))
-    except DefinitionError as error:
-        return BuiltFile(wrong=gallery_answers.place_problems(template, source, error.problems))
+        now = service.clock.now()
+        return await off_loop(lambda: gallery_answers.build_checked(template, typed, taken, service.kinds, now))
 
 
 def _metadata(sent: Submission, template: str) -> ModalRef:

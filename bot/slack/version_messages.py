@@ -13,7 +13,7 @@ from bot.slack.text_objects import Block
 from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import WorkflowView
 from engine.version_views import VersionView
-from engine.workflowfile import Workflow, difference
+from engine.workflowfile import Workflow, difference, difference_words
 
 _MOST_VERSIONS: Final = 20
 _MOST_CHANGES: Final = 15
@@ -32,9 +32,9 @@ _STOPS: Final = {
 
 def changes(before: Workflow | None, after: Workflow) -> list[Block]:
     """Return what differs between two files: in sentences, and the lines of the text."""
-    parts = difference.differences(before, after)
+    parts = difference_words.sentences(before, after)
     shown = [
-        rich_text.section(rich_text.words(f"• {text_objects.clipped(_sentence(part), _SENTENCE)}"))
+        rich_text.section(rich_text.words(f"• {text_objects.clipped(text_objects.line(part), _SENTENCE)}"))
         for part in parts[:_MOST_CHANGES]
     ]
     blocks: list[Block] = [rich_text.paragraphs(shown, block="changes")] if shown else []
@@ -46,10 +46,6 @@ def changes(before: Workflow | None, after: Workflow) -> list[Block]:
         clipped = text_objects.clipped(text_objects.shown(lines), _LINES)
         blocks.append(rich_text.lines([Line(label="Lines of the file", after=clipped)], block="lines"))
     return blocks or [text_objects.section(SAME, block="changes")]
-
-
-def _sentence(part: difference.PartChange) -> str:
-    return text_objects.line(difference.sentence(part))
 
 
 def compared(title: str, before: int, after: int, blocks: Sequence[Block]) -> SlackMessage:

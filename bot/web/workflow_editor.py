@@ -19,7 +19,7 @@ from engine.domain import Origin, Refusal, Register
 from engine.domain.workflow_commands import Proposed
 from engine.errors import ChannelError, Problem
 from engine.off_loop import off_loop
-from engine.workflowfile.difference import differences, sentence
+from engine.workflowfile import difference_words
 
 REGISTER: Final = "register"
 _LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
@@ -89,7 +89,7 @@ class WorkflowEditor:
     ) -> Response:
         def build_page() -> Response:
             old, new = (self._pages.compiled(one) for one in (visit.view.source, typed.encode("utf-8", "replace")))
-            words = [sentence(one) for one in differences(old, new)] if is_checked and old and new else []
+            words = difference_words.sentences(old, new) if is_checked and old and new else []
             return self._context.form(
                 "workflow-edit",
                 request,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import characters, people, workflow_changes, workflow_words
+from bot.presentation import characters, people, workflow_changes
 from bot.web import workflow_diagram
 from bot.web.workflow_diagram import Diagram
 from engine.domain import PolicyKind, Tone
@@ -16,7 +16,7 @@ from engine.expressions import Template
 from engine.read_models import WorkflowView
 from engine.references import OWNER, REQUESTER
 from engine.version_views import VersionView
-from engine.workflowfile import Gate, Workflow
+from engine.workflowfile import Gate, Workflow, condition_words
 
 _NAMED: Final = {OWNER: "the owner of the workflow", REQUESTER: "the person who starts the run"}
 _TONES: Final = {WorkflowState.ACTIVE: Tone.DONE}
@@ -131,7 +131,7 @@ def _gates(workflow: Workflow) -> list[GateInWords]:
 def _condition(gate: Gate, workflow: Workflow) -> str:
     if gate.when is None:
         return ""
-    said = workflow_words.condition(gate.when, workflow)
+    said = condition_words.condition(gate.when, workflow)
     return said.text
 
 
@@ -150,5 +150,5 @@ def _short(gate: Gate) -> str:
 
 def _name(template: Template) -> str:
     if not template.is_literal:
-        return characters.line(workflow_words.code(template))
+        return characters.line(condition_words.code(template))
     return characters.line(_NAMED.get(template.source, template.source))

@@ -28,8 +28,7 @@ from engine.errors import ChannelError, DefinitionError
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
 from engine.version_views import VersionView
-from engine.workflowfile import Workflow
-from engine.workflowfile.difference import differences, sentence
+from engine.workflowfile import Workflow, difference_words
 
 ROLL_BACK: Final = "roll-back"
 _STATES: Final = {
@@ -124,7 +123,7 @@ class WorkflowPages:
 
         def build_page() -> Response:
             old, new = self.compiled(before.source), self.compiled(after.source)
-            words = [] if new is None or old is None else [sentence(one) for one in differences(old, new)]
+            words = [] if new is None or old is None else difference_words.sentences(old, new)
             return self._context.pages.page(
                 "workflow-compare",
                 address=visit.reader.address,

@@ -15,7 +15,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Value
 from engine.requests.model import Editable
 from engine.store.proposed_versions import Action, ProposedVersion
-from engine.workflowfile import Workflow, difference
+from engine.workflowfile import Workflow, difference, difference_words
 
 _CHANGES: Final = 100
 """Maximum number of changes in words."""
@@ -87,7 +87,7 @@ _BUTTONS: Final[Mapping[Action, str]] = {
 
 
 def _words(before: Workflow | None, after: Workflow) -> str:
-    changes = [difference.sentence(change) for change in difference.differences(before, after)]
+    changes = difference_words.sentences(before, after)
     if not changes:
         return "Only comments or the way the file is written. Nothing that a run does."
     more = [f"… and {len(changes) - _CHANGES:,} more."] if len(changes) > _CHANGES else []

@@ -13,13 +13,10 @@ from typing import Final, TypeAlias, cast
 
 from msgspec import Struct
 
-from engine.identifiers import in_words
 from engine.json_values import Path, Value, dumps
 from engine.workflowfile import yaml_tree
 from engine.workflowfile.workflow import Workflow, label_of
 
-_SHOWN: Final = 300
-"""Maximum length of a value in a sentence, in characters."""
 _ORDERED: Final = frozenset({"inputs", "edit", "paths", "context", "output"})
 """Keys of mappings whose order people see, or in which conditions are asked."""
 _Mapping: TypeAlias = Mapping[str, Value]
@@ -88,7 +85,7 @@ def _compare_keys(place: str, key: Path, before: _Mapping, after: _Mapping) -> I
             yield PartChange(place=place, key=at, kind=PartChangeKind.REMOVED, before=before[name])
         elif name in before:
             yield from _compare(place, at, before[name], after[name])
-        elif _are_steps(after[name]):
+        elif after[name] and _are_steps(after[name]):
             yield from _compare_steps([], cast("list[_Mapping]", after[name]))
         else:
             yield PartChange(place=place, key=at, kind=PartChangeKind.ADDED, after=after[name])
@@ -128,57 +125,3 @@ def _moved(before: Sequence[str], after: Sequence[str]) -> frozenset[str]:
 def _place(step: _Mapping) -> str:
     title = step.get("title")
     return f"step “{label_of(str(step['id']), title if isinstance(title, str) else '')}”"
-
-
-# -- in words -------------------------------------------------------------------------------------------------
-
-
-def sentence(change: PartChange) -> str:
-    """Return a change in words, on one line."""
-    subject = ", ".join(filter(None, (change.place, words_of(change.key))))
-    subject = subject[:1].upper() + subject[1:]
-    match change.kind:
-        case PartChangeKind.ADDED:
-            return f"{subject}: {show(change.after)} (new)"
-        case PartChangeKind.REMOVED:
-            return f"{subject}: removed (was {show(change.before)})"
-        case PartChangeKind.MOVED:
-            return f"{subject}: in another order"
-        case _:
-            return f"{subject}: {show(change.after)} (was {show(change.before)})"
-
-
-def words_of(key: Path) -> str:
-    """Return what a key of a file is about, for people who do not know the format."""
-    names = [str(part) for part in key]
-    known = next((size for size in range(len(names), 0, -1) if tuple(names[:size]) in _WORDS), 0)
-    first = [_WORDS[tuple(names[:known])]] if known else []
-    return ", ".join((*first, *(name if name in _NAMES else in_words(name) for name in names[known:])))
-
-
-_NAMES: Final = frozenset({"url", "json"})
-_WORDS: Final[Mapping[tuple[str, ...], str]] = {
-    ("gate", "when"): "people are asked if",
-    ("gate", "approvers"): "who is asked",
-    ("gate", "policy"): "how many have to approve",
-    ("gate", "expires"): "expires after",
-    ("gate", "on_expiry"): "after it expires",
-    ("gate", "edit"): "what approvers can change",
-    ("gate", "show"): "what approvers see",
-    ("gate", "title"): "title of the request",
-    ("gate", "requester"): "whether the requester decides",
-    ("may_run",): "who may start it",
-    ("owner",): "owner",
-    ("protected",): "every change waits for another person",
-    ("uses",): "what it does",
-    ("when",): "runs if",
-    ("with",): "with",
-}
-"""Keys of a file in words."""
-
-
-def show(value: Value) -> str:
-    """Return a value of a file on one line, cut if it is long."""
-    text = value if isinstance(value, str) else dumps(value)
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

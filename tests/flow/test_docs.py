@@ -101,6 +101,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     (Path.cwd() / "bad.yaml").write_text("name: bad\nstep: []\n")
     (Path.cwd() / "other.yaml").write_bytes(EXPENSE.read_bytes() + b"# another version\n")
     real = {"signoff check": terminal.json("check", "bad.yaml", code=Exit.NO)}
+    real["signoff new"] = terminal.json("new", "expense", "--output", "made.yaml")
     real["signoff register"] = terminal.json("register", str(EXPENSE))
     real["signoff workflows"] = terminal.json("workflows")
     real["signoff doctor"] = terminal.json("doctor")

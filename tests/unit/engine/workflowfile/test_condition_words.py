@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.presentation import workflow_words
 from engine.errors import ExpressionError
 from engine.expressions import Template
-from engine.workflowfile import Workflow, load
+from engine.workflowfile import Workflow, condition_words, load
 from tests.support.workflow_files import KINDS
 
 _FILE: Final = """
@@ -54,12 +53,12 @@ def _read(when: str, file: str = _FILE) -> tuple[Template, Workflow]:
     return gate.when, workflow
 
 
-def _said(when: str) -> workflow_words.Said:
-    return workflow_words.condition(*_read(when))
+def _said(when: str) -> condition_words.Said:
+    return condition_words.condition(*_read(when))
 
 
 def _brief(when: str) -> str:
-    return workflow_words.brief(*_read(when)).text
+    return condition_words.brief(*_read(when)).text
 
 
 # -- what they say --
@@ -99,7 +98,7 @@ def _brief(when: str) -> str:
     ],
 )
 def test_conditions_are_said_in_words(when: str, says: str, brief: str | None) -> None:
-    assert _said(when) == workflow_words.Said(says)
+    assert _said(when) == condition_words.Said(says)
     assert brief is None or _brief(when) == brief
 
 
@@ -107,7 +106,7 @@ def test_the_only_amount_of_a_workflow_needs_no_name_in_a_list() -> None:
     source = _FILE.replace("  other: {type: money, label: Other amount, currency: EUR}\n", "").replace(
         "  free: {type: money, label: Free}\n", ""
     )
-    assert workflow_words.brief(*_read("inputs.amount > 100 or inputs.vip", source)).text == "above 100 EUR or “VIP”"
+    assert condition_words.brief(*_read("inputs.amount > 100 or inputs.vip", source)).text == "above 100 EUR or “VIP”"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,7 @@ _SCOPES: Final = st.fixed_dictionaries(
 @given(when=_CONDITIONS, inputs=_SCOPES)
 def test_the_words_hold_exactly_where_the_expression_does(when: str, inputs: dict[str, Any]) -> None:
     template, workflow = _read(when)
-    said = workflow_words.condition(template, workflow)
+    said = condition_words.condition(template, workflow)
     if said.is_code:
         return
     try:

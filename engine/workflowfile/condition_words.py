@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from bot.presentation import characters, labels
-from engine import timestamps
+from engine import identifiers, timestamps
 from engine.expressions import Template
 from engine.expressions.conditions import (
     Comparison,
@@ -27,9 +26,11 @@ from engine.expressions.conditions import (
 )
 from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
-from engine.workflowfile import Workflow
+from engine.workflowfile.workflow import Workflow
 
 _QUOTATION: Final = re.compile("“[^”]*”")
+_UNSAYABLE: Final = "“”\u115f\u1160\u2800\u3164\uffa0"
+"""Characters that no text in our words may have: our quotation marks, and letters that look like blanks."""
 _LONGEST_TEXT: Final = 60
 """Maximum length of a label or a text that stands in the words of a condition, in characters."""
 _MOST_VALUES: Final = 12
@@ -76,7 +77,7 @@ def brief(template: Template, workflow: Workflow) -> Said:
 
 def code(template: Template) -> str:
     """Return an expression in one line, without the braces around the whole of it."""
-    source = characters.line(template.source)
+    source = " ".join(template.source.split())
     return source.removeprefix("{{").removesuffix("}}").strip() if template.is_whole else source
 
 
@@ -95,7 +96,7 @@ class _ConditionWords:
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
-        names = [declared.label or labels.in_words(name) for name, declared in workflow.inputs.items()]
+        names = [declared.label or identifiers.in_words(name) for name, declared in workflow.inputs.items()]
         self._ambiguous = {name for name in names if names.count(name) > 1}
         steps = [step.label for step in workflow.steps]
         self._alike = {label for label in steps if steps.count(label) > 1}
@@ -219,7 +220,7 @@ class _ConditionWords:
 
     def _input_name(self, reference: ReadValue, name: str, rest: list[str]) -> str:
         declared = self._workflow.inputs.get(name)
-        label = "" if declared is None else declared.label or labels.in_words(name)
+        label = "" if declared is None else declared.label or identifiers.in_words(name)
         if declared is None or label in self._ambiguous:
             raise _Unsayable
         is_money = declared.type is FieldType.MONEY
@@ -235,7 +236,7 @@ class _ConditionWords:
         found = next((one.label for one in self._workflow.steps if one.id == step), None)
         if found is None or found in self._alike:
             raise _Unsayable
-        return _quoted(labels.in_words(found))
+        return _quoted(identifiers.in_words(found))
 
     def _field(self, reference: ReadValue) -> Field | None:
         """Return the declaration of an input, if all of it is read."""
@@ -323,14 +324,19 @@ def _end(path: list[str | int]) -> str:
     names = [part for part in path if isinstance(part, str)]
     if len(names) < len(path) or not names:
         raise _Unsayable
-    return _quoted(" · ".join(map(labels.in_words, names)))
+    return _quoted(" · ".join(map(identifiers.in_words, names)))
 
 
 def _quoted(text: str) -> str:
     """Return a text in quotes. One that could not be told from our words is not said."""
-    if any(mark in text for mark in "“”") or characters.line(text) != text or not 0 < len(text) <= _LONGEST_TEXT:
+    if any(mark in text for mark in _UNSAYABLE) or not _is_seen(text) or not 0 < len(text) <= _LONGEST_TEXT:
         raise _Unsayable
     return f"“{text}”"
+
+
+def _is_seen(text: str) -> bool:
+    """Return whether each character of a text is seen, in one line."""
+    return text.isprintable() and " ".join(text.split()) == text
 
 
 def _text(value: str, declared: Field | None) -> str:
