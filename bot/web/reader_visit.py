@@ -63,14 +63,16 @@ def hidden(what: str, at: SiteUrls) -> StatusPage:
     """Return the page for what is not there, or what the person may not see: they are not told which."""
     return StatusPage(
         status=404,
-        title=f"There is no such {what}, or you may not see it",
+        title=_TITLES.get(what, f"There is no such {what}, or you may not see it"),
         lines=(_WHO_SEES[what], *status_pages.NOT_FOUND.lines[:1]),
         ways=(PageLink("See your inbox", at.inbox), PageLink("See your runs", at.runs)),
     )
 
 
+_TITLES: Final = {"start": "There is no such workflow, or you may not start it"}
 _WHO_SEES: Final = {
     "request": "You see the requests that you started or were asked about, and those of workflows that you own.",
     "run": "You see the runs that you started or were asked about, and those of workflows that you own.",
+    "start": "You can start the workflows that let you, while no one has disabled them.",
     "workflow": "You see the workflows that you own, also as a member of a role or group.",
 }

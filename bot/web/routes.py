@@ -50,6 +50,8 @@ from bot.web.undo_handlers import UndoPages
 from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_editor import WorkflowEditor
 from bot.web.workflow_pages import WorkflowPages
+from bot.web.workflow_starts import WorkflowStarts
+from bot.web.workflow_trials import WorkflowTrials
 from engine.ports import Clock
 
 if TYPE_CHECKING:
@@ -178,11 +180,14 @@ def _workflow_routes(context: RequestContext) -> Iterator[Route]:
     """Yield the routes of the pages of workflows."""
     workflows, checks = WorkflowPages(context), WorkflowChecks(context)
     editor, page = WorkflowEditor(context, workflows, checks), f"{page_urls.WORKFLOWS}/{{name}}"
+    trials, starts = WorkflowTrials(context, workflows), WorkflowStarts(context, workflows)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         page_urls.WORKFLOWS: (workflows.list, None),
         page: (workflows.show, workflows.act),
         f"{page}/{places.VERSIONS}": (workflows.compare, None),
         f"{page}/{places.EDIT}": (editor.show, editor.save),
+        f"{page}/{places.TRY}": (trials.show, trials.play),
+        f"{page}/{places.START}": (starts.show, starts.start),
         page_urls.WORKFLOW_FILE: (checks.schema, checks.check),
     }
     yield from _routes_of(context, handlers)

@@ -24,6 +24,10 @@ ITEMS: Final = "items"
 """The last part of the path, or followed by a visit, of the page with all items of a foreach."""
 RATE: Final = "rate"
 """The last part of the path on which a request is rated."""
+START: Final = "start"
+"""The last part of the path on which a run of a workflow is started."""
+TRY: Final = "try"
+"""The last part of the path on which a workflow is tried."""
 UNDO: Final = "undo"
 """The last part of the path on which an approval is undone."""
 VERSIONS: Final = "versions"
@@ -131,6 +135,12 @@ class SiteUrls:
 
     def edit_workflow(self, name: str) -> str:
         return self.path(page_urls.WORKFLOWS, name, EDIT)
+
+    def try_workflow(self, name: str) -> str:
+        return self.path(page_urls.WORKFLOWS, name, TRY)
+
+    def start_workflow(self, name: str) -> str:
+        return self.path(page_urls.WORKFLOWS, name, START)
 
     def compare_versions(self, name: str, before: int, after: int) -> str:
         return f"{self.path(page_urls.WORKFLOWS, name, VERSIONS)}?{urlencode({'from': before, 'to': after})}"

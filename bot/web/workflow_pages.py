@@ -67,9 +67,14 @@ class WorkflowPages:
         engine = self._context.service.engine
         views = await engine.workflows()
         owner = await engine.with_owners(reader.reader, reader.actor, views)
+        names = await engine.startable([view.name for view in views], reader.actor)
         rows = [workflow_page_view.row(view) for view in views if may_see_workflow(owner, view)]
+        others = [workflow_page_view.row(view) for view in views if not may_see_workflow(owner, view)]
+        starts = [row for row in others if row.name in names]
         everything = owner.reads_everything
-        return self._context.pages.page("workflows", address=reader.address, rows=rows, reads_everything=everything)
+        return self._context.pages.page(
+            "workflows", address=reader.address, rows=rows, starts=starts, reads_everything=everything
+        )
 
     async def show(self, request: Request) -> Response:
         """Show the workflow. Nothing is written."""
@@ -163,6 +168,7 @@ class WorkflowPages:
         engine, name = self._context.service.engine, visit.view.name
         plans = await engine.plan_views(name)
         detection = await engine.shared_detection(name, visit.reader.reader.person.id)
+        may_start = bool(await engine.startable([name], visit.reader.actor))
 
         def build_page() -> Response:
             compiled = self.compiled(visit.view.source)
@@ -176,6 +182,7 @@ class WorkflowPages:
                 address=visit.reader.address,
                 page=page,
                 is_active=visit.view.state is WorkflowState.ACTIVE,
+                may_start=may_start,
                 may_change=may_build_workflow(visit.reader.reader, visit.view),
                 notice_text=notice,
             )

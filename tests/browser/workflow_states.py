@@ -104,11 +104,36 @@ async def _checked(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("The file has no problems").wait_for()
 
 
+async def _tried(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/workflows/refund/try")
+    await page.get_by_label("Amount").fill("150")
+    await page.get_by_role("button", name="Show what happens").click()
+    await page.get_by_text("Signoff asks lee@example.com").wait_for()
+
+
+async def _tried_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/workflows/refund/try")
+    await page.get_by_label("Amount").fill("much")
+    await page.get_by_role("button", name="Show what happens").click()
+    await page.get_by_text("Not submitted yet").wait_for()
+
+
+async def _starting(windows: ReviewWindows, page: Page) -> None:
+    await register_both(windows.web.engine_env)
+    await sign_in_as(windows, page, "lee@example.com")
+    await page.goto(f"{windows.web.url}/workflows")
+    await page.get_by_role("link", name="Refund an order").click()
+    await page.get_by_role("button", name="Start").wait_for()
+
+
 WORKFLOW_STATES: Final[Mapping[str, PageState]] = {
     "workflows": _list,
     "workflows-empty": _empty,
     "workflow": _one,
     "workflow-versions": _compared,
+    "workflow-try": _tried,
+    "workflow-try-wrong": _tried_wrong,
+    "workflow-start": _starting,
     "workflow-delete": _deleting,
     "workflow-edit-wrong": _wrong,
     "workflow-edit-checked": _checked,

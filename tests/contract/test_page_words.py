@@ -227,7 +227,7 @@ async def _workflows(env: WebEnv) -> Browser:
     for keys in ("", "      batch: false"):
         await env.engine_env.register(REFUND.replace("KEYS", keys))
     browser = await env.sign_in(SAM.value)
-    for path in ("/workflows", "/workflows/refund"):
+    for path in ("/workflows", "/workflows/refund", "/workflows/refund/try", "/workflows/refund/start"):
         page = await browser.get(path)
     form = page.page.form
     await browser.post(form.action, form.with_(act="disable"), kind=form.kind)
@@ -431,7 +431,15 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     ("insights", "of an owner"): (_insights, "Insights"),
     **{
         (page, "of an owner"): (_workflows, "Version 1 and version 2")
-        for page in ("workflows", "workflow", "workflow-confirm", "workflow-edit", "workflow-compare")
+        for page in (
+            "workflows",
+            "workflow",
+            "workflow-confirm",
+            "workflow-edit",
+            "workflow-compare",
+            "workflow-try",
+            "workflow-start",
+        )
     },
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
     ("sessions", "two browsers"): (_sessions, "Sign out all other browsers"),
@@ -485,7 +493,7 @@ URLS: Final = SiteUrls("https://signoff.example.com", "")
 STATUS_PAGES: Final[Mapping[str, StatusPage]] = {
     **{name: page for name, page in vars(status_pages).items() if isinstance(page, StatusPage)},
     "sign in first": reader_visit.sign_in_first(URLS),
-    **{f"hidden {what}": reader_visit.hidden(what, URLS) for what in ("request", "run", "workflow")},
+    **{f"hidden {what}": reader_visit.hidden(what, URLS) for what in ("request", "run", "workflow", "start")},
     **{f"barred {why.name}": status_pages.barred(why, URLS) for why in AccessRefused},
     **{f"barred from run {why.name}": status_pages.barred_from_run(why, URLS) for why in AccessRefused},
     **{
