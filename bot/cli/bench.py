@@ -12,6 +12,7 @@ import click
 from bot import databases
 from bot.cli.context import json_option
 from bot.devtools.bench import api as api_bench
+from bot.devtools.bench import builders as builders_bench
 from bot.devtools.bench import email as email_bench
 from bot.devtools.bench import engine as engine_bench
 from bot.devtools.bench import oversight as oversight_bench
@@ -119,6 +120,16 @@ def oversight(as_json: bool) -> BenchPart:
     It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
     """
     return BenchPart(lambda: oversight_bench.run(oversight_bench.OversightBenchSize(), _report_progress), as_json)
+
+
+@bench.command()
+@json_option
+def builders(as_json: bool) -> BenchPart:
+    """Measure what people who write workflows wait for: checks, the first modal in Slack, the schema in an editor.
+
+    It needs no settings and uses no data of yours. It ends with 0 when it has measured, even if a target is missed.
+    """
+    return BenchPart(lambda: builders_bench.run(builders_bench.BuildersBenchSize(), _report_progress), as_json)
 
 
 @bench.command()
