@@ -37,6 +37,11 @@ class RouteTrial(Struct, frozen=True, kw_only=True):
     backups: tuple[Reference, ...] = ()
     because: str = ""
 
+    @property
+    def applies_to_all(self) -> bool:
+        """Whether it applies to this run with every requester and at all times."""
+        return not (self.refused or self.department or self.working)
+
 
 class RouteTrials(Struct, frozen=True, kw_only=True):
     """All rules of a route, tried in order."""
@@ -48,6 +53,16 @@ class RouteTrials(Struct, frozen=True, kw_only=True):
     def references(self) -> tuple[Reference, ...]:
         """All people that the rules name."""
         return tuple(person for trial in self.trials for person in (*trial.references, *trial.backups))
+
+    @property
+    def may_be_asked(self) -> tuple[Reference, ...] | None:
+        """The people of the rules that may be the first to apply, or None if it may be that none applies."""
+        found: list[Reference] = []
+        for trial in self.trials:
+            found += trial.references
+            if trial.applies_to_all:
+                return tuple(found)
+        return None
 
 
 def try_routes(gate: Gate, step: Step, scope: Mapping[str, Value], notes: list[str]) -> RouteTrials | None:

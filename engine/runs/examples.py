@@ -18,6 +18,7 @@ from engine.errors import about
 from engine.fields import FieldType
 from engine.identifiers import in_words
 from engine.json_values import Value
+from engine.references import Reference
 from engine.requests import Opening, Request, Revision
 from engine.runs import asked_content
 from engine.runs.items import Lane
@@ -181,7 +182,7 @@ class _PlayedRun:
     def _answer(self, opening: Opening) -> None:
         """Put the answer of the example to a request into the state, as a decision would."""
         step = opening.subject.step
-        named = (*self.asked.get(step, ()), *(reference.rule for reference in opening.references))
+        named = (*self.asked.get(step, ()), *(reference.rule for reference in _named(opening)))
         self.asked[step] = tuple(dict.fromkeys(named))
         answer = self._failure_answer(opening) if opening.subject.is_failure else self._given(step)
         content, edited = self._edited(opening, answer)
@@ -264,6 +265,12 @@ def _request(opening: Opening, now: datetime) -> Request:
         reason_required=opening.reason_required,
         deadlines=opening.deadlines(now, falls_back=False),
     )
+
+
+def _named(opening: Opening) -> Sequence[Reference]:
+    """Return the people that a request may ask: with a route, those of the rules up to one that applies in any case."""
+    may_be_asked = None if opening.route is None else opening.route.may_be_asked
+    return opening.references if may_be_asked is None else may_be_asked
 
 
 def _review(opening: Opening, answer: ExampleAnswer, content: Params, now: datetime, *, edited: bool) -> ReviewResult:

@@ -79,7 +79,7 @@ TEMPLATES = {
         f'vendor="Harbour Paper" iban={IBAN} amount="900 EUR" due=2027-01-31',
         [("Pay 900.00 EUR to Harbour Paper?", "Pay", {})],
         [("POST", "/transfers", {"to": "Harbour Paper", "iban": IBAN, "amount": {"amount": "900", "currency": "EUR"}})],
-        (('["role:finance", "role:directors"]', "[ben@example.com, mia@example.com]"),),
+        ((ROLE.format("finance"), "ben@example.com"), (ROLE.format("directors"), "mia@example.com")),
         output={"status": 200},
     ),
     "publish": Played(

@@ -55,6 +55,44 @@ def played(keys: str) -> tuple[str, ...]:
     return examples.failures(workflow, workflow.examples[0], START)
 
 
+ROUTED = """
+name: pay
+owner: sam@example.com
+inputs: {amount: number}
+routes:
+  payments:
+    - {when: "{{ inputs.amount > 500 }}", to: ["role:directors"]}
+    - {department: sales, to: [kim@example.com]}
+    - {to: ["role:finance"], working: true, escalate: {after: 1h, to: [ann@example.com]}}
+    LAST
+steps:
+  - {id: pay, uses: call, with: {to: bank, text: pay}, gate: {approvers: ["route:payments"]}}
+examples:
+  - {name: it, inputs: {amount: AMOUNT}, outputs: {pay: {}}, expect: {asks: {pay: [PEOPLE]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("amount", "last", "people"),
+    [
+        ("900", "- to: [lee@example.com]", '"role:directors"'),
+        ("5", "- to: [lee@example.com]", 'kim@example.com, "role:finance", lee@example.com'),
+    ],
+    ids=["the first applies in any case", "who is at work is not known"],
+)
+def test_an_example_names_everyone_that_a_route_may_ask(amount: str, last: str, people: str) -> None:
+    source = ROUTED.replace("AMOUNT", amount).replace("LAST", last).replace("PEOPLE", people)
+    workflow = workflowfile.load(source.encode(), kinds=KINDS)
+    assert examples.failures(workflow, workflow.examples[0], START) == ()
+
+
+def test_an_example_names_the_owner_where_no_rule_of_a_route_may_apply() -> None:
+    source = ROUTED.replace("AMOUNT", "5").replace("    LAST\n", "")
+    source = source.replace("PEOPLE", 'owner, kim@example.com, "role:finance", ann@example.com')
+    workflow = workflowfile.load(source.encode(), kinds=KINDS)
+    assert examples.failures(workflow, workflow.examples[0], START) == ()
+
+
 ALL = "[look, pay, booked]"
 
 
