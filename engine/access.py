@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.domain import Person
+from engine.domain.oversight import OversightPurpose
 from engine.read_models import RequestView, RunView, WorkflowName, WorkflowView
 
 
@@ -47,9 +48,17 @@ def may_pass_on(person: Person, request: RequestView) -> bool:
 
 def may_see_request(reader: Reader, request: RequestView) -> bool:
     """Return whether this person may see a request: its content, its decisions and its copies."""
-    if reader.reads_everything or reader.person.id in (request.requester.id, request.owner):
+    if reader.reads_everything:
         return True
-    return takes_part(reader.person, request)
+    if _is_told_to_another(reader.person, request):
+        return False
+    return reader.person.id in (request.requester.id, request.owner) or takes_part(reader.person, request)
+
+
+def _is_told_to_another(person: Person, request: RequestView) -> bool:
+    """Return whether a request was a test of another person's attention: what they did is told to them alone."""
+    is_test = request.oversight is not None and request.oversight.purpose is OversightPurpose.SEEDED
+    return is_test and (request.decision is None or request.decision.person.id != person.id)
 
 
 def may_see_run(reader: Reader, run: RunView, requests: tuple[RequestView, ...] = ()) -> bool:

@@ -20,6 +20,7 @@ from bot.presentation import (
     questions,
     ratings,
     request_card,
+    request_outcome,
     states,
     summary,
     verdict_words,
@@ -115,12 +116,12 @@ def _print_list(views: list[RequestView], page: PageQuery) -> None:
 def _state(view: RequestView, now: datetime) -> str:
     """Return the state of a request in words, with its deadline while it waits and its end afterwards."""
     model = view.model
-    icon = states.ICONS[states.REQUEST_TONES[model.state]]
+    icon = states.ICONS[request_outcome.tone(view)]
     if model.state is RequestState.PENDING:
         phrase = expiry.of_deadlines(model.deadlines)
         deadline = dates.written(phrase, lambda at: short_time(at, now))
         return f"{icon} Waiting. {deadline}" if deadline else f"{icon} Waiting"
-    words = states.request_words(model.state, model.subject).capitalize()
+    words = request_outcome.state(view).capitalize()
     return f"{icon} {words} {short_time(model.closed_at, now) if model.closed_at else ''}"
 
 

@@ -274,7 +274,7 @@ class OperatorCommands:
         view = await self._engine.request(decided.request)
         if view is None or not seeded.is_seeded(view):
             return {}
-        told = seeded.ended(view, await self._engine.person(self._actor))
+        told = (*seeded.ended(view, await self._engine.person(self._actor)), ".")
         return {"test": dates.written(told, self._writer)}
 
     async def _missing_approvals(self, decided: Decided) -> dict[str, Value]:

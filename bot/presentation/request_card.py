@@ -21,7 +21,6 @@ from bot.presentation import (
     request_content,
     request_outcome,
     risk,
-    states,
     summary,
     undo,
 )
@@ -68,7 +67,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
     return Card(
         kind=DeliveryKind.REQUEST,
         title=line(request.title),
-        tone=states.REQUEST_TONES[model.state],
+        tone=request_outcome.tone(request),
         lead=tuple(_lead(request, reader, shared=shared)) if pending else (),
         values=values,
         notes=(*attention.notes(request, reader if actions and not shared else None), *_notes(request, reader)),

@@ -84,7 +84,7 @@ def ended(request: RequestView) -> Phrase:
         return f"{headline(request)} by {_decider_names(request)}, ", request.decision.decided_at
     at: Phrase = (model.closed_at,) if model.closed_at is not None else ("–",)
     if model.state is RequestState.CANCELLED:
-        return _cancelled(request), *at
+        return _cancelled(request, at)
     rejected = model.state is RequestState.REJECTED
     return (
         "Expired without a decision, ",
@@ -93,12 +93,13 @@ def ended(request: RequestView) -> Phrase:
     )
 
 
-def _cancelled(request: RequestView) -> str:
+def _cancelled(request: RequestView, at: Phrase) -> Phrase:
     """Return who cancelled a request. What Signoff itself asked it withdraws, when the answer would change nothing."""
-    by = request.model.closed_by
-    if request.oversight is not None and by is not None and by.id == request.requester.id:
-        return "Signoff withdrew this, because it does not apply any more, "
-    return f"The run was cancelled by {line(by.label)}, " if by is not None else "The run was cancelled, "
+    by, facts = request.model.closed_by, request.oversight
+    if facts is not None and by is not None and by.id == request.requester.id:
+        why = line(facts.withdrawn or "It does not apply any more.").removesuffix(".")
+        return "Signoff withdrew this, ", *at, f". {why}"
+    return f"The run was cancelled by {line(by.label)}, " if by is not None else "The run was cancelled, ", *at
 
 
 def has_decided(request: RequestView, reader: Person) -> bool:
@@ -180,9 +181,21 @@ def signatures(request: RequestView) -> list[Phrase]:
     return [(f"{line(signed.name)}, ", signed.at, f": “{line(signed.meaning)}”") for signed in request.signatures]
 
 
+def tone(request: RequestView) -> Tone:
+    """Return the tone of a request. That of a test tells no one what a person did with it."""
+    return Tone.CANCELLED if seeded.is_seeded(request) else states.REQUEST_TONES[request.model.state]
+
+
+def state(request: RequestView) -> str:
+    """Return the state of a request in words, in lower case."""
+    return "test" if seeded.is_seeded(request) else states.request_words(request.model.state, request.model.subject)
+
+
 def headline(request: RequestView) -> str:
     """Return the state of a request as a headline, which says whether it was approved as it was asked."""
     model, edits = request.model, request.edits
+    if seeded.is_seeded(request):
+        return "Test"
     if request.oversight is not None and request.decision is not None:
         return "Answered"
     edited = bool(edits) and not model.subject.is_form and model.state is RequestState.APPROVED

@@ -30,7 +30,7 @@ def is_seeded(request: RequestView) -> bool:
 
 
 def ended(request: RequestView, reader: Person | None) -> Phrase:
-    """Return how a seeded request ended, for its reader. What a person did is told to them alone."""
+    """Return how a seeded request ended, without a full stop. What a person did is told to them alone."""
     at: Phrase = () if request.model.closed_at is None else (request.model.closed_at,)
     facts, decision = request.oversight, request.decision
     is_own = decision is not None and reader is not None and decision.person.id == reader.id
@@ -43,8 +43,8 @@ def ended(request: RequestView, reader: Person | None) -> Phrase:
 
 
 def wrong(seeded: SeededFacts) -> str:
-    """Return what was wrong, as a sentence."""
-    return f"“{line(seeded.label)}” {_WRONG.get(seeded.kind, 'was not the real one')}."
+    """Return what was wrong, as a sentence without a full stop."""
+    return f"“{line(seeded.label)}” {_WRONG.get(seeded.kind, 'was not the real one')}"
 
 
 def shared(detection: tuple[int, int] | None) -> str:

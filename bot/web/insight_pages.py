@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import dates, gate_changes, insight_report, owner_figures, refusals
+from bot.presentation import dates, gate_changes, insight_report, insight_sentences, owner_figures, refusals
 from bot.presentation.insight_report import InsightTable
 from bot.presentation.owner_figures import OwnerFigures
 from bot.web import form_data, insight_plots
@@ -111,7 +111,7 @@ class InsightPages:
             address=visit.address,
             insights=insights,
             period=insight_report.period(insights, dates.in_zone(zone)),
-            highlights=insight_report.observations(insights),
+            highlights=insight_sentences.observations(insights),
             tables=(*insight_report.tables(insights), looks),
             plots=insight_plots.plots(insights),
             zone="UTC" if zone is None else str(zone),

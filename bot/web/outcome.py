@@ -50,7 +50,7 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
     ended, decision = request_outcome.card_outcome(request, reader), request.decision
     return Outcome(
         headline=request_outcome.headline(request),
-        tone=states.REQUEST_TONES[request.model.state],
+        tone=request_outcome.tone(request),
         line=(*ended.sentence, "."),
         effect=_sentence(ended.became),
         reason=ended.reason,
@@ -64,7 +64,8 @@ def outcome(request: RequestView, reader: Person | None) -> Outcome:
 def since(request: RequestView, reader: Person | None) -> Phrase:
     """Return what became of an approved step. Of one that only passes values on, the end of the run is all to say."""
     effect = outcome(request, reader).effect
-    if effect or request.model.state is not RequestState.APPROVED:
+    if effect or request.model.state is not RequestState.APPROVED or request.oversight is not None:
+        # Of what Signoff itself asked, its answer is all that there is to say.
         return effect
     return (f"The run {states.RUN_CLAUSES[request.run_status]}." if request.run_status.ended else STILL_OPEN,)
 

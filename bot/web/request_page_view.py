@@ -81,7 +81,7 @@ def request_page(
     return RequestPage(
         request=request,
         review=review,
-        tone=states.REQUEST_TONES[request.model.state],
+        tone=request_outcome.tone(request),
         headline=request_outcome.headline(request),
         lead=review.card.lead,
         deadline=expiry.of_card(review.card),

@@ -368,12 +368,11 @@ def tone(status: StepStatus) -> Tone | None:
 
 def gate(request: RequestView, *, is_seen: bool) -> TimelineGate:
     """Return a request as the page of its run shows it. Of one that the reader may not see, only its state."""
-    state = request.model.state
     return TimelineGate(
         request=request.id if is_seen else None,
         title=questions.of_request(request) if is_seen else "A request that you were not asked about",
-        tone=states.REQUEST_TONES[state],
-        status=states.request_words(state, request.model.subject).capitalize(),
+        tone=request_outcome.tone(request),
+        status=request_outcome.state(request).capitalize(),
         line=_gate_line(request) if is_seen else (),
     )
 

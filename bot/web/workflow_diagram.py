@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 import fast_sugiyama
 
-from bot.presentation import characters, labels, states
+from bot.presentation import characters, labels, request_outcome, states
 from bot.web import run_page_view
 from engine.domain import ReviewPoint, RunStatus, StepStatus, Tone
 from engine.read_models import RequestView, RunView, StepView
@@ -275,9 +275,7 @@ def _gate(label: str, gate: Gate, visit: StepView | None, request: RequestView |
 
 
 def _asked(label: str, request: RequestView) -> Element:
-    state = request.model.state
-    words = states.request_words(state, request.model.subject)
-    return Element(kind="gate", label=label, status=words, tone=states.REQUEST_TONES[state])
+    return Element(kind="gate", label=label, status=request_outcome.state(request), tone=request_outcome.tone(request))
 
 
 def _unasked(gate: Gate, visit: StepView | None) -> str:

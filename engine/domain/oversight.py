@@ -58,3 +58,5 @@ class OversightFacts(Struct, frozen=True, kw_only=True):
     workflow: str | None = None
     seeded: SeededFacts | None = None
     """What was wrong, if it was seeded and has ended."""
+    withdrawn: str | None = None
+    """Why Signoff does not ask this any more, as a sentence, if it withdrew it."""

@@ -19,7 +19,7 @@ from engine.domain.oversight import OVERSIGHT_WORKFLOW, OversightFacts, Oversigh
 from engine.identifiers import in_words
 from engine.json_values import Value
 from engine.read_models import RequestView, RunView
-from engine.store import audit_log, oversight_rows, people
+from engine.store import audit_log, oversight_rows, people, run_rows
 from engine.store.connection import Connection
 from engine.store.oversight_rows import OversightRow
 from engine.store.run_rows import read_origin
@@ -96,8 +96,22 @@ def _seen(connection: Connection, view: RequestView, row: OversightRow, titles: 
     if look is not None:
         return _disguised(view, look)
     workflow = titles.get(row.about.workflow or "")
-    told = OversightFacts(purpose=row.purpose, about=row.about, workflow=workflow, seeded=_seeded(view, row))
+    told = OversightFacts(
+        purpose=row.purpose,
+        about=row.about,
+        workflow=workflow,
+        seeded=_seeded(view, row),
+        withdrawn=_why_withdrawn(connection, view),
+    )
     return replace(view, oversight=told, workflow_title=workflow or view.workflow_title)
+
+
+def _why_withdrawn(connection: Connection, view: RequestView) -> str | None:
+    by = view.model.closed_by
+    if view.model.state is not RequestState.CANCELLED or by is None or by.id != view.requester.id:
+        return None
+    reason = run_rows.load_cancellation(connection, view.run).get("reason")
+    return reason if isinstance(reason, str) else None
 
 
 def _seeded(view: RequestView, row: OversightRow) -> SeededFacts | None:

@@ -174,7 +174,10 @@ async def test_bad_news_withdraws_the_question(env: EngineEnv) -> None:
     await env.settle()
     withdrawn = await env.request(proposal)
     assert withdrawn.model.state is RequestState.CANCELLED
-    assert request_outcome.ended(withdrawn)[0] == "Signoff withdrew this, because it does not apply any more, "
+    assert request_outcome.ended(withdrawn)[0] == "Signoff withdrew this, "
+    assert request_outcome.ended(withdrawn)[-1] == (
+        ". There was bad news, so the evidence for this does not hold any more"
+    )
     assert not isinstance(await env.decide(proposal, by=KIM), Decided)
     assert (await plan_of(env)).state.stage is PlanStage.ALL
     assert await findings(env) == []

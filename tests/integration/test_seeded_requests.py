@@ -53,7 +53,7 @@ steps:
     gate: {approvers: [lee@example.com, kim@example.com], title: "Refund {{ inputs.amount }}?", edit: [amount]}
 """
 CAUGHT = "This was a test, and you caught it, "
-REVEALED = (CAUGHT, ". “Amount” was 10 times the real one.")
+REVEALED = (CAUGHT, ". “Amount” was 10 times the real one")
 
 
 @pytest.fixture

@@ -53,7 +53,16 @@ async def test_a_test_is_reviewed_like_every_request_and_told_after_the_click(en
     assert "signoff-oversight" not in shown.text
     told = await ada.send(shown.page.form, "reject", reason="Ten times too much.")
     assert "This was a test, and you caught it" in told.page.text
-    assert "10 times the real one" in told.page.text
+    assert "10 times the real one." in told.page.text
+    assert "real one.." not in told.page.text
+    assert "The result will appear here" not in told.page.text
+    for path in ("/inbox?part=decided", f"/requests/{request}"):
+        assert "10 times the real one." in (await ada.get(path)).page.text
     other = (await ben.get(f"/review/{request}")).page.text
     assert "you caught it" not in other
     assert "10 times the real one" not in other
+    ((run,),) = await env.engine_env.rows("SELECT run FROM oversight_request")
+    for path in ("/inbox", "/inbox?part=waiting", f"/requests/{request}", f"/runs/{run}"):
+        seen = (await ben.get(path)).page.text
+        assert "Ten times too much." not in seen
+        assert ADA not in seen or path == "/inbox"
