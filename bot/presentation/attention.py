@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -32,8 +33,7 @@ def notes(request: RequestView, reader: Person | None) -> Iterator[CardFact]:
     shown = attention.riskiest([*request_content.risky_values(request)]) if figures is not None else None
     if figures is None or figures.middle is None or shown is None:
         return
-    about = "" if figures.is_exact else "at most "
-    took = f"Your last {figures.decisions} approvals took {about}{_time(figures.middle)} in the middle."
+    took = f"Half of your last {figures.decisions} approvals took {_middle(figures.middle, figures.is_exact)}."
     yield CardFact(label="Before you decide", text=(f"{took} Look at “{shown.label}” once more.",))
 
 
@@ -41,21 +41,26 @@ def own(figures: Figures) -> str:
     """Return the figures of a person's last decisions for themselves, or an empty text if they are few."""
     if figures.decisions < _FEWEST:
         return ""
-    changed = figures.changed or "none"
+    row = f", and approved the last {figures.in_a_row:,} as they were" if figures.in_a_row > 1 else ""
+    changed = f"ou changed {figures.changed or 'none'}{row}."
     if figures.middle is None:
-        return f"Of your last {figures.decisions} decisions you changed {changed}."
-    about = "" if figures.is_exact else "at most "
-    return (
-        f"Your last {figures.decisions} decisions took {about}{_time(figures.middle)} in the middle; "
-        f"you changed {changed}."
-    )
+        return f"Of your last {figures.decisions} decisions y{changed}"
+    half = f"Half of your last {figures.decisions} decisions took {_middle(figures.middle, figures.is_exact)}"
+    quick = "all" if figures.quick == figures.decisions else figures.quick or "none"
+    return f"{half}, and {quick} less than {attention.QUICK:.0f} s. Y{changed}"
+
+
+def _middle(seconds: float, is_exact: bool) -> str:
+    """Return up to which time half of them took. `is_exact`: otherwise not even that is sure to have been needed."""
+    return f"{_time(seconds)} or less" if is_exact else f"at most {_time(seconds)}"
 
 
 def shared(figures: SharedFigures | None) -> str:
     """Return the figures of several people for the owner of a workflow."""
     if figures is None:
         return TOO_FEW
-    took = f"It took them {_time(figures.middle)} in the middle. " if figures.middle is not None else ""
+    middle = figures.middle
+    took = f"Half of them took {_time(middle)} or less for half of theirs. " if middle is not None else ""
     return (
         f"{figures.people} people made the last {figures.decisions:,} decisions. {took}On average, a person decided "
         f"{_percent(figures.quick)} within {attention.QUICK:.0f} s, and changed {_percent(figures.changed)}."
@@ -64,7 +69,7 @@ def shared(figures: SharedFigures | None) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < _MINUTES_FROM:
-        return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
+        return f"{max(1, math.ceil(seconds))} s"
     minutes = seconds / _MINUTE
     return f"{minutes:.0f} min" if seconds < _HOURS_FROM else f"{minutes / _MINUTE:.0f} h"
 

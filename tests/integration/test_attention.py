@@ -143,12 +143,12 @@ async def test_a_person_reads_their_own_figures_in_one_sentence(env: EngineEnv) 
     assert sentences.own(await env.engine.figures(lee.id)) == "", "too few to say anything"
     await look_and_approve(env, 9, note="hello")
     assert sentences.own(await env.engine.figures(lee.id)) == (
-        "Your last 5 decisions took 6 s in the middle; you changed 1."
+        "Half of your last 5 decisions took 6 s or less, and none less than 5 s. You changed 1."
     )
     run = await ask(env)
     assert isinstance(await env.decide(run), Decided)
     assert sentences.own(await env.engine.figures(lee.id)) == (
-        "Your last 6 decisions took at most 6 s in the middle; you changed 1."
+        "Half of your last 6 decisions took at most 6 s, and none less than 5 s. You changed 1."
     )
 
 
@@ -170,7 +170,7 @@ async def test_the_card_after_twenty_quick_approvals_names_what_matters_most_onc
     await look_and_approve(env, 3)
     run = await ask(env)
     request = await env.engine.request((await env.request(run)).id)
-    line = "Your last 20 approvals took 3 s in the middle. Look at “Amount” once more."
+    line = "Half of your last 20 approvals took 3 s or less. Look at “Amount” once more."
     assert notes(request, lee) == [line]
     assert notes(request, await person(env, PEOPLE[1])) == [], "it is told to the person alone"
     copies = [copy for copy in env.channel.posted.values() if "Before you decide" in str(copy.card)]
@@ -200,8 +200,8 @@ async def test_an_owner_sees_figures_of_at_least_five_other_people_together(env:
     for _ in range(3):
         await look_and_approve(env, 2, PEOPLE[4])
     assert sentences.shared(await env.engine.shared_figures("flow", sam.id)) == (
-        "5 people made the last 15 decisions. It took them 8 s in the middle. On average, a person decided 20% within "
-        "5 s, and changed 0%."
+        "5 people made the last 15 decisions. Half of them took 8 s or less for half of theirs. On average, a person "
+        "decided 20% within 5 s, and changed 0%."
     )
     jo = await person(env, PEOPLE[3])
     assert await env.engine.shared_figures("flow", jo.id) is None, "who is one of them could take their part away"

@@ -36,4 +36,4 @@ async def test_app_home_tells_a_person_their_own_figures(env: SlackEnv) -> None:
     for name, is_told in (("ada", True), ("ben", False)):
         person = await open_home(env, name)
         assert person.home is not None
-        assert ("Your last 5 decisions took at most 9 s" in words(person.home["blocks"])) is is_told
+        assert ("Half of your last 5 decisions took at most 9 s" in words(person.home["blocks"])) is is_told

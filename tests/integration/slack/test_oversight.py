@@ -236,7 +236,7 @@ async def test_the_card_after_twenty_quick_approvals_names_the_riskiest_field_on
     env.pass_time(seconds=1)
     await env.start()
     await env.settle()
-    line = "Your last 20 approvals took at most"
+    line = "Half of your last 20 approvals took at most"
     ada, ben = (
         words(copy_of(env.person("ada"), QUESTION)["blocks"]),
         words(copy_of(env.person("ben"), QUESTION)["blocks"]),
