@@ -146,10 +146,11 @@ def _asked(
 
 
 def difference(before: bytes, after: bytes) -> str:
-    """Return the lines that differ, with those around them."""
+    """Return the lines that differ, each with the one around it, and “…” for the lines between them."""
     old, new = (source.decode("utf-8-sig").splitlines() for source in (before, after))
-    lines = [*difflib.unified_diff(old, new, lineterm="", n=3)][2:]
-    return "\n".join(lines)
+    # The first lines name the files, which have none, and where the first difference is.
+    lines = [*difflib.unified_diff(old, new, lineterm="", n=1)][3:]
+    return "\n".join("…" if text.startswith("@@") else text for text in lines)
 
 
 def _sentences(one: Recommendation) -> tuple[str, str]:
