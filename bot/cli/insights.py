@@ -11,7 +11,7 @@ from bot.cli import client
 from bot.cli.context import json_option, load_context
 from bot.cli.days import DAY
 from bot.cli.workflow_names import check_workflow
-from bot.presentation import gate_changes, insight_facts, insight_report
+from bot.presentation import gate_changes, insight_facts, insight_report, insight_sentences
 from bot.presentation.gate_changes import OfferedChange
 from bot.step_types import load_step_types
 from bot.terminal.output import create_console, local_time, print_sentence, render_json, render_table
@@ -56,7 +56,7 @@ def insights(workflow: str | None, since: datetime | None, rebuild: bool, number
     out.print(insight_report.period(found, local_time))
     for offer in gate_changes.offers(found):
         out.print(f"{offer.number}. {offer.sentence}")
-    for sentence in insight_report.observations(found):
+    for sentence in insight_sentences.observations(found):
         out.print(f"- {sentence}")
     for table in insight_report.tables(found):
         out.print()

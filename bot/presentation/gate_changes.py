@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from bot.presentation.insight_report import recommended
+from bot.presentation.insight_sentences import recommended
 from engine.insights import Insights
 from engine.recommendations import recommend
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from bot.presentation.dates import iso
-from bot.presentation.insight_report import hour_name, observations, recommended
+from bot.presentation.insight_report import hour_name, stale_gates
+from bot.presentation.insight_sentences import observations, recommended
 from engine.insights import FieldInsight, GateInsight, Insights
 from engine.json_values import Value
 from engine.oversight.bounds import LEVEL, interval
@@ -42,10 +43,18 @@ def facts(insights: Insights) -> dict[str, Value]:
         ],
         "fields": [_field(field) for field in insights.fields],
         "channels": [
-            {"channel": channel.channel or None, "shown": channel.shown, "failed": channel.failed}
+            {
+                "channel": channel.channel or None,
+                "shown": channel.shown,
+                "failed": channel.failed,
+                "not_shown": _rate(channel.failed, channel.failed + channel.shown),
+            }
             for channel in insights.channels
         ],
         "load": [{"person": person.person, "decisions": person.decisions} for person in insights.load],
+        "stale": [
+            {"workflow": gate.gate.name, "step": gate.gate.step, "why": why} for gate, why in stale_gates(insights)
+        ],
         "recommendations": [*_recommendations(insights)],
         "observations": [*observations(insights)],
     }

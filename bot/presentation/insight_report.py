@@ -5,7 +5,7 @@ A number below `FEW` is said as it is, because a rate of so few would claim too 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,8 +15,6 @@ from engine.identifiers import in_words
 from engine.insights import FieldInsight, GateInsight, GateKey, Insights, LoadInsight
 from engine.oversight.bounds import interval
 from engine.oversight.grouped_times import GroupedTimes
-from engine.oversight.worst_case import worst_case
-from engine.recommendations import PLAN, Recommendation, RecommendationKind, recommend
 
 FEW: Final = 20
 """The fewest cases of which a rate is said."""
@@ -25,6 +23,7 @@ LONG: Final = timedelta(weeks=4)
 LISTED: Final = 10
 MOST_GATES: Final = 30
 NONE: Final = "–"
+TOO_LONG: Final = "longer than 4 weeks"
 _TIMES: Final = (
     *("10 seconds", "30 seconds", "1 minute", "2 minutes", "5 minutes", "10 minutes", "20 minutes", "30 minutes"),
     *("1 hour", "2 hours", "4 hours", "8 hours", "12 hours"),
@@ -33,7 +32,7 @@ _TIMES: Final = (
 """The bounds of `engine.oversight.time_buckets` in words."""
 _DEADLINES: Final = ("no expiry", "1 hour or less", "4 hours or less", "1 day or less", "3 days or less")
 _LAST_DEADLINES: Final = ("1 week or less", "more than 1 week")
-_HOUR: Final = _TIMES.index("1 hour")
+HOUR: Final = _TIMES.index("1 hour")
 _DAY: Final = _TIMES.index("1 day")
 
 
@@ -92,7 +91,7 @@ def within(times: GroupedTimes, part: float) -> str:
     if times.requests < FEW:
         return NONE
     seconds = times.within(part)
-    return "longer than 4 weeks" if seconds is None else _TIMES[_class(times, seconds)]
+    return TOO_LONG if seconds is None else _TIMES[_class(times, seconds)]
 
 
 def _class(times: GroupedTimes, seconds: int) -> int:
@@ -112,7 +111,7 @@ def gate_name(key: GateKey, label: str = "") -> str:
     return f"{key.workflow_title}: {label or in_words(key.step)}"
 
 
-def _gate_in_words(key: GateKey, label: str = "") -> str:
+def gate_in_words(key: GateKey, label: str = "") -> str:
     """Return the name of a gate as it begins a sentence."""
     return f"“{label or in_words(key.step)}” of “{key.workflow_title}”"
 
@@ -205,7 +204,7 @@ def hours(insights: Insights) -> InsightTable:
         title="By the hour of the day",
         columns=("opened at", "requests", "decided within 1 hour", "half within"),
         rows=tuple(
-            (hour_name(minutes), f"{times.requests:,}", decided_by(times, _HOUR), within(times, 0.5))
+            (hour_name(minutes), f"{times.requests:,}", decided_by(times, HOUR), within(times, 0.5))
             for minutes, times in insights.by_hour.items()
         ),
         note="The hour is yours: of your time zone, with its summer time.",
@@ -220,7 +219,7 @@ def deadlines(insights: Insights) -> InsightTable:
         title="By the time until a request expires",
         columns=("expires", "requests", "decided within 1 hour", "within 1 day", "half within"),
         rows=tuple(
-            (deadline_name(name), f"{times.requests:,}", *_by(times, _HOUR, _DAY), within(times, 0.5))
+            (deadline_name(name), f"{times.requests:,}", *_by(times, HOUR, _DAY), within(times, 0.5))
             for name, times in insights.by_deadline.items()
         ),
         empty=_too_few(0),
@@ -244,7 +243,7 @@ def reminders(insights: Insights) -> InsightTable:
         title="What reminders do",
         columns=("from", "requests", "decided within 1 hour", "within 1 day", "just before it", "just after it"),
         rows=tuple(
-            (reminder_name(number), f"{times.requests:,}", *_by(times, _HOUR, _DAY), *counts.get(number, (NONE, NONE)))
+            (reminder_name(number), f"{times.requests:,}", *_by(times, HOUR, _DAY), *counts.get(number, (NONE, NONE)))
             for number, times in insights.by_reminder.items()
         ),
         note="Each line counts from that reminder until the next one. A reminder that helps has more decisions in the "
@@ -267,24 +266,24 @@ def fields(insights: Insights) -> InsightTable:
         name="fields",
         title="What approvers change",
         columns=("gate", "field", "changed"),
-        rows=tuple(
-            (gate_name(field.gate, _label(insights, field)), field_name(field.field), rate(field.edits, field.approved))
-            for field in insights.fields[:LISTED]
-        ),
+        rows=tuple(_field_row(insights, field) for field in insights.fields[:LISTED]),
         note="As a share of the approved requests of the gate.",
         empty="No approver changed anything in this time.",
     )
 
 
-def _label(insights: Insights, field: FieldInsight) -> str:
+def _field_row(insights: Insights, field: FieldInsight) -> tuple[str, ...]:
+    name = gate_name(field.gate, gate_label(insights, field))
+    return name, field_name(field.field), rate(field.edits, field.approved)
+
+
+def gate_label(insights: Insights, field: FieldInsight) -> str:
     return next((gate.label for gate in insights.gates if gate.gate == field.gate), "")
 
 
 def stale(insights: Insights) -> InsightTable:
     """Return the gates that may do nothing, and those whose requests wait for long."""
-    rows = [
-        (gate_name(gate.gate, gate.label), why) for gate in insights.gates for why in _reasons(gate, insights.until)
-    ]
+    rows = [(gate_name(gate.gate, gate.label), why) for gate, why in stale_gates(insights)]
     return InsightTable(
         name="stale",
         title="Gates to look at",
@@ -292,6 +291,11 @@ def stale(insights: Insights) -> InsightTable:
         rows=tuple(rows),
         empty="There is none.",
     )
+
+
+def stale_gates(insights: Insights) -> Iterator[tuple[GateInsight, str]]:
+    """Yield the gates that may do nothing, and those whose requests wait for long, each with the reason."""
+    return ((gate, why) for gate in insights.gates for why in _reasons(gate, insights.until))
 
 
 def _reasons(gate: GateInsight, now: datetime) -> Iterator[str]:
@@ -310,14 +314,14 @@ def copies(insights: Insights) -> InsightTable:
         title="Copies that did not arrive",
         columns=("channel", "arrived", "failed"),
         rows=tuple(
-            (_channel(channel.channel), f"{channel.shown:,}", _failed(channel.failed, channel.shown))
+            (channel_name(channel.channel), f"{channel.shown:,}", _failed(channel.failed, channel.shown))
             for channel in insights.channels
         ),
         empty="No copy was sent in this time.",
     )
 
 
-def _channel(name: str) -> str:
+def channel_name(name: str) -> str:
     return name.capitalize() or "Not known any more"
 
 
@@ -351,72 +355,3 @@ def _load_row(person: LoadInsight, total: int) -> tuple[str, str, str]:
 
 def _too_few(requests: int) -> str:
     return f"Too few requests to say: {requests:,}." if requests else "No request was opened in this time."
-
-
-# -- what is recommended -------------------------------------------------------------------------------------------
-
-
-SINCE: Final = "since this version was registered or people last said no"
-"""Where the evidence of a recommendation begins."""
-
-
-def recommended(recommendations: Sequence[Recommendation]) -> tuple[str, ...]:
-    """Return a sentence for each recommendation, with its evidence and how often it is wrong."""
-    return tuple(_recommended(one) for one in recommendations)
-
-
-def _recommended(one: Recommendation) -> str:
-    name = _gate_in_words(one.gate, one.label)
-    said = f"this would be said in at most {percent(one.error)} of cases, however often you look"
-    if one.kind is RecommendationKind.SAMPLE:
-        evidence = f"approved unchanged {one.hits:,} of {one.cases:,} times {SINCE}"
-        share = float(PLAN.share)
-        worst = worst_case(PLAN.clean, share)
-        change = (
-            f"A sampling plan (autonomy) would review {percent(share)} after {PLAN.clean} in a row without "
-            f"a correction. At worst 1 in {worst.one_in} goes through unreviewed and bad while the rate of mistakes "
-            f"stays as it is, and 1 in {worst.one_in_if_it_changes} if it turns bad once it is trusted. "
-            "These figures are for reviewers who notice everything."
-        )
-        meaning = f"If people corrected {percent(one.against)} or more, {said}."
-        return f"{name}: {evidence}. {change} {meaning}"
-    return (
-        f"{name}: its reminders bring no more decisions. Of {one.cases:,} decisions close to a reminder, {one.hits:,} "
-        f"came after it, {SINCE}. If reminders doubled the decisions, {said}."
-    )
-
-
-# -- what is worth knowing ---------------------------------------------------------------------------------------
-
-
-def highlights(insights: Insights, *, most: int = 3) -> tuple[str, ...]:
-    """Return the few sentences that are most worth knowing, first what is recommended."""
-    return (*recommended(recommend(insights)), *_worth_knowing(insights))[:most]
-
-
-def observations(insights: Insights, *, most: int = 3) -> tuple[str, ...]:
-    """Return the few sentences that are most worth knowing beside the recommendations."""
-    return tuple(_worth_knowing(insights))[:most]
-
-
-def _worth_knowing(insights: Insights) -> Iterator[str]:
-    for gate in insights.gates:
-        if gate.open_since is not None and insights.until - gate.open_since > LONG:
-            days = (insights.until - gate.open_since).days
-            yield f"{_gate_in_words(gate.gate, gate.label)}: a request has been open for {days:,} days."
-    for channel in insights.channels:
-        if channel.failed and channel.failed * 20 >= channel.failed + channel.shown:
-            failed = rate(channel.failed, channel.failed + channel.shown)
-            yield f"Copies that did not arrive by {_channel(channel.channel)}: {failed}."
-    if insights.times.requests >= FEW:
-        yield f"Half of the requests were decided within {within(insights.times, 0.5)}."
-    for field in insights.fields[:1]:
-        if field.approved >= FEW:
-            name = _gate_in_words(field.gate, _label(insights, field))
-            yield f"{name}: approvers change {field_name(field.field)} in {rate(field.edits, field.approved)}."
-    total = sum(person.decisions for person in insights.load)
-    if total >= FEW and insights.load[0].decisions * 2 > total and len(insights.load) > 1:
-        first = insights.load[0]
-        yield f"{first.name or 'One person'} made {percent(first.decisions / total)} of the decisions."
-    if insights.opened:
-        yield f"{insights.opened:,} {'request was' if insights.opened == 1 else 'requests were'} opened."

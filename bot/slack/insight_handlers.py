@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Final
 
 from bot import page_urls
-from bot.presentation import dates, insight_report
+from bot.presentation import dates, insight_report, insight_sentences
 from bot.slack import command_messages, text_objects
 from bot.slack.message_view import SlackMessage
 from bot.slack.payloads import TypedCommand
@@ -30,5 +30,5 @@ async def typed(service: SlackService, typed: TypedCommand) -> SlackMessage | st
     if name is not None and all(workflow.name != name for workflow in found.workflows):
         return f"You have no workflow {text_objects.line(name)}. To see all of them, type {typed.command} insights."
     page = service.inbox.removesuffix(page_urls.INBOX) + page_urls.INSIGHTS if service.inbox else ""
-    known = await off_loop(lambda: insight_report.highlights(found))
+    known = await off_loop(lambda: insight_sentences.highlights(found))
     return command_messages.insights(insight_report.period(found, dates.in_zone(zone)), known, page=page)

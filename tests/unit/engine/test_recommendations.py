@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.presentation import insight_report
+from bot.presentation import insight_sentences
 from engine.insights import GateEvidence, GateInsight, GateKey, Insights, ReminderInsight
 from engine.recommendations import CORRECTIONS, RecommendationKind, recommend
 
@@ -54,7 +54,7 @@ def test_a_reminder_that_does_nothing_is_said_and_one_that_helps_is_not() -> Non
 def test_the_sentences_say_the_evidence_the_worst_case_and_the_errors() -> None:
     evidence = GateEvidence(decided=312, before=60, after=60)
     insights = Insights(since=NOW, until=NOW, gates=(GATE,), evidence={("w", "pay"): evidence})
-    sample, drop = insight_report.recommended(recommend(insights))
+    sample, drop = insight_sentences.recommended(recommend(insights))
     assert "“Pay” of “Refunds”: approved unchanged 312 of 312 times since this version was registered" in sample
     assert "At worst 1 in 91 goes through unreviewed and bad" in sample
     assert (
