@@ -139,7 +139,7 @@ class EditHandlers:
             blocks = version_messages.changes(workflow, made)
             await ack(**replies.update(edit_modal.check(blocks, note=_stale(view), metadata=metadata)))
         else:
-            wrong = await self._registration.register_source(ack, sent, made.source)
+            wrong = await self._registration.register_source(ack, sent, made.source, base=view.version)
             if wrong is not None:
                 why = refusals.phrase(wrong) if isinstance(wrong, Refusal) else " ".join(p.sentence() for p in wrong)
                 await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
@@ -182,7 +182,7 @@ class EditHandlers:
         if made.name != view.name:
             await ack(**replies.errors(register_modal.form_errors(_RENAMED.format(name=view.name))))
         elif seen == sent.view.ref.seen and view.version == sent.view.ref.version:
-            wrong = await self._registration.register_source(ack, sent, source)
+            wrong = await self._registration.register_source(ack, sent, source, base=view.version)
             if wrong is not None:
                 why = refusals.sentence(wrong) if isinstance(wrong, Refusal) else wrong[0].sentence()
                 await ack(**replies.errors(register_modal.form_errors(why)))

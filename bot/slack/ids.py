@@ -267,11 +267,15 @@ class SecretRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unkno
 
 
 class WorkflowRef(Struct, frozen=True, array_like=True, kw_only=True, forbid_unknown_fields=True, tag="w1"):
-    """The workflow that a button is about. `version`: the one that it goes back to; `state`: the one that it sets."""
+    """The workflow that a button is about. `version`: the one that it goes back to; `state`: the one that it sets.
+
+    `base`: the version that was current when the button was shown.
+    """
 
     workflow: _Id
     version: _Count = 0
     state: WorkflowState | None = None
+    base: _Count = 0
 
 
 _Cursor: TypeAlias = Annotated[str, Meta(min_length=1, max_length=120)]

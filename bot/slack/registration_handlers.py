@@ -44,11 +44,16 @@ class RegistrationHandlers:
         elif wrong_file is not None:
             await ack(**replies.errors(register_modal.problems_text(wrong_file, uploaded=file is not None)))
 
-    async def register_source(self, ack: Any, sent: Submission, source: bytes) -> Refusal | Sequence[Problem] | None:
-        """Register a file and close the modals, or return why not; then nothing is acknowledged yet."""
+    async def register_source(
+        self, ack: Any, sent: Submission, source: bytes, *, base: int | None = None
+    ) -> Refusal | Sequence[Problem] | None:
+        """Register a file and close the modals, or return why not; then nothing is acknowledged yet.
+
+        `base`: the version that the person saw.
+        """
         try:
             answer = await self._context.service.engine.register(
-                Register(source=source, actor=sent.by.address, origin=sent.by.origin())
+                Register(source=source, actor=sent.by.address, origin=sent.by.origin(), base=base)
             )
         except DefinitionError as error:
             return error.problems

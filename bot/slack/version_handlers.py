@@ -128,7 +128,13 @@ class VersionHandlers:
         answer: Sentence = ANOTHER_VERSION
         if ref is not None and ref.version:
             rolled = await self._context.service.engine.roll_back(
-                RollBack(workflow=ref.workflow, version=ref.version, actor=click.by.address, origin=click.by.origin())
+                RollBack(
+                    workflow=ref.workflow,
+                    version=ref.version,
+                    actor=click.by.address,
+                    origin=click.by.origin(),
+                    base=ref.base or None,
+                )
             )
             answer = _rolled_back(rolled, ref.version)
         await ack()

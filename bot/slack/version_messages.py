@@ -69,7 +69,7 @@ def versions(view: WorkflowView, shown: Sequence[VersionView]) -> SlackMessage:
             rich_text.paragraphs([rich_text.section(elements)], block=ids.block_id("version", version.version))
         )
         if not version.is_current:
-            blocks.append(_back(view.name, version.version))
+            blocks.append(_back(view, version.version))
     left = len(shown) - _MOST_VERSIONS
     if left > 0:
         hint = f"{left:,} older versions are not shown. signoff versions lists them all."
@@ -77,12 +77,12 @@ def versions(view: WorkflowView, shown: Sequence[VersionView]) -> SlackMessage:
     return _message(blocks)
 
 
-def _back(workflow: str, version: int) -> Block:
-    question = f"{workflow} gets the file of version {version} again, as its next version. Open runs keep theirs."
+def _back(view: WorkflowView, version: int) -> Block:
+    question = f"{view.name} gets the file of version {version} again, as its next version. Open runs keep theirs."
     button = text_objects.button(
         f"Go back to version {version}",
         action=ids.WORKFLOW_BACK,
-        value=ids.encode(WorkflowRef(workflow=workflow, version=version)),
+        value=ids.encode(WorkflowRef(workflow=view.name, version=version, base=view.version)),
         confirm=text_objects.confirm(question, yes="Go back to it", style="danger"),
     )
     return text_objects.actions([button], block=ids.block_id("back", version))
@@ -92,7 +92,7 @@ def going_back(view: WorkflowView, version: int, blocks: Sequence[Block]) -> Sla
     """Return what an older version would change, and the button that goes back to it. `blocks`: from `changes`."""
     title = text_objects.clipped(text_objects.line(view.title), list_rows.TITLE)
     heading = f"{title}: what version {version} would change in version {view.version}"
-    return _message([text_objects.section(heading, block="title"), *blocks, _back(view.name, version)])
+    return _message([text_objects.section(heading, block="title"), *blocks, _back(view, version)])
 
 
 def stop(view: WorkflowView, state: WorkflowState) -> SlackMessage:

@@ -66,7 +66,7 @@ class WorkflowEditor:
         return await self._register(request, visit, typed, Origin(surface="web", place={"form": salt}))
 
     async def _register(self, request: Request, visit: WorkflowVisit, typed: str, origin: Origin) -> Response:
-        command = Register(source=typed.encode(), actor=visit.reader.actor, origin=origin)
+        command = Register(source=typed.encode(), actor=visit.reader.actor, origin=origin, base=visit.view.version)
         try:
             result = await self._context.service.engine.register(command)
         except ChannelError:

@@ -98,7 +98,7 @@ class WorkflowPages:
             )
         origin = Origin(surface="web", place={"form": salt})
         try:
-            result = await self._acted(visit, act, version, origin)
+            result = await self._acted(visit, act, version, origin, form_data.text(form, "base"))
         except ChannelError:
             return await self._page(request, visit, notice=_LATER, status=503)
         if isinstance(result, Refusal):
@@ -108,10 +108,15 @@ class WorkflowPages:
         is_gone = isinstance(result, WorkflowStateChanged) and result.state is WorkflowState.DELETED
         return self._context.to(self._context.at.workflows if is_gone else self._context.at.workflow(name))
 
-    async def _acted(self, visit: WorkflowVisit, act: str, version: VersionView | None, origin: Origin) -> object:
+    async def _acted(
+        self, visit: WorkflowVisit, act: str, version: VersionView | None, origin: Origin, base: str
+    ) -> object:
         engine, name, actor = self._context.service.engine, visit.view.name, visit.reader.actor
         if act == ROLL_BACK and version is not None:
-            command = RollBack(workflow=name, version=version.version, actor=actor, origin=origin)
+            seen = _version(visit, base)
+            command = RollBack(
+                workflow=name, version=version.version, actor=actor, origin=origin, base=seen.version if seen else None
+            )
             return await engine.roll_back(command)
         return await engine.change_state(
             ChangeWorkflowState(workflow=name, state=_STATES[act], actor=actor, origin=origin)

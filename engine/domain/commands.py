@@ -28,12 +28,16 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class Register(Struct, frozen=True, kw_only=True):
-    """Register a workflow file. `source`: the bytes of the file. The file may name another owner than the `actor`."""
+    """Register a workflow file. `source`: the bytes of the file. The file may name another owner than the `actor`.
+
+    `base`: the version that the actor saw and changes; None: whichever is current.
+    """
 
     source: bytes
     actor: Address
     origin: Origin
     workspace: str = DEFAULT_WORKSPACE
+    base: int | None = None
 
 
 class Firing(Struct, frozen=True):

@@ -22,13 +22,17 @@ class WorkflowState(StrEnum):
 
 
 class RollBack(Struct, frozen=True, kw_only=True):
-    """Register the source of an older version as the next version. `version`: None: the one before the current one."""
+    """Register the source of an older version as the next version. `version`: None: the one before the current one.
+
+    `base`: as in `Register`.
+    """
 
     workflow: str
     version: int | None
     actor: Address
     origin: Origin
     workspace: str = DEFAULT_WORKSPACE
+    base: int | None = None
 
 
 class ChangeWorkflowState(Struct, frozen=True, kw_only=True):

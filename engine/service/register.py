@@ -31,6 +31,10 @@ from engine.workflowfile import Gate, Trigger, Workflow, secret_names
 LMTP: Final = "lmtp"
 """The part of a server that takes emails, in what is missing there."""
 _OUTDATED: Final = "The workflow has a newer version now, so this change does not fit it any more."
+_NEWER: Final = (
+    "{name} has version {version} now, which you have not seen, so nothing was changed. "
+    "Look at what differs, and do it again."
+)
 log = logging.getLogger(__name__)
 
 
@@ -133,6 +137,8 @@ def examine(
     if current is not None and current.source == command.source and current.state != WorkflowState.DELETED:
         owner = people.load_people_cached(tx, [current.owner])[current.owner]
         return Examined(actor=actor, owner=owner, owner_rule=current.owner_rule, current=current, warnings=())
+    if current is not None and command.base not in (None, current.version):
+        return NotAllowed(why=_NEWER.format(name=current.name, version=current.version))
     checked = _checked(context, tx, recipients, command, workflow, actor)
     if isinstance(checked, Refusal):
         return checked

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
+from msgspec.structs import replace
+
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Address, NotAllowed, NotFound, Person, Refusal, Register, Registered
 from engine.domain.workflow_commands import (
@@ -42,7 +44,8 @@ def roll_back(
     if number == current.version:
         return NotAllowed(why=f"Version {number} of {current.name} is the current one. Nothing was changed.")
     source = workflows.load_source(tx.connection, current.id, number)
-    return _register(context, tx, _registration(command, source), resolved, Action.ROLL_BACK, number)
+    registration = replace(_registration(command, source), base=command.base)
+    return _register(context, tx, registration, resolved, Action.ROLL_BACK, number)
 
 
 def transfer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -193,3 +194,16 @@ async def test_a_transfer_is_a_version_that_says_so(env: EngineEnv) -> None:
     assert isinstance(await transfer(env, "sam@example.com"), NotAllowed)
     assert (await kinds(env))[-1] == "workflow.transferred"
     assert isinstance(await transfer(env, "nonsense", by=ADMIN), NotAllowed)
+
+
+async def test_of_two_who_change_the_same_version_at_once_one_is_told(env: EngineEnv) -> None:
+    await env.engine.register(Register(source=source(1), actor=SAM, origin=TERMINAL))
+    commands = [Register(source=source(n), actor=SAM, origin=TERMINAL, base=1) for n in (2, 2, 3)]
+    answers = await asyncio.gather(*map(env.engine.register, commands))
+    kinds = [type(answer) for answer in answers]
+    assert sorted(kind.__name__ for kind in kinds) in (
+        ["NotAllowed", "Registered", "Registered"],
+        ["NotAllowed", "NotAllowed", "Registered"],
+    )
+    assert kinds[0] is kinds[1]  # the same bytes twice are one change
+    assert len(await env.engine.versions("flow")) == 2

@@ -59,6 +59,16 @@ async def test_going_back_registers_the_older_file_as_the_next_version(env: Slac
     assert "the current one" in await answer_to(env, "cleo", "/signoff rollback refund 3")
 
 
+async def test_an_old_button_takes_no_version_back_that_came_meanwhile(env: SlackEnv) -> None:
+    await env.register()
+    await env.register(SECOND)
+    await answer_to(env, "cleo", "/signoff rollback refund")
+    await env.register(SECOND.replace("title: ", "title: New "))
+    assert (await press(env, "Go back to version 1")).startswith("refund has version 3 now, which you have not seen")
+    view = await env.engine.workflow("refund")
+    assert view.version == 3  # type: ignore[union-attr]
+
+
 async def test_a_workflow_is_disabled_and_deleted_only_after_a_question(env: SlackEnv) -> None:
     await env.register()
     assert "Disable Refund? Nothing starts it" in await answer_to(env, "cleo", "/signoff disable refund")

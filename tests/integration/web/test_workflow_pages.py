@@ -182,6 +182,16 @@ async def test_a_text_that_is_older_than_the_present_version_is_kept_and_not_reg
     assert (await current(web)).source.decode() == typed
 
 
+async def test_an_old_page_takes_no_version_back_that_came_meanwhile(web: WebEnv) -> None:
+    browser = await web.sign_in(OWNER)
+    form = (await browser.get(PAGE)).page.form
+    asked = await browser.post(form.action, form.with_(act="roll-back", version="1"), kind=form.kind)
+    await web.engine_env.register(SECOND.replace("Refund an order", "Mine"))
+    late = await browser.post(asked.page.form.action, asked.page.form.fields, kind=asked.page.form.kind)
+    assert (late.status, (await current(web)).version) == (409, 3)
+    assert "which you have not seen" in late.page.text
+
+
 async def test_a_form_of_another_site_or_browser_changes_nothing(web: WebEnv) -> None:
     browser = await web.sign_in(OWNER)
     for path in (PAGE, EDIT):
