@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -13,26 +11,27 @@ from engine import verify_audit
 from engine.domain import DEFAULT_WORKSPACE
 from engine.store import audit_log
 from tests.support.engine_env import EngineEnv, open_engine
+from tests.support.processes import start_module
 
 COUNT: Final = 20
+ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 120
 
 
 def run_worker(folder: Path, kill_after: int | None) -> list[str]:
     """Run the program until it is done, or kill it after so many lines. Return what it had acknowledged."""
     arguments = [str(folder / "signoff.db"), str(folder / "journal"), str(COUNT)]
-    command = [sys.executable, "-m", "tests.support.ask_worker", *arguments]
+    worker = start_module("tests.support.ask_worker", arguments, folder=ROOT)
+    assert worker.stdout is not None
     lines: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdout is not None
-        for line in worker.stdout:
-            lines.append(line.strip())
-            if kill_after is not None and len(lines) >= kill_after:
-                # The next answer may be under way.
-                time.sleep(random.choice([0.0, 0.0005, 0.002, 0.005]))
-                worker.kill()
-                kill_after = None
-        worker.wait(PATIENCE)
+    for line in worker.stdout:
+        lines.append(line.strip())
+        if kill_after is not None and len(lines) >= kill_after:
+            # The next answer may be under way.
+            time.sleep(random.choice([0.0, 0.0005, 0.002, 0.005]))
+            worker.kill()
+            kill_after = None
+    worker.communicate(timeout=PATIENCE)
     return lines
 
 

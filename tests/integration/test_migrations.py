@@ -6,17 +6,18 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
 import sqlalchemy
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, exc, make_url, text
 
 from bot.devtools.bench.postgres_server import run, wait_for
@@ -132,11 +133,23 @@ async def before(request: pytest.FixtureRequest, tmp_path: Path, number: int) ->
             yield run_work
 
 
-def migrate(connection: Connection, revision: str) -> None:
+@cache
+def history() -> ScriptDirectory:
+    """Return all migrations: reading them takes longer than most of them."""
     config = Config()
     config.set_main_option("script_location", str(schema.HISTORY))
+    return ScriptDirectory.from_config(config)
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    config, scripts = Config(), history()
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+
+    def steps(current: Any, _: MigrationContext) -> list[Any]:
+        return scripts._upgrade_revs(revision, current)  # noqa: SLF001 as the command of alembic does
+
+    with EnvironmentContext(config, scripts, fn=steps, destination_rev=revision):
+        scripts.run_env()
     if connection.in_transaction():
         connection.commit()
 

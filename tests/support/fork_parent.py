@@ -8,16 +8,22 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import socket
 import sys
 import termios
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NoReturn
 
 _LARGEST: Final = 200_000
-_LATER: Final = ("bot.app", "bot.ai.client", "bot.traces", "alembic.command", "iso4217")
+_LATER: Final = (
+    *("bot.app", "bot.ai.client", "bot.traces", "bot.mcp.server", "bot.mcp.http_transport", "iso4217"),
+    *("bot.openid.slack_provider", "engine.store.metadata", "alembic.command", "anyio._backends._asyncio"),
+    "tests.support.engine_env",
+)
 """What processes import where they need it, some of it in seconds."""
 
 
@@ -113,5 +119,7 @@ if __name__ == "__main__":
     from bot.cli import main
 
     import_all()
-    become(*wait_for_a_request(socket.socket(fileno=int(sys.argv[1]))))
-    end(main)
+    asked, its_streams = wait_for_a_request(socket.socket(fileno=int(sys.argv[1])))
+    become(asked, its_streams)
+    module = asked["module"]
+    end(partial(runpy.run_module, module, run_name="__main__", alter_sys=True) if module else main)

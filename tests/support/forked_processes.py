@@ -93,12 +93,27 @@ def _is_readable(descriptor: int, timeout: float | None) -> bool:
 
 
 def start(
-    arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: int, piped: bool = True
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    stdin: int,
+    piped: bool = True,
+    module: str = "",
 ) -> ForkedProcess:
-    """Start `signoff` with these arguments. Without pipes, `stdin` is a terminal, and all its streams are that."""
+    """Start `signoff` with these arguments, or the module as `python -m` does.
+
+    Without pipes, `stdin` is a terminal, and all its streams are that.
+    """
     pipes = [os.pipe(), os.pipe()] if piped else []
     streams = [stdin, *(write for _, write in pipes)] if piped else [stdin] * 3
-    request = {"arguments": [*arguments], "folder": str(folder), "environment": {**environment}, "terminal": not piped}
+    request = {
+        "arguments": [*arguments],
+        "folder": str(folder),
+        "environment": {**environment},
+        "terminal": not piped,
+        "module": module,
+    }
     try:
         pid = _fork(json.dumps(request).encode(), streams)
     finally:

@@ -108,6 +108,17 @@ def start(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, s
         )
 
 
+def start_module(module: str, arguments: Sequence[str], *, folder: Path) -> Process:
+    """Start a module of this checkout as `python -m` does, with nothing to read, without waiting for its end."""
+    if not forked_processes.AVAILABLE:
+        command, pipe = [sys.executable, "-m", module, *arguments], subprocess.PIPE
+        return subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, encoding="utf-8"
+        )
+    with _pipe_with("") as source:
+        return forked_processes.start(arguments, folder=folder, environment=os.environ, stdin=source, module=module)
+
+
 def run(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], stdin: str = "") -> CommandResult:
     """Run a command to its end."""
     return finish(start(arguments, folder=folder, environment=environment, stdin=stdin))
