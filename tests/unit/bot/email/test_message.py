@@ -628,7 +628,7 @@ def test_five_thousand_characters_in_two_directions_are_shown_in_full() -> None:
     ["a\nש\n", "a.\nש" + "\n" * 800, "<", "&", '"', "ü", "漢", "\N{GRINNING FACE}", "\u202e", "\n", ".", "a"],
 )
 def test_no_content_makes_an_email_that_gmail_would_cut(character: str) -> None:
-    long_text, text = ((character * size)[:size] for size in (45_000, 6_000))
+    long_text, text = ((character * size)[:size] for size in (45_000, 3_000))
     values = tuple(
         CardField(path=f"{text}{n}", label=text, type="text", text=text, before=before)
         for n, before in enumerate((text, None, text[:80], text[::-1], f"x {text}") * 4)
