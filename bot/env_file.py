@@ -36,8 +36,10 @@ def read(path: Path) -> dict[str, str]:
 def write(path: Path, changes: Mapping[str, str]) -> None:
     """Set these settings in the file, for its owner alone, and leave all other lines as they are.
 
-    Raises `OSError`, and `ValueError` with a sentence for a value that the file cannot hold.
+    A link stays one: the file that it leads to is written. Raises `OSError`, and `ValueError` with a sentence for a
+    value that the file cannot hold.
     """
+    path = Path(os.path.realpath(path))
     before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     lines = [binding for binding in parse_stream(io.StringIO(before)) if binding.key not in changes]
     kept = "".join(binding.original.string for binding in lines)

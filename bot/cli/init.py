@@ -16,6 +16,7 @@ from bot.cli.context import load_context
 from bot.cli.exit_codes import Exit
 from bot.cli.init_questions import APP_TOKEN, BOT_TOKEN, EMAIL_FROM, OPERATOR, PUBLIC_URL, SMTP_URL
 from bot.doctor import checks
+from bot.doctor.finding import FindingState
 from bot.settings import SettingsError
 from bot.terminal.output import print_sentence
 from engine.domain import DEFAULT_WORKSPACE
@@ -80,8 +81,11 @@ def init(
     if BOT_TOKEN in answers and _BUILDERS not in written:
         answers = {**answers, _BUILDERS: {**written, **answers}[OPERATOR]}
     _write(written, answers, asks=not yes)
-    _check()
+    has_problems = _check()
     _register()
+    if has_problems:
+        print_sentence("There are problems, listed above. Fix them, and check again: signoff doctor", err=True)
+        return Exit.NO
     print_sentence(f"Start the server: signoff serve. Then start the workflow: signoff run {_FIRST_NAME}")
     return Exit.DONE
 
@@ -119,9 +123,12 @@ def _write(written: Mapping[str, str], answers: Mapping[str, str], *, asks: bool
     print_sentence(f"The settings are in {_ENV.absolute()}, which only you can read.")
 
 
-def _check() -> None:
+def _check() -> bool:
+    """Print what doctor finds, and return whether there are problems."""
     environment, complaints = checks.read_environment()
-    doctor.print_findings(asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints)))
+    findings = asyncio.run(checks.run_checks(environment, SystemClock(), complaints=complaints))
+    doctor.print_findings(findings)
+    return any(finding.state is FindingState.PROBLEM for finding in findings)
 
 
 def _register() -> None:

@@ -50,7 +50,10 @@ def test_what_is_set_already_is_kept(empty: Installation) -> None:
 def test_tokens_come_from_the_environment_and_the_operator_may_register(tmp_path: Path) -> None:
     tokens = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_APP_TOKEN": APP_TOKEN}
     empty = create_installation(tmp_path, SLACK_API_URL=NO_SLACK, **tokens)
-    empty.run("init", "--yes")
+    made = empty.run("init", "--yes")
+    assert made.code == 1
+    assert "There are problems, listed above. Fix them, and check again: signoff doctor" in made.output
+    assert "The workflow lunch is registered" in made.output
     assert env_file.read(empty.folder / ".env") == {
         "SIGNOFF_SLACK_BOT_TOKEN": BOT_TOKEN,
         "SIGNOFF_SLACK_APP_TOKEN": APP_TOKEN,

@@ -38,3 +38,15 @@ def test_a_value_that_would_be_read_otherwise_is_refused_and_nothing_changes(tmp
     with pytest.raises(ValueError, match="cannot hold the value of SIGNOFF_A"):
         env_file.write(path, {"SIGNOFF_A": "pass${HOME}word"})
     assert path.read_text() == "SIGNOFF_A=old\n"
+
+
+def test_a_link_to_a_file_elsewhere_stays_a_link(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "kept" / "settings"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("SIGNOFF_A=old\n")
+    path = tmp_path / ".env"
+    path.symlink_to(elsewhere)
+    env_file.write(path, {"SIGNOFF_A": "new"})
+    assert path.is_symlink()
+    assert env_file.read(elsewhere) == {"SIGNOFF_A": "new"}
+    assert elsewhere.stat().st_mode & 0o777 == 0o600
