@@ -769,8 +769,8 @@ FAULTS: Final = (
     Fault(
         "a copy offers an undo after the end of the hold",
         "engine/worker/advance.py",
-        "            deliveries.mark_outdated(tx, run.state.id, progress.released, closes=True)\n",
-        "            pass\n",
+        "        deliveries.mark_outdated(tx, run.state.id, request, closes=True)\n",
+        "",
         "tests/integration/slack/test_undo.py",
     ),
     Fault(
@@ -1615,10 +1615,38 @@ FAULTS: Final = (
     ),
     Fault(
         "an approval of one's own request is evidence for less review",
-        "engine/service/autonomy.py",
+        "engine/worker/plan_counts.py",
         "    approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review\n",
         "    approved = sampling_plan.after_review\n",
         "tests/integration/test_autonomy.py::test_who_started_the_run_is_no_reviewer_of_it",
+    ),
+    Fault(
+        "an approval that can be undone counts at once",
+        "engine/service/autonomy.py",
+        "    if request.hold is None:\n",
+        "    if True:\n",
+        "tests/integration/test_autonomy.py::test_an_approval_counts_once_it_can_no_longer_be_undone",
+    ),
+    Fault(
+        "an undone approval that was edited counts as corrected twice",
+        "engine/worker/plan_counts.py",
+        "    is_counted = is_corrected(advancer, tx, plan, request)\n",
+        "    is_counted = False\n",
+        "tests/integration/test_autonomy.py::test_an_undone_approval_counts_as_corrected_once",
+    ),
+    Fault(
+        "others read on pages what a person did with a test",
+        "engine/access.py",
+        "    if _is_told_to_another(reader.person, request):\n",
+        "    if False:\n",
+        "tests/integration/web/test_seeded_pages.py",
+    ),
+    Fault(
+        "a replay takes two addresses of one human for two persons",
+        "engine/store/recorded_visits.py",
+        "        and humans.get(last.closed_by, last.closed_by) == humans.get(last.requester, last.requester),\n",
+        "        and last.closed_by == last.requester,\n",
+        "tests/integration/test_replay.py::test_approvals_of_ones_own_requests_are_no_evidence_in_a_replay",
     ),
     Fault(
         "a requester chooses unseen which count is used",
