@@ -23,6 +23,7 @@ _LINES: Final = 2_000
 """Maximum number of lines of the difference in the text."""
 _CHARACTERS: Final = 60_000
 """Maximum length of the difference in the text, in characters."""
+_IN_PARTS: Final = "its author can propose the change in parts."
 _TITLES: Final[Mapping[Action, str]] = {
     Action.REGISTER: "Use a new version of “{title}”?",
     Action.ROLL_BACK: "Go back to version {from_version} of “{title}”?",
@@ -100,4 +101,5 @@ def _cut(text: str) -> str:
     if len(shown) >= len(text):
         return text
     missing = len(text.splitlines()) - len(lines)
-    return f"{shown}\n… {missing:,} more lines. See the whole with: signoff diff"
+    # A version that is only proposed is nowhere else to be seen.
+    return f"{shown}\n… {missing:,} more lines do not fit here. If you have to see them, reject this: {_IN_PARTS}"

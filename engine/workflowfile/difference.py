@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 from msgspec import Struct
 
 from engine.json_values import Path, Value, dumps
-from engine.workflowfile import yaml_tree
+from engine.workflowfile import line_parts, yaml_tree
 from engine.workflowfile.workflow import Workflow, label_of
 
 _ORDERED: Final = frozenset({"inputs", "edit", "paths", "context", "output"})
@@ -54,8 +54,23 @@ def differences(before: Workflow | None, after: Workflow) -> list[PartChange]:
 def text_difference(before: bytes, after: bytes) -> str:
     """Return the lines that differ, with those around them."""
     old, new = (source.decode("utf-8-sig", "replace").splitlines() for source in (before, after))
-    lines = [*difflib.unified_diff(old, new, lineterm="", n=3)][2:]
+    lines = list[str]()
+    for group in line_parts.grouped(old, new):
+        first, last = group[0], group[-1]
+        lines.append(f"@@ -{_lines(first.start, last.end)} +{_lines(first.new_start, last.new_end)} @@")
+        for part in group:
+            if part.tag == "equal":
+                lines += [f" {line}" for line in old[part.start : part.end]]
+            else:
+                lines += [f"-{line}" for line in old[part.start : part.end]]
+                lines += [f"+{line}" for line in new[part.new_start : part.new_end]]
     return "\n".join(lines)
+
+
+def _lines(start: int, end: int) -> str:
+    """Return the numbers of the lines of one side, as unified differences name them."""
+    count = end - start
+    return f"{start + 1}" if count == 1 else f"{start + (1 if count else 0)},{count}"
 
 
 def _compare(place: str, key: Path, before: Value, after: Value) -> Iterator[PartChange]:

@@ -220,6 +220,15 @@ async def test_the_setting_protects_every_workflow_also_new_ones(env: EngineEnv)
     assert await current(env) == (1, source(1, bare))
 
 
+async def test_what_does_not_fit_the_card_is_said_with_what_to_do(env: EngineEnv) -> None:
+    await register(env, 1)
+    comments = "".join(f"# {number % 110}\n" for number in range(40_000))
+    run = await propose(env, 2, text=comments + FLOW)
+    content = (await env.request(run)).model.content.value
+    assert "more lines do not fit here. If you have to see them, reject this" in str(content["file"])
+    assert "Amount: 2 (was 1)" in str(content["words"])
+
+
 async def test_a_file_that_was_exchanged_in_the_database_is_not_registered(env: EngineEnv) -> None:
     await register(env, 1)
     run = await propose(env, 2)

@@ -170,3 +170,33 @@ def test_two_values_never_have_the_same_words(before: object, after: object) -> 
         _, _, rest = says.partition(": ")
         new, was, old = rest.partition(" (was ")
         assert not was or new != old.removesuffix(")")
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "", "steps:"]), max_size=30)
+
+
+@given(LINES, LINES)
+def test_the_text_difference_turns_one_file_into_the_other(before: list[str], after: list[str]) -> None:
+    old, new = "\n".join(before).splitlines(), "\n".join(after).splitlines()
+    made, at = list[str](), 0
+    for line in difference.text_difference("\n".join(before).encode(), "\n".join(after).encode()).splitlines():
+        if line.startswith("@@"):
+            start, _, count = line.split()[1][1:].partition(",")
+            begin = int(start) if count == "0" else int(start) - 1
+            made += old[at:begin]
+            at = begin
+        elif line[0] == "+":
+            made.append(line[1:])
+        else:
+            assert old[at] == line[1:]
+            made += [line[1:]] if line[0] == " " else []
+            at += 1
+    assert made + old[at:] == new
+
+
+def test_a_file_of_very_many_lines_is_compared_without_matching_each_line_with_each() -> None:
+    many = "".join(f"# {number % 110}\n" for number in range(200_000))
+    text = difference.text_difference(f"a\n{many}b\n".encode(), f"b\n{many}a\n".encode())
+    assert text.startswith("@@ -1,200002 +1,200002 @@\n-a\n")
+    near = difference.text_difference(f"a\n{many}".encode(), f"b\n{many}".encode())
+    assert near == "@@ -1,4 +1,4 @@\n-a\n+b\n # 0\n # 1\n # 2"
