@@ -193,7 +193,7 @@ def after_withdrawal(state: PlanState, request: str) -> PlanState:
 
 def _last_use(state: PlanState, used_at: datetime | None) -> datetime:
     assert state.agreed_at is not None
-    return max(moment for moment in (state.agreed_at, state.used_at, used_at) if moment is not None)
+    return max(state.agreed_at, state.used_at or state.agreed_at, used_at or state.agreed_at)
 
 
 def _without(state: PlanState, request: str | None) -> PlanState:

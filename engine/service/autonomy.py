@@ -32,23 +32,19 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
     if request.plan is None or ruling.state is RequestState.PENDING:
         return
     plan = sampling_plans.lock(tx, request.plan)
-    news = _bad_news(context, tx, plan, ruling)
-    if news is not None:
-        run = request.subject.run
-        plan_draws.tighten(context.advancer, tx, request.plan, news, run=run, request=request.id)
+    if ruling.state is not RequestState.APPROVED:
+        _tighten(context, tx, request, plan, BadNews.REJECTED)
+        return
+    written = plan_counts.autonomy_of(context.advancer, tx, plan)
+    if ruling.edits and not written.is_minor(show_path(edit.path) for edit in ruling.edits):
+        _tighten(context, tx, request, plan, BadNews.EDITED)
         return
     if request.hold is None:
         plan_counts.count_approval(context.advancer, tx, plan, request, ruling.approver.person.id)
 
 
-def _bad_news(context: CommandContext, tx: Tx, plan: LoadedPlan, ruling: Ruling) -> BadNews | None:
-    """Return what is wrong with what was asked, or None if it was approved as it was, but for minor fields."""
-    if ruling.state is not RequestState.APPROVED:
-        return BadNews.REJECTED
-    if not ruling.edits:
-        return None
-    written = plan_counts.autonomy_of(context.advancer, tx, plan)
-    return None if written.is_minor(show_path(edit.path) for edit in ruling.edits) else BadNews.EDITED
+def _tighten(context: CommandContext, tx: Tx, request: Request, plan: LoadedPlan, news: BadNews) -> None:
+    plan_draws.tighten(context.advancer, tx, plan.id, news, run=request.subject.run, request=request.id)
 
 
 # -- commands -----------------------------------------------------------------------------------------------

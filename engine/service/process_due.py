@@ -31,6 +31,7 @@ from engine.store import (
     sampling_plans,
 )
 from engine.store.port import Tx
+from engine.worker import undecided_draws
 from engine.worker.advance import wake
 
 
@@ -217,6 +218,8 @@ def _expire(tx: Tx, request: Request, state: RequestState) -> None:
     if not request_rows.try_expire(tx, request, state):
         raise Conflict(f"request {request.id} was decided meanwhile")
     deliveries.mark_outdated(tx, request.subject.run, request.id, closes=True)
+    if request.plan is not None:
+        undecided_draws.note(tx, request.plan, request.id)
     wake(tx, request.subject.run)
     tx.audit(
         request.workspace,

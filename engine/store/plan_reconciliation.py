@@ -12,12 +12,14 @@ from sqlalchemy import select
 
 from engine import json_values
 from engine.oversight.sampling_plan import PlanStage
+from engine.store import sampling_plans
 from engine.store.connection import Connection
 from engine.store.sampling_tables import GateDrawRow, SamplingPlanRow
-from engine.store.tables import AuditRow
+from engine.store.tables import AuditRow, RequestRow
 
 _audit = AuditRow.__table__  # type: ignore[attr-defined]
 _draw = GateDrawRow.__table__  # type: ignore[attr-defined]
+_request = RequestRow.__table__  # type: ignore[attr-defined]
 _plan = SamplingPlanRow.__table__  # type: ignore[attr-defined]
 _PASSED: Final = "gate.sampled_out"
 _OPENED: Final = "request.opened"
@@ -43,8 +45,19 @@ def load_draws(connection: Connection, runs: Sequence[str]) -> Iterable[Any]:
     return connection.execute(select(_draw).where(_draw.c.run.in_(runs)))
 
 
-def compare_draws(run: str, rows: Sequence[Any], entries: Sequence[RunEntry]) -> Iterator[str]:
-    """Yield a sentence for every draw of a run that its entries do not tell of, and the other way round."""
+def load_counted(connection: Connection, runs: Sequence[str]) -> Iterable[Any]:
+    """Return the requests of these runs whose details may name the plan that counts them."""
+    named = _request.c.details.contains('"plan":')
+    return connection.execute(
+        select(_request.c.id, _request.c.run, _request.c.details).where(_request.c.run.in_(runs), named)
+    )
+
+
+def compare_draws(run: str, rows: Sequence[Any], counted: Sequence[Any], entries: Sequence[RunEntry]) -> Iterator[str]:
+    """Yield a sentence for every draw of a run that its entries do not tell of, and the other way round.
+
+    `counted`: requests that may say which plan counts them.
+    """
     passed = [entry for entry in entries if entry.kind == _PASSED]
     let_through = [row for row in rows if row.request is None]
     if len(passed) != len(let_through):
@@ -61,6 +74,10 @@ def compare_draws(run: str, rows: Sequence[Any], entries: Sequence[RunEntry]) ->
         entry = opened.get(row.request) if row.request is not None else None
         if entry is not None and entry.content is not None and not _is_opened(row, entry.content):
             yield f"the draw of request {row.request} is not what entry {entry.seq} says"
+    for row in counted:
+        entry, plan = opened.get(row.id), sampling_plans.plan_of(row.details)
+        if entry is not None and entry.content is not None and plan != entry.content.get("autonomy", {}).get("plan"):
+            yield f"request {row.id} is counted by another sampling plan than entry {entry.seq} says"
 
 
 def _is_told(row: Any, content: Mapping[str, Any]) -> bool:

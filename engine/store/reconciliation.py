@@ -200,7 +200,7 @@ def _runs(connection: Connection, workspace: str, after: str) -> Sequence[Any]:
 
 
 class _Around(Struct, frozen=True):
-    """The rows and entries about some runs: requests, asks, draws and entries by run, the others by request."""
+    """The rows and entries about some runs: by request, or by run (requests, counted ones, asks, draws, entries)."""
 
     requests: Mapping[str, Sequence[Any]]
     decisions: Mapping[str, Sequence[Any]]
@@ -209,6 +209,7 @@ class _Around(Struct, frozen=True):
     asks: Mapping[str, Sequence[Any]]
     oversight: Mapping[str, Sequence[Any]]
     draws: Mapping[str, Sequence[Any]]
+    counted: Mapping[str, Sequence[Any]]
 
 
 def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Around:
@@ -223,6 +224,7 @@ def _around(connection: Connection, workspace: str, runs: Sequence[str]) -> _Aro
         asks=_by(lambda row: row.run, connection.execute(select(_ask).where(_ask.c.run.in_(runs)))),
         oversight=_by(lambda row: row.run, oversight_reconciliation.load(connection, runs)),
         draws=_by(lambda row: row.run, plan_reconciliation.load_draws(connection, runs)),
+        counted=_by(lambda row: row.run, plan_reconciliation.load_counted(connection, runs)),
     )
 
 
@@ -252,7 +254,8 @@ def _compare_run(row: Any, around: _Around) -> Iterator[str]:
         yield f"run {row.id} ended by its entries ({', '.join(sorted(ends))}), and is {row.status} in the tables"
     yield from _compare_ask(row.id, around.asks.get(row.id, ()), entries)
     yield from oversight_reconciliation.differences(row.id, around.oversight.get(row.id, ()), requests, entries)
-    yield from plan_reconciliation.compare_draws(row.id, around.draws.get(row.id, ()), entries)
+    draws, counted = around.draws.get(row.id, ()), around.counted.get(row.id, ())
+    yield from plan_reconciliation.compare_draws(row.id, draws, counted, entries)
     requests_by_id = {request.id: request for request in requests}
     for entry in entries:
         if entry.kind == "request.opened" and entry.request not in requests_by_id:

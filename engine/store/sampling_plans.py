@@ -12,11 +12,10 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import String, bindparam, exists, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import String, bindparam, exists, func, insert, literal_column, select, text, update
 from sqlalchemy import cast as cast_sql
 
 from engine import json_values
-from engine.domain import RequestState
 from engine.errors import Conflict
 from engine.json_values import Value
 from engine.oversight.draw import GateDraw
@@ -52,8 +51,8 @@ _NEW = Statement(Upsert(_plan, key=_KEY))
 _BY_KEY = Statement(select(_plan).where(*(_plan.c[name] == bindparam(name) for name in _KEY)))
 _BY_ID = Statement(select(_plan).where(_plan.c.id == bindparam("id")))
 _BY_PROPOSAL = Statement(select(_plan).where(_plan.c.proposal == bindparam("proposal")))
-_HOLD = Statement(select(_plan.c.id).where(_plan.c.id == bindparam("id")).with_for_update(read=True))
-_LOCK = Statement(select(_plan.c.id).where(_plan.c.id == bindparam("id")).with_for_update(key_share=True))
+_HOLD = Statement(select(_plan).where(_plan.c.id == bindparam("id")).with_for_update(read=True))
+_LOCK = Statement(select(_plan).where(_plan.c.id == bindparam("id")).with_for_update(key_share=True))
 _COUNTS: Final = ("clean", "reviewed", "bad", "by_requester", "owed")
 _STATE: Final = ("stage", "number", *_COUNTS, "waits_for", "proposal", "proposed_at")
 _AGREED: Final = ("agreed_by", "agreed_at", "used_at")
@@ -70,7 +69,7 @@ _COUNTED: Final = ("clean", "reviewed", "bad", "by_requester", "owed", "waits_fo
 _COUNT = Statement(
     update(_plan)
     .where(_plan.c.id == bindparam("held"), _plan.c.rev == bindparam("seen_rev"))
-    .values(rev=_plan.c.rev + 1, **{name: bindparam(f"new_{name}") for name in (*_COUNTED, "zones")})
+    .values(rev=_plan.c.rev + 1, **{name: bindparam(f"new_{name}") for name in _COUNTED})
 )
 _NEW_DRAW = Statement(insert(_draw))
 _AWAITS_LATER: Final = text("gate_draw.is_later AND gate_draw.later IS NULL")
@@ -113,29 +112,18 @@ _SET_LATER = Statement(
     )
     .values(later=bindparam("new_later"))
 )
-_LOOK_AT = Statement(
-    update(_draw)
-    .where(_draw.c.run == bindparam("held"), _draw.c.request == bindparam("of_request"), _draw.c.later.is_(None))
-    .values(is_later=True)
+_ASKED = Statement(
+    select(*(_request.c[name] for name in ("run", "step", "visit", "workspace", "digest", "opened_at"))).where(
+        _request.c.id == bindparam("request")
+    )
 )
+_LOOK_AT = Statement(Upsert(_draw, key=("run", "step", "visit"), replaces=("is_later",)))
 _OF_RUN = Statement(select(_draw).where(_draw.c.run == bindparam("run")))
 _REQUESTS_OF_RUN = Statement(select(_request.c.details).where(_request.c.run == bindparam("run")))
+_REQUEST = Statement(select(_request.c.details).where(_request.c.id == bindparam("request")))
 _LAST_USE = Statement(select(func.max(_draw.c.at).label("at")).where(_draw.c.plan == bindparam("plan")))
 _LAST_RUN = Statement(
     select(_draw.c.run).where(_draw.c.plan == bindparam("plan")).order_by(_draw.c.at.desc(), _draw.c.run).limit(1)
-)
-_UNDECIDED = Statement(
-    select(_draw.c.plan, _draw.c.number, _draw.c.request)
-    .select_from(_draw.join(_request, _request.c.id == _draw.c.request))
-    .where(
-        _draw.c.run == bindparam("run"),
-        _draw.c.is_sample,
-        or_(
-            _request.c.state == RequestState.CANCELLED.value,
-            # No one decided in time, whatever the gate makes of that.
-            _request.c.closed_at.is_not(None) & _request.c.closed_by.is_(None),
-        ),
-    )
 )
 
 
@@ -206,7 +194,8 @@ def try_set_later(tx: Tx, drawn: LaterReview, later: str) -> bool:
 
 def find(tx: Tx, key: PlanKey) -> LoadedPlan | None:
     """Return the plan with this key, or None if nothing was counted yet. While only a share is reviewed, it is held."""
-    plan: LoadedPlan | None = tx.memory.get(key)
+    known: str | None = tx.memory.get(key)
+    plan: LoadedPlan | None = tx.memory.get((WORK, known)) if known is not None else None
     if plan is None:
         row = _BY_KEY.one(tx.connection, _columns(key, ()))
         if row is None:
@@ -237,12 +226,11 @@ def _locked(tx: Tx, plan: str, statement: Statement) -> LoadedPlan:
     known: LoadedPlan | None = tx.memory.get((WORK, plan))
     if known is not None and not tx.connection.has_rivals:
         return known
-    tx.lock(statement, {"id": plan})
-    return _keep(tx, load(tx.connection, plan))
+    return _keep(tx, read(statement.one(tx.connection, {"id": plan})))
 
 
 def _keep(tx: Tx, plan: LoadedPlan) -> LoadedPlan:
-    tx.memory.keep(plan.key, plan)
+    tx.memory.keep(plan.key, plan.id)
     tx.memory.keep((WORK, plan.id), plan)
     return plan
 
@@ -272,23 +260,32 @@ def save(
     zones = plan.zones if zones is None else tuple(zones)
     more = {"commitment": commitment, "zones": json_values.dumps(list[Value](zones)), "next_at": next_at}
     saved = replace(plan, state=state, commitment=commitment, zones=zones, rev=plan.rev + 1)
-    _write(tx, _SAVE, saved, {**_state_columns(state), **more})
+    new = {f"new_{name}": value for name, value in {**_state_columns(state), **more}.items()}
+    _write(tx, _SAVE, saved, {"held": plan.id, "seen_rev": plan.rev, **new})
 
 
-def count(tx: Tx, plan: LoadedPlan, state: PlanState, *, zones: Sequence[str | None] | None = None) -> None:
+def count(tx: Tx, plan: LoadedPlan, state: PlanState) -> None:
     """Write what was counted or drawn within a stage. Raises `Conflict` if the plan has changed since it was loaded."""
-    zones = plan.zones if zones is None else tuple(zones)
-    columns = {name: getattr(state, name) for name in _COUNTED}
-    columns["zones"] = json_values.dumps(list[Value](zones))
-    _write(tx, _COUNT, replace(plan, state=state, zones=zones, rev=plan.rev + 1), columns)
+    # Each decision writes it: so every name is written out.
+    params = {
+        "held": plan.id,
+        "seen_rev": plan.rev,
+        "new_clean": state.clean,
+        "new_reviewed": state.reviewed,
+        "new_bad": state.bad,
+        "new_by_requester": state.by_requester,
+        "new_owed": state.owed,
+        "new_waits_for": state.waits_for,
+        "new_used_at": state.used_at,
+    }
+    _write(tx, _COUNT, replace(plan, state=state, rev=plan.rev + 1), params)
 
 
-def _write(tx: Tx, statement: Statement, saved: LoadedPlan, columns: Mapping[str, Any]) -> None:
-    new = {f"new_{name}": value for name, value in columns.items()}
-    if not tx.write(statement, {"held": saved.id, "seen_rev": saved.rev - 1, **new}):
+def _write(tx: Tx, statement: Statement, saved: LoadedPlan, params: Mapping[str, Any]) -> None:
+    if not tx.write(statement, params):
         tx.memory.forget()
         raise Conflict(f"sampling plan {saved.id} changed meanwhile")
-    _keep(tx, saved)
+    tx.memory.keep((WORK, saved.id), saved)
 
 
 def insert_draw(tx: Tx, workspace: str, run: str, drawn: GateDraw, *, digest: str, request: str | None) -> None:
@@ -313,8 +310,7 @@ def insert_draw(tx: Tx, workspace: str, run: str, drawn: GateDraw, *, digest: st
 def load_plans_of(connection: Connection, run: str) -> list[str]:
     """Return the plans at whose gates a run was counted or let through."""
     drawn = [row.plan for row in _OF_RUN.all(connection, {"run": run})]
-    details = _REQUESTS_OF_RUN.scalars(connection, {"run": run})
-    counted = [cast("dict[str, Any]", json_values.loads(written)).get("plan") for written in details]
+    counted = map(plan_of, _REQUESTS_OF_RUN.scalars(connection, {"run": run}))
     return list(dict.fromkeys(plan for plan in (*drawn, *counted) if plan is not None))
 
 
@@ -324,14 +320,24 @@ def load_unreviewed(connection: Connection, run: str) -> frozenset[tuple[str, in
     return frozenset((row.step, row.visit) for row in rows if row.request is None)
 
 
-def load_undecided(connection: Connection, run: str) -> list[tuple[str, int, str]]:
-    """Return the requests of a run that were drawn and that no one decided, each after its plan and the stage."""
-    return [(row.plan, row.number, row.request) for row in _UNDECIDED.all(connection, {"run": run})]
+def find_of_request(connection: Connection, request: str) -> str | None:
+    """Return the plan that counts a request, or None if no plan does."""
+    return next(map(plan_of, _REQUEST.scalars(connection, {"request": request})), None)
 
 
-def look_at_later(tx: Tx, run: str, request: str) -> None:
-    """Let people look afterwards at a request that was drawn and that no one decided."""
-    tx.write(_LOOK_AT, {"held": run, "of_request": request})
+def plan_of(details: str) -> str | None:
+    """Return the plan that counts a request by its details, or None if no plan does."""
+    plan: str | None = cast("dict[str, Any]", json_values.loads(details)).get("plan")
+    return plan
+
+
+def look_at_later(tx: Tx, plan: LoadedPlan, request: str) -> None:
+    """Let people look afterwards at a request that was drawn and that no one decided. Others have no row."""
+    row = _ASKED.one(tx.connection, {"request": request})
+    assert row is not None
+    drawn: dict[str, Any] = {"plan": plan.id, "number": plan.state.number, "is_sample": True, "request": request}
+    columns = {"run": row.run, "step": row.step, "visit": row.visit, "workspace": row.workspace, "digest": row.digest}
+    tx.write(_LOOK_AT, {**columns, **drawn, "is_later": True, "later": None, "at": row.opened_at})
 
 
 def last_use(connection: Connection, plan: str) -> datetime | None:

@@ -54,6 +54,8 @@ class SamplingPlanRow(SQLModel, table=True):
 class GateDrawRow(SQLModel, table=True):
     """A visit of a run that a plan counts. `request`: the one that was opened; null: it went through without review.
 
+    Of what was reviewed, only the first requests of a plan have a row, and those that were drawn and left undecided.
+
     `number`: of the stage. `is_sample`: whether only a share was reviewed then. `is_later`: whether people look at it
     afterwards. `later`: the run that asks them.
     """

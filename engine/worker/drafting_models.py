@@ -7,12 +7,11 @@ from engine.store import model_calls
 from engine.store.port import Tx
 from engine.workflowfile import Workflow
 from engine.workflowfile.drafting_steps import drafting_steps
-from engine.workflowfile.step_kinds import AI
 
 
 def load_models(tx: Tx, workflow: Workflow, subject: Subject) -> list[tuple[str, str]]:
     """Return the label of each step whose draft the request shows or comes from, and the model that wrote it."""
-    if not any(step.kind.name == AI for step in workflow.steps):
+    if not workflow.has_drafts:
         return []
     steps = drafting_steps(workflow, workflow.step(subject.step), subject.at)
     calls = model_calls.load_of_run(tx.connection, subject.run) if steps else {}

@@ -36,12 +36,16 @@ def count_approval(advancer: Advancer, tx: Tx, plan: LoadedPlan, request: Reques
     state = approved(plan.state, request.id)
     has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, advancer.key) is None
     is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(advancer, tx, plan).plan, state)
-    state, zones = replace(state, used_at=tx.now), sorted(request.zones, key=str)
+    state = replace(state, used_at=tx.now)
+    # Where every hour counts, no one reads the zones.
+    zones = plan.zones if request.deadlines.hours is None else tuple(sorted(request.zones, key=str))
     if is_due:
         plan_draws.save(tx, plan, state, zones=zones, look_at=tx.now)
         plan_draws.look_soon(tx, plan.id)
+    elif zones != plan.zones:
+        plan_draws.save(tx, plan, state, zones=zones)
     else:
-        sampling_plans.count(tx, plan, state, zones=zones)
+        sampling_plans.count(tx, plan, state)
 
 
 def count_released(advancer: Advancer, tx: Tx, run: LoadedRun, request_id: str) -> None:

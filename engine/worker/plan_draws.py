@@ -14,7 +14,7 @@ from engine.delivery import routing
 from engine.domain import Person, StepStatus, Work
 from engine.json_values import Value
 from engine.oversight import draw, sampling_plan
-from engine.oversight.draw import ALL_REVIEWED, DrawnPlan, GateDraw
+from engine.oversight.draw import DrawnPlan, GateDraw
 from engine.oversight.sampling_plan import BadNews, Lapse, PlanStage, PlanState
 from engine.ports import Directory
 from engine.requests import OpenedRequest, Opening, Subject
@@ -45,22 +45,20 @@ def finder(tx: Tx, run: LoadedRun, workflow: Workflow, *, key: bytes | None, hou
     """Return what finds the sampling plans of a run. Without a `key` of this server, everything is reviewed."""
 
     def find(subject: Subject, class_name: str, counts_hours: bool) -> DrawnPlan:
-        models = drafting_models.load_models(tx, workflow, subject)
+        models = tuple(drafting_models.load_models(tx, workflow, subject))
         plan = sampling_plans.find(tx, _key(run, subject.step, class_name, models))
         if plan is None:
-            return ALL_REVIEWED
+            return DrawnPlan(is_first=True, models=models)
         state = plan.state
-        if state.stage is PlanStage.ALL:
-            # The first requests get rows until one was counted, so that each plan has a run.
-            return DrawnPlan(plan=plan.id, number=state.number, keeps_row=plan.is_new)
+        reviewed = DrawnPlan(plan=plan.id, number=state.number, is_first=plan.is_new, models=models)
         salt = salt_of(plan, key)
         is_waiting = state.waits_for is not None
         if salt is None or is_waiting or (counts_hours and not _is_open(tx, plan, hours)):
-            return DrawnPlan(plan=plan.id, number=state.number)
+            return reviewed
         if lapse(tx, plan) is not None:
             look_soon(tx, plan.id)
-            return DrawnPlan(plan=plan.id, number=state.number)
-        return DrawnPlan(plan=plan.id, number=state.number, salt=salt, owed=state.owed)
+            return reviewed
+        return replace(reviewed, salt=salt, owed=state.owed)
 
     return find
 
@@ -110,13 +108,15 @@ def _key(run: LoadedRun, step: str, class_name: str, models: Sequence[tuple[str,
 # -- what is written ----------------------------------------------------------------------------------------
 
 
-def drafted(tx: Tx, run: LoadedRun, workflow: Workflow, opening: Opening) -> tuple[list[tuple[str, str]], Opening]:
+def drafted(tx: Tx, run: LoadedRun, workflow: Workflow, opening: Opening) -> tuple[Sequence[tuple[str, str]], Opening]:
     """Return the language models that drafted what a request is about, and the request with the plan that counts it."""
-    models = drafting_models.load_models(tx, workflow, opening.subject)
-    if opening.drawn is None or opening.drawn.plan:
-        return models, opening
-    plan = sampling_plans.need(tx, _key(run, opening.subject.step, opening.drawn.class_name, models))
-    return models, replace(opening, drawn=replace(opening.drawn, plan=plan))
+    drawn = opening.drawn
+    if drawn is None:
+        return drafting_models.load_models(tx, workflow, opening.subject), opening
+    if drawn.plan:
+        return drawn.models, opening
+    plan = sampling_plans.need(tx, _key(run, opening.subject.step, drawn.class_name, drawn.models))
+    return drawn.models, replace(opening, drawn=replace(drawn, plan=plan))
 
 
 def drawn_facts(drawn: GateDraw) -> dict[str, Value]:
@@ -132,39 +132,20 @@ def follow(advancer: Advancer, tx: Tx, run: LoadedRun, progress: Progress, opene
     for drawn in progress.let_through:
         sampling_plans.insert_draw(tx, run.workspace, run.state.id, drawn, digest=drawn.digest, request=None)
     has_failed = any(visit.status in _FAILED for visit in progress.visits)
-    if not has_failed and not progress.status.ended:
-        return
-    if not advancer.workflow(tx, run.workflow, run.version).has_plans:
-        return
-    if has_failed:
+    if has_failed and advancer.workflow(tx, run.workflow, run.version).has_plans:
         tighten_run(advancer, tx, run.state.id, BadNews.FAILED)
-    if progress.status.ended:
-        _note_undecided(tx, run.state.id)
 
 
 def _record_opened(tx: Tx, run: LoadedRun, opened: OpenedRequest, drawn: GateDraw) -> None:
-    """Write that a request opened that a plan counts."""
+    """Write that a request opened that a plan counts. The request itself and its entry say which plan that is."""
     digest, request = opened.opening.digest, opened.id
-    if drawn.keeps_row:
+    if drawn.is_first:
         sampling_plans.insert_draw(tx, run.workspace, run.state.id, drawn, digest=digest, request=request)
     if drawn.is_sample:
         loaded = sampling_plans.lock(tx, drawn.plan)
         if loaded.state.number == drawn.number:
-            drawn_state = sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed)
-            sampling_plans.count(tx, loaded, drawn_state)
-
-
-def _note_undecided(tx: Tx, run: str) -> None:
-    """Note the requests of a run that were drawn for review and that no one decided: others are reviewed instead.
-
-    People look at them afterwards all the same. Otherwise a requester could withdraw whatever is drawn, offer something
-    harmless in its place, and try again until it goes through.
-    """
-    for plan, number, request in sampling_plans.load_undecided(tx.connection, run):
-        loaded = sampling_plans.lock(tx, plan)
-        if loaded.state.number == number:
-            sampling_plans.count(tx, loaded, sampling_plan.after_withdrawal(loaded.state, request))
-            sampling_plans.look_at_later(tx, run, request)
+            state = sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed)
+            sampling_plans.count(tx, loaded, replace(state, used_at=tx.now))
 
 
 def save(

@@ -9,6 +9,7 @@ from engine.json_values import Value
 from engine.store import child_rows, deliveries, people, request_rows, run_rows
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
+from engine.worker import undecided_draws
 
 
 def ask_to_end(
@@ -23,9 +24,11 @@ def ask_to_end(
     request_rows.lock_open(tx, name)
     if not run_rows.try_cancel(tx, run, record):
         raise Conflict(f"run {name} was moved by another process")
-    for request_id in request_rows.cancel_requests(tx, name, by=by.id):
+    closed = request_rows.cancel_requests(tx, name, by=by.id)
+    for request_id in closed:
         deliveries.mark_outdated(tx, name, request_id, closes=True)
         tx.audit(run.workspace, entry(EntryKind.REQUEST_WITHDRAWN, run=name, request=request_id, actor=by))
+    undecided_draws.note_withdrawn(tx, closed)
     tx.audit(
         run.workspace,
         entry(EntryKind.RUN_CANCEL_ASKED, run=name, actor=by, reason=reason, surface=surface, parent=parent),

@@ -59,7 +59,7 @@ from engine.workflowfile.gate_compiler import compile_condition, compile_gate
 from engine.workflowfile.grammar import GateFile, StepFile
 from engine.workflowfile.report import ProblemReport
 from engine.workflowfile.scalars import has_expression
-from engine.workflowfile.step_kinds import ASK, FORM, SET, StepKind
+from engine.workflowfile.step_kinds import AI, ASK, FORM, SET, StepKind
 from engine.workflowfile.step_lists import PathDraft
 from engine.workflowfile.workflow import BranchPath, Gate, Step, Workflow
 
@@ -108,6 +108,7 @@ def load(source: bytes, *, kinds: Mapping[str, StepKind], registered: bool = Fal
         is_asked=draft.asks,
         asks_about_failures=any(step.failure_gate is not None for step in steps),
         has_plans=any(step.gate is not None and step.gate.autonomy is not None for step in steps),
+        has_drafts=any(step.kind.name == AI for step in steps),
     )
 
 

@@ -419,6 +419,8 @@ class Workflow:
     """Whether people are asked what to do when one of its steps has failed."""
     has_plans: bool = False
     """Whether one of its gates has a sampling plan."""
+    has_drafts: bool = False
+    """Whether a language model writes the output of one of its steps."""
 
     @property
     def plan_meanings(self) -> tuple[str, ...]:

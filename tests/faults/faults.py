@@ -1699,10 +1699,24 @@ FAULTS: Final = (
     ),
     Fault(
         "what was drawn for review and withdrawn is never looked at",
-        "engine/worker/plan_draws.py",
-        "            sampling_plans.look_at_later(tx, run, request)\n",
+        "engine/worker/undecided_draws.py",
+        "        sampling_plans.look_at_later(tx, loaded, request)\n",
         "",
         _LATER,
+    ),
+    Fault(
+        "what was drawn for review and withdrawn is not owed, and everything is reviewed for good",
+        "engine/worker/run_cancellation.py",
+        "    undecided_draws.note_withdrawn(tx, closed)\n",
+        "",
+        "tests/integration/test_autonomy.py",
+    ),
+    Fault(
+        "what was drawn for review and expired is not owed, and everything is reviewed for good",
+        "engine/service/process_due.py",
+        "        undecided_draws.note(tx, request.plan, request.id)\n",
+        "        pass\n",
+        "tests/integration/test_autonomy.py",
     ),
     # -- versions --
     Fault(

@@ -233,6 +233,25 @@ async def test_who_withdraws_what_was_drawn_gets_another_review(env: EngineEnv) 
     await pay_what_is_owed(env)
 
 
+@pytest.mark.parametrize("on_expiry", ["stop", "reject"])
+async def test_what_was_drawn_and_expired_is_owed_at_once(env: EngineEnv, on_expiry: str) -> None:
+    """Before its run has gone on: what counts is that no one looked."""
+    more = f"edit: [text], expires: 1h, on_expiry: {on_expiry}"
+    await env.register(flow(source=FLOW.replace("edit: [text]", more)))
+    await relax(env)
+    drawn = await start_until(env, reviewed=True)
+    env.pass_time(hours=1, seconds=1)
+    await env.engine.process_due((await env.request(drawn)).id)
+    assert (await env.view(drawn)).status is RunStatus.WAITING
+    state = (await plan_of(env)).state
+    assert (state.stage, state.owed, state.waits_for) == (PlanStage.SAMPLE, 1, None)
+    found = await env.rows("SELECT run, is_later FROM gate_draw WHERE is_later AND request IS NOT NULL")
+    assert found == [(drawn, True)]
+    await env.settle()
+    assert (await plan_of(env)).state == state
+    assert await findings(env) == []
+
+
 async def pay_what_is_owed(env: EngineEnv) -> int:
     """Let others start runs and Lee approve them until nothing is owed, and return how many. One may be drawn."""
     for number in range(1, 100):
@@ -267,7 +286,8 @@ async def edited(env: EngineEnv) -> None:
     await env.settle()
 
 
-async def failed(env: EngineEnv) -> None:
+async def failed(env: EngineEnv) -> str:
+    """Let a run fail that went through without review, and return it."""
     works = env.step.play
 
     async def fail(params: PlayedParams, context: StepContext) -> Mapping[str, Any]:
@@ -280,6 +300,7 @@ async def failed(env: EngineEnv) -> None:
     run = await start_until(env, reviewed=False)
     assert (await env.view(run)).status is RunStatus.FAILED
     env.step.play = works
+    return run
 
 
 async def incident(env: EngineEnv) -> None:
@@ -542,14 +563,7 @@ async def test_a_gate_after_a_step_lets_its_output_through(env: EngineEnv) -> No
 async def test_what_is_tried_again_is_asked(env: EngineEnv) -> None:
     """Only the first visit of a run to a step is drawn."""
     await relax(env)
-    works = env.step.play
-
-    async def fail(params: PlayedParams, context: StepContext) -> Mapping[str, Any]:
-        raise StepError("the bank said no")
-
-    env.step.play = fail
-    run = await start_until(env, reviewed=False)
-    env.step.play = works
+    run = await failed(env)
     await agree(env, await again_enough(env))
     assert isinstance(await env.engine.try_again(TryAgain(run=run, actor=SAM, origin=TERMINAL)), Done)
     await env.settle()
@@ -652,6 +666,7 @@ async def test_everyone_can_check_the_draws_when_a_stage_has_ended(env: EngineEn
 FORGED = {
     "a draw that is hidden": "DELETE FROM gate_draw WHERE request IS NULL",
     "a review that was none": "UPDATE gate_draw SET request = NULL WHERE request IS NOT NULL",
+    "another plan": """UPDATE request SET details = replace(details, '"plan":"', '"plan":"another')""",
     "another content": "UPDATE gate_draw SET digest = 'other' WHERE request IS NULL",
     "a stage that no one agreed to": "UPDATE sampling_plan SET number = number + 1",
     "another salt": "UPDATE sampling_plan SET commitment = 'other'",
