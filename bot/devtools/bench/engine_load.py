@@ -119,9 +119,9 @@ class EngineBenchEnv:
     async def register(self, source: bytes = WORKFLOW) -> None:
         await self.engine.register(Register(source=source, actor=REQUESTER, origin=ORIGIN))
 
-    async def start(self) -> str:
+    async def start(self, workflow: str = "bench") -> str:
         inputs = {"order": ORDER, "note": NOTE}
-        started = await self.engine.start(Start(workflow="bench", inputs=inputs, actor=REQUESTER, origin=ORIGIN))
+        started = await self.engine.start(Start(workflow=workflow, inputs=inputs, actor=REQUESTER, origin=ORIGIN))
         assert isinstance(started, Started)
         return started.run
 

@@ -59,7 +59,9 @@ class OversightBenchSize:
 FIGURES: Final[Mapping[str, tuple[str, Target | None]]] = {
     "lifecycle_cpu_ms": ("CPU of a run from start to end without a sampling plan", None),
     "counted_over_without": ("the same with a plan while everything is reviewed, over it", Target(1.05, reached=True)),
-    "drawn_over_without": ("the same while a share is drawn, over it", Target(1.05, reached=True)),
+    "drawn_over_without": ("the same where it is drawn for review, over it", Target(1.05, reached=True)),
+    "passed_over_without": ("a run that goes through unreviewed, over it", None),
+    "passed_over_ungated": ("the same over a run without the gate", None),
     "insights_p50_ms": ("insights of all workflows over 500,000 requests (p50)", None),
     "insights_p99_ms": ("the same (p99)", Target(300)),
     "replay_always_per_s": ("requests replayed a second with a gate that always opens, fastest round", None),

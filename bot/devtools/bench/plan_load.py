@@ -1,7 +1,12 @@
 """What a sampling plan adds to a run: the same runs with a gate without a plan and with one, in turn, in one process.
 
-The plan is measured in both stages: while everything is reviewed and counted, and while a share is drawn. 99 % are
-drawn, so that nearly all runs do the same work; the few that go through are cheaper.
+Three kinds of runs end with a review by a person and differ in the plan alone: there is none, there is one that counts
+while everything is reviewed, or there is one of which a share is drawn. That share is 99 %, and what goes through comes
+on top, so that each kind has as many reviews. Each client runs a workflow of its own, because nothing else of a plan is
+drawn while a request that was drawn waits: so every run is drawn.
+
+The runs of two more kinds have no review: they have no gate, or 99 % of them go through one unreviewed. The others of
+these are reviewed, and come on top.
 """
 
 from __future__ import annotations
@@ -10,8 +15,9 @@ import asyncio
 import sqlite3
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,35 +28,123 @@ from engine.store.port import Store, Tx
 from engine.system import RandomIds, SystemClock
 
 CLIENTS: Final = 4
+_ROUNDS: Final = 3
+"""Rounds with the same databases."""
+_NAMES: Final = tuple(f"bench-{number}" for number in range(CLIENTS))
+_NAME: Final = b"name: bench\n"
 _KEY: Final = bytes(range(32))
 _GATE: Final = b"    gate:\n"
-_PLAN: Final = b"      autonomy: {clean: 100000, sample: 99%, only_when: true, minor: [order]}\n"
+_GATE_KEYS: Final = WORKFLOW[WORKFLOW.index(_GATE) : WORKFLOW.index(b"  - id: finish")]
+_PLAN: Final = b"""\
+      autonomy:
+        clean: 100000
+        sample: 99%
+        review_after: 1%
+        only_when: true
+        minor: [order]
+"""
+_WITH_PLAN: Final = WORKFLOW.replace(_GATE, _GATE + _PLAN)
+_SOURCES: Final[Mapping[str, bytes]] = {
+    "without": WORKFLOW,
+    "counted": _WITH_PLAN,
+    "drawn": _WITH_PLAN,
+    "ungated": WORKFLOW.replace(_GATE_KEYS, b""),
+    "passed": _WITH_PLAN.replace(b"99%", b"1%"),
+}
+"""The workflow of each kind of runs."""
+_RELAXED: Final = frozenset({"drawn", "passed"})
+"""The kinds of which people agreed that only a share is reviewed."""
+_REVIEWED: Final = frozenset({"without", "counted", "drawn"})
 _BUTTON: Final = "SELECT id, digest FROM request WHERE run = ?"
 _NO_BUTTON: Final = ("", "")
-"""What is read where a run went through without review."""
+"""What is read where a run has no review."""
 
 
 async def measure(folder: Path, *, lifecycles: int, rounds: int) -> dict[str, float]:
-    """Return the CPU of a run with a plan over that of one without, in both stages."""
+    """Return the CPU of each kind of runs over that of the same runs without a plan.
+
+    Every third round begins with new databases: the same runs differ by some percent from one database to the next.
+    """
     count = max(CLIENTS, lifecycles // rounds)
-    async with AsyncExitStack() as stack:
-        without, counted, drawn = [
-            await stack.enter_async_context(_running(folder / f"{name}.db", has_plan=name != "without"))
-            for name in ("without", "counted", "drawn")
-        ]
-        for env, _ in (without, counted, drawn):
-            await _run(env, CLIENTS)
-        await drawn[1].transact(_let_a_share_through)
-        taken = [[await _run(env, count) for env, _ in (without, counted, drawn)] for _ in range(rounds)]
+    taken: list[dict[str, float]] = []
+    while len(taken) < rounds:
+        part = folder / f"plans-{len(taken)}"
+        part.mkdir()
+        taken += await _rounds(part, _turned([*_SOURCES], len(taken) // _ROUNDS), count)
     return {
-        "lifecycle_cpu_ms": statistics.median(plain for plain, _, _ in taken) * 1000 / count,
-        "counted_over_without": statistics.median(with_plan / plain for plain, with_plan, _ in taken),
-        "drawn_over_without": statistics.median(with_plan / plain for plain, _, with_plan in taken),
+        "lifecycle_cpu_ms": statistics.median(times["without"] for times in taken) * 1000 / count,
+        "counted_over_without": _ratio(taken, "counted", "without"),
+        "drawn_over_without": _ratio(taken, "drawn", "without"),
+        "passed_over_without": _ratio(taken, "passed", "without"),
+        "passed_over_ungated": _ratio(taken, "passed", "ungated"),
     }
 
 
+async def _rounds(folder: Path, kinds: Sequence[str], count: int) -> list[dict[str, float]]:
+    """Open a database for each kind, and return the CPU time of each in some rounds. Each round begins with another."""
+    async with AsyncExitStack() as stack:
+        loads = {
+            kind: await stack.enter_async_context(_running(folder / f"{kind}.db", kind, _SOURCES[kind]))
+            for kind in kinds
+        }
+        for load in loads.values():
+            await load.run(2 * CLIENTS)
+        for kind in _RELAXED & loads.keys():
+            await loads[kind].store.transact(_let_a_share_through)
+        return [{kind: await loads[kind].run(count) for kind in _turned(kinds, number)} for number in range(_ROUNDS)]
+
+
+def _turned(kinds: Sequence[str], number: int) -> list[str]:
+    """Return the kinds in turn, with another one first for each number."""
+    first = number % len(kinds)
+    return [*kinds[first:], *kinds[:first]]
+
+
+def _ratio(taken: Sequence[Mapping[str, float]], kind: str, other: str) -> float:
+    return statistics.median(times[kind] / times[other] for times in taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """An engine at work, and its clients. `is_reviewed`: its runs end with a review."""
+
+    env: EngineBenchEnv
+    store: Store
+    is_reviewed: bool
+
+    async def run(self, count: int) -> float:
+        """Run lifecycles, and return the CPU time of the process meanwhile, in seconds."""
+        remaining, began = iter(range(count)), time.process_time()
+
+        async def client(workflow: str) -> None:
+            for _ in remaining:
+                while await self._run_one(workflow) is not self.is_reviewed:
+                    pass
+
+        await asyncio.gather(*map(client, _NAMES))
+        await self._finish()
+        return time.process_time() - began
+
+    async def _finish(self) -> None:
+        """Do the work that no one waits for, such as following the log, so that the next kind does not pay for it."""
+        while works := await self.env.due(SystemClock().now()):
+            for work in works:
+                await (self.env.advance if work.kind == "advance" else self.env.engine.process_due)(work.id)
+
+    async def _run_one(self, workflow: str) -> bool:
+        """Run one, and return whether a person reviewed it."""
+        run = await self.env.start(workflow)
+        request, digest = await self.env.read_button(run)
+        if not request:
+            return False
+        end = self.env.ends[run] = asyncio.get_running_loop().create_future()
+        await self.env.decide_request(request, digest)
+        await end
+        return True
+
+
 @asynccontextmanager
-async def _running(path: Path, *, has_plan: bool) -> AsyncIterator[tuple[EngineBenchEnv, Store]]:
+async def _running(path: Path, kind: str, source: bytes) -> AsyncIterator[_Load]:
     with schema.owned(path, clock=SystemClock(), ids=RandomIds()) as store, closing(sqlite3.connect(path)) as reader:
 
         async def read_button(run: str) -> tuple[str, str]:
@@ -59,37 +153,18 @@ async def _running(path: Path, *, has_plan: bool) -> AsyncIterator[tuple[EngineB
 
         env = build_env(store, read_button, key=_KEY)
         async with at_work(env):
-            if has_plan:
-                await env.register(WORKFLOW.replace(_GATE, _GATE + _PLAN))
-            yield env, store
-
-
-async def _run(env: EngineBenchEnv, count: int) -> float:
-    """Run lifecycles, and return the CPU time of the process meanwhile, in seconds."""
-    remaining, began = iter(range(count)), time.process_time()
-
-    async def client() -> None:
-        for _ in remaining:
-            run = await env.start()
-            end = env.ends[run] = asyncio.get_running_loop().create_future()
-            request, digest = await env.read_button(run)
-            if request:
-                await env.decide_request(request, digest)
-                await end
-            else:
-                del env.ends[run]
-
-    await asyncio.gather(*(client() for _ in range(CLIENTS)))
-    return time.process_time() - began
+            for name in _NAMES:
+                await env.register(source.replace(_NAME, f"name: {name}\n".encode()))
+            yield _Load(env, store, kind in _REVIEWED)
 
 
 def _let_a_share_through(tx: Tx) -> None:
-    """Begin the stage in which a share is drawn, as an agreement does."""
-    plan = str(tx.connection.exec_driver_sql("SELECT id FROM sampling_plan").scalar_one())
-    commitment = draw.commitment(draw.salt_of(_KEY, plan, 1))
-    tx.connection.exec_driver_sql(
-        "UPDATE sampling_plan SET stage = 'sample', number = 1, agreed_by = (SELECT MIN(id) FROM person), "  # noqa: S608 a hash of ours
-        "rev = rev + 1, agreed_at = created_at, used_at = created_at, next_at = NULL, "
-        f"commitment = '{commitment}'"
-    )
+    """Begin the stage of each plan in which a share is drawn, as an agreement does."""
+    for plan in tx.connection.exec_driver_sql("SELECT id FROM sampling_plan").scalars().all():
+        commitment = draw.commitment(draw.salt_of(_KEY, plan, 1))
+        tx.connection.exec_driver_sql(
+            "UPDATE sampling_plan SET stage = 'sample', number = 1, agreed_by = (SELECT MIN(id) FROM person), "  # noqa: S608 ids and hashes of ours
+            "rev = rev + 1, agreed_at = created_at, used_at = created_at, next_at = NULL, "
+            f"commitment = '{commitment}' WHERE id = '{plan}'"
+        )
     tx.memory.forget()
