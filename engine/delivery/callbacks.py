@@ -107,6 +107,14 @@ def claim(tx: Tx, delivery: LeasedDelivery) -> CallbackTarget | None:
     )
 
 
+def was_moved(tx: Tx, content: object) -> bool:
+    """Return whether a copy is a callback whose endpoint has another URL by now than the one that was called."""
+    if not isinstance(content, CallbackNotice):
+        return False
+    endpoint = callback_endpoints.load(tx.connection, content.target.endpoint)
+    return endpoint is not None and endpoint.url != content.target.url
+
+
 def load_notice(connection: Connection, delivery: LeasedDelivery, target: CallbackTarget) -> CallbackNotice:
     """Return the content of a callback, from the current state of its ask."""
     assert delivery.run is not None

@@ -12,7 +12,18 @@ from engine.code_delivery import CodeDelivery
 from engine.delivery import callbacks, digests, routing
 from engine.delivery import reminders as delivery_reminders
 from engine.delivery.routing import Routing
-from engine.domain import DIGEST, SHARED, Address, DeliveryKind, DeliveryState, Person, Receipt, RequestState, RunStatus
+from engine.domain import (
+    DIGEST,
+    SHARED,
+    Address,
+    DeliveryKind,
+    DeliveryState,
+    Person,
+    Receipt,
+    RequestState,
+    RunStatus,
+    Work,
+)
 from engine.errors import ChannelError, Conflict
 from engine.notices import CallbackNotice, OwnerNotice, TriggerNotice
 from engine.ports import Directory
@@ -183,7 +194,7 @@ def _record_shown(tx: Tx, directory: Directory, claimed: ClaimedDelivery, receip
         tx.audit(delivery.workspace, record)
         if delivery.kind is DeliveryKind.REMINDER:
             delivery_reminders.record_others(tx, delivery, content)
-    if delivery.kind is DeliveryKind.CALLBACK:
+    if delivery.kind is DeliveryKind.CALLBACK and not callbacks.was_moved(tx, claimed.content):
         callback_endpoints.note_success(tx, delivery.address)
     if is_first and delivery.channel == routing.EMAIL_CHANNEL:
         people.mark_address(tx, delivery.workspace, Address(delivery.channel, delivery.address), refused=None)
@@ -239,6 +250,11 @@ def record_clocks(tx: Tx, request: Request, deadlines: Deadlines) -> None:
 
 def _record_failure(tx: Tx, directory: Directory, claimed: ClaimedDelivery, error: ChannelError) -> None:
     delivery = claimed.delivery
+    if callbacks.was_moved(tx, claimed.content):
+        # What a receiver answers that was replaced meanwhile says nothing about the new one.
+        delivery_leases.try_failed(tx, delivery, error=str(error), next_at=tx.now, unknown=error.outcome_unknown)
+        tx.enqueue(Work("deliver", delivery.id))
+        return
     wait = retry.delivery_wait(
         delivery.attempts,
         outcome_unknown=error.outcome_unknown,

@@ -22,20 +22,25 @@ from bot import http_server
 from bot.web import server
 from engine.domain import DEFAULT_WORKSPACE
 from engine.domain.api_keys import ApiAction
-from engine.store import reconciliation
+from engine.domain.callbacks import CallbackEndpointView, EndpointState
+from engine.store import callback_endpoints, reconciliation
+from engine.store.connection import Connection
 from tests.integration.aap.test_receiver import Platform, call, open_platform
 from tests.support.aap_env import CALL
 
 
 @dataclass
 class Site:
-    """Another receiver of the platform, and how many challenges it got. `is_down`: it answers with 500."""
+    """Another receiver of the platform, and how many challenges it got. `is_down`: it answers with `status`, once it
+    may."""
 
     url: str
     receiver: Receiver
     bodies: list[bytes]
     is_down: bool = False
+    status: int = 500
     refused: asyncio.Event = field(default_factory=asyncio.Event)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def delivery(self) -> dict[str, Any]:
@@ -61,13 +66,15 @@ async def open_site(platform: Platform) -> AsyncIterator[Site]:
     )
     sockets = await server.bound("127.0.0.1", 0)
     site = Site(f"http://127.0.0.1:{sockets[0].getsockname()[1]}/events", receiver, [])
+    site.may_answer.set()
 
     async def take(request: Request) -> Response:
         body = await request.body()
         site.bodies.append(body)
         if site.is_down:
             site.refused.set()
-            return Response(status_code=500)
+            await site.may_answer.wait()
+            return Response(status_code=site.status)
         status, answer = await receiver.handle(request.headers, body)
         return Response(answer, status)
 
@@ -137,6 +144,32 @@ async def test_what_waits_for_a_receiver_goes_to_the_new_one(tmp_path: Path) -> 
         assert old.bodies[-1] == new.bodies[1]
         assert (old.challenges, new.challenges) == (1, 1)
         assert platform.woken.empty()
+
+
+@pytest.mark.parametrize("status", [410, 500])
+async def test_what_a_replaced_receiver_answers_says_nothing_about_the_new_one(tmp_path: Path, status: int) -> None:
+    async with open_platform(tmp_path) as platform, open_site(platform) as old, open_site(platform) as new:
+        made = await platform.provision()
+        assert (await update(platform, made.instance_id, {"delivery": old.delivery}, "u1"))[0] == 200
+        first, second = await ask(platform, made.token, "one"), await ask(platform, made.token, "two")
+        old.is_down, old.status = True, status
+        old.may_answer.clear()
+        await platform.env.decide(first)
+        await old.refused.wait()
+        # It is called, and has not answered yet.
+        assert (await update(platform, made.instance_id, {"delivery": new.delivery}, "u2"))[0] == 200
+        old.may_answer.set()
+        assert await platform.woken.get() == "one approved"
+        await platform.env.decide(second)
+        assert await platform.woken.get() == "two approved"
+        [endpoint] = await platform.env.server.app.engine.store.read(_endpoints)
+        assert (endpoint.state, endpoint.failures, endpoint.error) == (EndpointState.ACTIVE, 0, None)
+        assert old.bodies[-1] == new.bodies[1]
+        assert platform.woken.empty()
+
+
+def _endpoints(connection: Connection) -> list[CallbackEndpointView]:
+    return callback_endpoints.views(connection, DEFAULT_WORKSPACE)
 
 
 async def test_a_receiver_that_expects_something_else_changes_nothing(tmp_path: Path) -> None:
