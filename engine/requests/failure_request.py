@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final
 
 from msgspec.structs import replace
@@ -26,7 +25,7 @@ def open_failure(
     """
     if not content.value:
         # The parameters could not be computed.
-        gate = dataclasses.replace(gate, edit={})
+        gate = replace(gate, edit={})
     opening = open_request(gate=gate, step=step, subject=subject, content=content, scope=scope, why=True)
     return replace(
         opening,

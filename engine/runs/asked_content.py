@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Final, cast
+
+from msgspec.structs import replace
 
 from engine.domain import OnExpiry
 from engine.domain.ask_facts import REASON, RISK, TITLE, AskFacts
@@ -77,7 +78,7 @@ def fitted(gate: Gate, ask: Mapping[str, Value]) -> Gate:
     declared = fields_of(ask)
     context = {key: gate.context.get(key) or _TEXTS[key] for key in CONTEXT_KEYS if key in gate.context or ask.get(key)}
     expires, on_expiry = _expiry(gate, ask)
-    return dataclasses.replace(
+    return replace(
         gate,
         title=gate.title or _TEXTS["title"],
         reason=gate.reason or (_TEXTS["summary"] if ask.get("summary") else None),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from msgspec import structs
+from msgspec.structs import replace
 
 from engine.domain import AloneReason, ReasonRequired, ReviewPoint
 from engine.workflowfile import approver_checks
@@ -49,7 +47,7 @@ def compile_failure_gate(
         return asks
     asks = replace(
         asks,
-        ways=structs.replace(gate.ways, post_to=None),
+        ways=replace(gate.ways, post_to=None),
         fallback_after=gate.fallback_after,
         assurance=gate.assurance,
         confirm_with=gate.confirm_with,

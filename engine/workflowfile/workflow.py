@@ -109,8 +109,7 @@ class GatePolicy:
 ANY_ONE: Final = GatePolicy()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateRisk:
+class GateRisk(Struct, frozen=True, kw_only=True):
     """How a gate tells the level of risk, and what it asks then.
 
     `gates`: the gate of each level, or None where none opens. `counts_claim`: whether the risk that a program names
@@ -123,8 +122,7 @@ class GateRisk:
     counts_claim: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class Gate(Struct, frozen=True, kw_only=True):
     """The gate of a step: when people are asked, who is asked, and what they may change."""
 
     at: ReviewPoint = ReviewPoint.BEFORE
@@ -135,7 +133,7 @@ class Gate:
     reason: Template | None = None
     title: Template | None = None
     show: tuple[ShownItem, ...] = ()
-    context: Mapping[str, Template] = field(default_factory=dict)
+    context: Mapping[str, Template] = {}
     """What it says about the proposal, by the keys of `CONTEXT_KEYS`."""
     edit: Mapping[str, Field | None] | None = None
     """The fields that people may edit, or None for the fields that the step marks as content. A field without a type
@@ -145,7 +143,7 @@ class Gate:
     reject_label: str = "Reject"
     approvers: tuple[Template, ...] = ()
     """The approvers. If there are none, the owner is asked."""
-    approver_inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    approver_inputs: Mapping[str, tuple[str, ...]] = {}
     """The inputs that an approver's expression reads, by the source of the expression. Through these inputs the
     requester names the approver."""
     route: GateRoute | None = None
@@ -153,7 +151,7 @@ class Gate:
     policy: GatePolicy = ANY_ONE
     """The policy, or the strictest one if an expression chooses."""
     policy_choice: Template | None = None
-    policies: Mapping[str, GatePolicy] = field(default_factory=dict)
+    policies: Mapping[str, GatePolicy] = {}
     """The policies that `policy_choice` chooses from, by the JSON of the value that the file writes."""
     requester_rule: RequesterRule = RequesterRule.LAST
     """Whether the requester may decide. Only with `allowed` may data name them as an approver."""
