@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict, deque
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from starlette.requests import Request
@@ -16,6 +17,8 @@ SPAN: Final = timedelta(minutes=10)
 """How long a log line or a call counts."""
 _KEPT: Final = 10_000
 """Maximum number of clients that are remembered; the one that asked longest ago is dropped first."""
+_REMEMBERED: Final = 1_000
+"""Number of addresses whose keys are remembered."""
 _LONGEST: Final = 60
 """Maximum length of a client's address as a proxy gives it, in characters."""
 _V6_SITE: Final = 64
@@ -24,7 +27,11 @@ _V6_SITE: Final = 64
 
 def client(request: Request) -> str:
     """Return the key of a client: its IPv4 address, or the site of its IPv6 address."""
-    host = request.client.host if request.client is not None else ""
+    return _key(request.client.host if request.client is not None else "")
+
+
+@lru_cache(_REMEMBERED)
+def _key(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

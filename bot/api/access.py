@@ -22,7 +22,7 @@ class Access:
 
     async def admit(self, call: ApiCall) -> None:
         """Find the program that calls. Raises `ApiProblem` if it may not call, or not now."""
-        principal = await self._keys.principal(call.headers.get("authorization", ""), client_limits.client(call))
+        principal = await self._keys.principal(call.header(b"authorization") or "", client_limits.client(call))
         if isinstance(principal, Refusal):
             raise of_refusal(principal)
         call.principal = principal

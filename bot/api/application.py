@@ -30,6 +30,15 @@ HEADERS: Final = {
 _JSON: Final = "application/json"
 
 
+def _written(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return headers as the server takes them."""
+    return [(name.lower().encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
+
+
+_WRITTEN: Final = _written({**HEADERS, "Content-Type": _JSON})
+"""The headers of all JSON, which are written once."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Path:
     """The operations of one path, by method."""
@@ -77,9 +86,9 @@ class Api:
             return Response()
         except ApiProblem as problem:
             await self._access.note(call, problem)
-            return self._written(call, problem)
+            return self._problem(call, problem)
         except Exception as error:  # noqa: BLE001 the boundary to a program: an unexpected error becomes a problem
-            return self._written(call, of_exception(error))
+            return self._problem(call, of_exception(error))
 
     def _route(self, call: ApiCall) -> Response | tuple[Operation, Mapping[str, str]]:
         """Return the operation of a call with the parts of its path, or the answer of a path that needs no key."""
@@ -112,9 +121,11 @@ class Api:
         if isinstance(result, Response):
             result.headers.update(self._headers(call))
             return result
-        return Response(json_values.encoded(result), call.status, self._headers(call), _JSON)
+        response = Response(json_values.encoded(result), call.status)
+        response.raw_headers += [*_WRITTEN, *_written(self._access.headers(call))]
+        return response
 
-    def _written(self, call: ApiCall, problem: ApiProblem) -> Response:
+    def _problem(self, call: ApiCall, problem: ApiProblem) -> Response:
         headers = {**self._headers(call), **problem.headers}
         return Response(problem.body, problem.status, headers, MEDIA_TYPE)
 

@@ -8,13 +8,13 @@ from typing import Final
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 
-from bot import request_scope
+from bot import request_headers, request_scope
 from bot.api.problems import ApiProblem, of_refusal
 from bot.http_server import WATCH
 from engine.domain import Address, Origin
 from engine.domain.api_keys import ApiAction, ApiKeyForbids, ApiPrincipal, may
 
-IDEMPOTENCY: Final = "idempotency-key"
+IDEMPOTENCY: Final = b"idempotency-key"
 LONGEST_KEY: Final = 255
 """Maximum length of an `Idempotency-Key`, in characters."""
 _ANSWERED_WITH: Final = ("type", "method")
@@ -39,6 +39,10 @@ class ApiCall(Request):
     def query_params(self) -> QueryParams:
         return QueryParams(self.scope["query_string"])
 
+    def header(self, name: bytes) -> str | None:
+        """Return one header, or None. `name`: in small letters."""
+        return request_headers.find(self.scope, name)
+
     @property
     def actor(self) -> Address:
         return self.principal.address
@@ -52,7 +56,7 @@ class ApiCall(Request):
     @property
     def idempotency_key(self) -> str | None:
         """Return the id that the program gave to this call, or None. Raises `ApiProblem`."""
-        text = self.headers.get(IDEMPOTENCY)
+        text = self.header(IDEMPOTENCY)
         if text is None:
             return None
         if not 0 < len(text) <= LONGEST_KEY or not text.isascii() or not text.isprintable():

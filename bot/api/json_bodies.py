@@ -9,8 +9,9 @@ from email.message import Message
 from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from bot import request_headers
 from bot.api.problems import ApiProblem
 from engine import json_values
 from engine.errors import InvalidValue
@@ -18,6 +19,7 @@ from engine.json_values import Value
 
 MOST_BYTES: Final = 1_048_576
 """Maximum size of a body, in bytes."""
+_JSON: Final = "application/json"
 _LONGEST_KEY: Final = 80
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -33,20 +35,24 @@ async def read(request: Request, *, may_be_empty: bool = False) -> Value:
 
 async def read_bytes(request: Request) -> bytes:
     """Return the body of a request. Raises `ApiProblem` for one that is too large or compressed."""
-    if int(request.headers.get("content-length", "0")) > MOST_BYTES:
+    if int(request_headers.find(request.scope, b"content-length") or "0") > MOST_BYTES:
         raise _too_large()
-    if request.headers.get("content-encoding", "identity") != "identity":
+    if request_headers.find(request.scope, b"content-encoding") not in (None, "identity"):
         raise ApiProblem(
             415,
             "unsupported-media-type",
             "Send the body without compression.",
             headers={"Accept-Encoding": "identity"},
         )
-    body = bytearray()
-    async for part in request.stream():
-        body += part
+    body, has_more = bytearray(), True
+    while has_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
         if len(body) > MOST_BYTES:
             raise _too_large()
+        has_more = message.get("more_body", False)
     return bytes(body)
 
 
@@ -55,10 +61,13 @@ def _too_large() -> ApiProblem:
 
 
 def _check_kind(request: Request) -> None:
+    given = request_headers.find(request.scope, b"content-type")
+    if given == _JSON:
+        return
     header = Message()
-    header["content-type"] = request.headers.get("content-type", "")
+    header["content-type"] = given or ""
     charset = header.get_content_charset("utf-8")
-    if header.get_content_type() != "application/json" or charset not in ("utf-8", "us-ascii"):
+    if header.get_content_type() != _JSON or charset not in ("utf-8", "us-ascii"):
         detail = "Send JSON in UTF-8, with the header “Content-Type: application/json”."
         raise ApiProblem(415, "unsupported-media-type", detail, headers={"Accept": "application/json"})
 

@@ -54,7 +54,7 @@ class Operation:
     async def arguments(self, call: ApiCall, path: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments of the handler, read from the request. Raises `ApiProblem`."""
         found: dict[str, Any] = {name: path[name] for name in self.names}
-        query = _query(call.query_params)
+        query = _query(call.query_params) if call.scope["query_string"] else {}
         if self.query is not None:
             found["query"] = json_bodies.validated(self.query, query, what="query")
         elif query:

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bot.http_server import API, WATCH
+from bot.web.answer_transport import AnswerTransport
 from bot.web.connections import Connections, Use
 from bot.web.light_connection import LightEvent, LightFlow, Pipeline
 
@@ -189,6 +190,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # The task that would wait for it has not begun yet.
         self.cycle.message_event = LightEvent()  # type: ignore[assignment]
+        self.cycle.transport = AnswerTransport(self.transport)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)

@@ -7,18 +7,19 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot import request_scope
+from bot import request_headers, request_scope
 from bot.monitor import Monitor
 from bot.request_scope import HEADER, RequestScope
 
 _UNKNOWN: Final = "an unknown path"
 """The endpoint of a request before a route took it, so that paths of strangers are no labels."""
+_HEADER: Final = HEADER.lower().encode()
 _ID: Final = re.compile(r"[0-9a-z]{17}")
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,7 +34,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with self._begun(Headers(scope=scope)) as request:
+        with self._begun(scope) as request:
 
             async def with_id(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -43,9 +44,10 @@ class RequestIds:
 
             await self._app(scope, receive, with_id)
 
-    def _begun(self, headers: Headers) -> AbstractContextManager[RequestScope]:
+    def _begun(self, scope: Scope) -> AbstractContextManager[RequestScope]:
         """Return the request that its headers name. They are not kept: thousands of requests may wait."""
-        return self._monitoring.request(_UNKNOWN, id_=headers.get(HEADER), parent=headers.get("traceparent"))
+        id_, parent = request_headers.find(scope, _HEADER), request_headers.find(scope, b"traceparent")
+        return self._monitoring.request(_UNKNOWN, id_=id_, parent=parent)
 
 
 def named(route: Route) -> Route:
