@@ -90,7 +90,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
     render = card.with_pages(_page_of(settings), _bodies(settings))
     relay = Relay(store, channels=channels, directory=directory, render=render, codes=codes, telemetry=monitoring)
     units: dict[str, Unit] = {"advance": runner.advance, "deliver": relay.deliver, "process_due": engine.process_due}
-    executor = executors.build_executor(settings, store, units=units, due=engine.due, now=clock.now)
+    executor = executors.build_executor(settings, store, channels, units=units, due=engine.due, now=clock.now)
     own_secrets = None if is_trial else _connect_secrets(store, settings, engine, secrets)
     commands = OperatorCommands(
         engine,

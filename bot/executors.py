@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
 from bot.databases import libpq
 from bot.settings import Settings
+from engine.delivery.late_copies import LateCopies
 from engine.domain import Work
+from engine.ports import Channel
 from engine.store.port import Store
 from engine.worker.embedded import Embedded, LooksForWork, Unit
 
@@ -36,6 +38,7 @@ class RunsWork(Protocol):
 def build_executor(
     settings: Settings,
     store: Store,
+    channels: Mapping[str, Channel],
     *,
     units: dict[str, Unit],
     due: LooksForWork,
@@ -47,8 +50,10 @@ def build_executor(
     through the queue in the database.
     """
     if settings.server_url is None:
-        embedded = Embedded(units=units, due=due, now=now)
-        store.on_commit(embedded.submit)
+        # No other process has turns at the channels.
+        late = LateCopies(store, channels)
+        embedded = Embedded(units={**units, "take_turns": late.put_off}, due=due, now=now)
+        store.on_commit(late.before(embedded.submit))
         return embedded
     if settings.role == "all":
         embedded = Embedded(units=units, due=due, now=now, tick_seconds=SHARED_TICK_SECONDS)

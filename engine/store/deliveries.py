@@ -136,7 +136,8 @@ def insert_deliveries(tx: Tx, workspace: str, copies: Sequence[NewDelivery]) -> 
     _NEW.write_all(tx.connection, rows)
     for row in rows:
         if row["next_at"] == tx.now or row["topic"] == HELD:
-            tx.enqueue(Work("deliver", row["id"]))
+            is_own = row["kind"] is DeliveryKind.REQUEST and row["topic"] is None
+            tx.enqueue(Work("deliver", row["id"], (row["channel"], row["address"]) if is_own else None))
     return [row["id"] for row in rows]
 
 

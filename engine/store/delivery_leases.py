@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from msgspec import Struct
-from sqlalchemy import bindparam, case, null, or_, select, update
+from sqlalchemy import bindparam, case, literal_column, null, or_, select, update
 
 from engine import json_values
 from engine.domain import HELD, DeliveryKind, DeliveryState, Receipt, Work
@@ -96,6 +97,19 @@ _FAILED = Statement(
         next_at=bindparam("new_next"),
     )
 )
+_PUT_OFF = Statement(
+    update(_delivery)
+    .where(
+        _delivery.c.id == bindparam("held"),
+        _delivery.c.next_at <= bindparam("now"),
+        # Nothing happened to it since it was made.
+        _delivery.c.wanted_version == literal_column("1"),
+        _delivery.c.attempts == literal_column("0"),
+        _delivery.c.lease_until.is_(None),
+        _delivery.c.receipt.is_(None),
+    )
+    .values(next_at=bindparam("new_next", type_=Utc))
+)
 _HAND_OVER = Statement(update(_delivery).where(_MINE).values(lease_until=bindparam("now")))
 
 
@@ -182,6 +196,12 @@ def read_receipt(text: str | None) -> Receipt | None:
 
 def write_receipt(receipt: Receipt) -> str:
     return json_values.dumps(dict(receipt.data))
+
+
+def put_off(tx: Tx, waits: Mapping[str, timedelta]) -> None:
+    """Let these new copies come back after these times, unless one was claimed or its request has changed."""
+    rows = [{"held": id, "now": tx.now, "new_next": tx.now + wait} for id, wait in waits.items()]
+    _PUT_OFF.write_all(tx.connection, rows)
 
 
 def try_shown(tx: Tx, delivery: LeasedDelivery, receipt: Receipt | None, *, state: DeliveryState) -> bool:

@@ -17,7 +17,7 @@ from engine.retry import TICK_SECONDS
 
 log = logging.getLogger(__name__)
 
-CONCURRENT: Final = {"advance": 64, "deliver": 80, "process_due": 8}
+CONCURRENT: Final = {"advance": 64, "deliver": 80, "process_due": 8, "take_turns": 1}
 """Maximum number of concurrent units of each kind, so that slow steps do not delay deliveries or deadlines."""
 
 Unit = Callable[[str], Awaitable[None]]
@@ -42,7 +42,7 @@ class Embedded:
     ) -> None:
         self._units, self._due, self._now, self._tick_seconds = units, due, now, tick_seconds
         self._queues: dict[str, asyncio.Queue[str]] = {kind: asyncio.Queue() for kind in units}
-        self._queued: set[Work] = set()
+        self._queued: set[tuple[str, str]] = set()
         self._busy = 0
         self._stopping = False
         self._trouble: str | None = None
@@ -55,8 +55,9 @@ class Embedded:
     def submit(self, works: Sequence[Work]) -> None:
         """Queue work that may be ready, unless it is queued already."""
         for work in works:
-            if work.kind in self._queues and work not in self._queued:
-                self._queued.add(work)
+            known = work.kind, work.id
+            if work.kind in self._queues and known not in self._queued:
+                self._queued.add(known)
                 self._queues[work.kind].put_nowait(work.id)
 
     async def run(self) -> None:
@@ -88,7 +89,7 @@ class Embedded:
             if self._stopping:
                 return
             # Removed before the work is done, because a hint that comes meanwhile must count.
-            self._queued.discard(Work(kind, item))  # type: ignore[arg-type]
+            self._queued.discard((kind, item))
             self._busy += 1
             try:
                 await self._do(kind, item)
