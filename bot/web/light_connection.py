@@ -16,7 +16,8 @@ class LightEvent:
 
     def __init__(self, *, is_set: bool = False) -> None:
         self._is_set = is_set
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[asyncio.Future[None]] | None = None
+        """Those who wait. An empty list for each of thousands of requests would take half a megabyte."""
 
     def is_set(self) -> bool:
         """Return whether it is set."""
@@ -25,7 +26,7 @@ class LightEvent:
     def set(self) -> None:
         """Set it, and wake all that wait."""
         self._is_set = True
-        for future in self._waiting:
+        for future in self._waiting or ():
             if not future.done():
                 future.set_result(None)
 
@@ -37,11 +38,14 @@ class LightEvent:
         """Return once it is set."""
         if not self._is_set:
             future = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
+            waiting = self._waiting = self._waiting or []
+            waiting.append(future)
             try:
                 await future
             finally:
-                self._waiting.remove(future)
+                waiting.remove(future)
+                if not waiting and self._waiting is waiting:
+                    self._waiting = None
         return True
 
 
