@@ -107,8 +107,8 @@ explore: $(STAMP) ## look for faults with EXAMPLES random examples of every prop
 	SIGNOFF_TEST_EXAMPLES=$(EXAMPLES) $(RUN) -m pytest -n $(WORKERS) --dist worksteal -m "not browser and not frameworks" \
 		$$(grep -rl --include='test_*.py' hypothesis $(EXPLORE)) $(TESTFLAGS)
 
-# Three workers, each with one Chromium: for about half of its time a test waits for a page. Every test starts its own
-# servers.
+# Three workers, each with one Chromium and one HTML checker: for about half of its time a test waits for a page. Every
+# test starts its own servers.
 test-browser: $(STAMP) ## run the tests in a browser (needs Chromium and Java)
 	@if [ -z "$$(find tests -path 'tests/browser/*' -name '*.py')" ]; then \
 		echo "no browser tests yet"; \

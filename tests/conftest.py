@@ -76,7 +76,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Collect garbage less often, and never among the modules and tests, which stay until the end."""
     gc.enable()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 10, 10)
 
