@@ -104,7 +104,7 @@ def build(store: Store, settings: Settings, adapters: Adapters, *, is_trial: boo
         secrets=own_secrets,
     )
     slack = _slack_parts(settings, adapters, prompt, codes, stale_homes, own_secrets, directory=directory, kinds=kinds)
-    review = ReviewService(prompt, Identity(prompt, codes, clock))
+    review = ReviewService(prompt, Identity(prompt, codes, clock), settings.builders)
     return App(settings, store, engine, codes, clock, executor, commands, slack, review, monitoring, own_secrets)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
-from bot.presentation import people
+from bot.presentation import builder_refusals
 from bot.slack import approver_names
 from bot.slack.payloads import Actor
 from engine.domain import NotAllowed, Refusal
@@ -14,16 +13,11 @@ from engine.errors import ChannelError
 from engine.ports import Directory
 from engine.references import EMAIL, Reference, parse
 
-NO_BUILDERS: Final = (
-    "No one may register workflows here yet. The operator of this server names the builders in SIGNOFF_BUILDERS "
-    "(email addresses, Slack user IDs, group:handle or role:name, separated by commas)."
-)
-
 
 async def refuse(directory: Directory, builders: Sequence[str], by: Actor) -> Refusal | None:
     """Return why this person may not register workflows, or None if they may."""
     if not builders:
-        return NotAllowed(why=NO_BUILDERS)
+        return builder_refusals.refused(builders)
     references = [reference for builder in builders if (reference := parse(builder)) is not None]
     if any(reference.address == by.address for reference in references):
         return None
@@ -42,4 +36,4 @@ async def refuse(directory: Directory, builders: Sequence[str], by: Actor) -> Re
         not members.isdisjoint(own_addresses) or any(address.value in emails for address in own_addresses)
     ):
         return None
-    return NotAllowed(why=f"Only builders may register workflows here. Ask {people.joined(builders, 'or')}.")
+    return builder_refusals.refused(builders)

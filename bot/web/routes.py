@@ -26,6 +26,7 @@ from bot.web.code_handlers import CodeHandlers
 from bot.web.context import RequestContext
 from bot.web.export_pages import ExportPages
 from bot.web.file_pages import FilePages
+from bot.web.gallery_pages import GalleryPages
 from bot.web.inbox_decisions import InboxDecisions
 from bot.web.inbox_handlers import InboxHandlers
 from bot.web.inbox_pages import InboxPages
@@ -180,6 +181,7 @@ def _workflow_routes(context: RequestContext) -> Iterator[Route]:
     """Yield the routes of the pages of workflows."""
     workflows, checks = WorkflowPages(context), WorkflowChecks(context)
     editor, page = WorkflowEditor(context, workflows, checks), f"{page_urls.WORKFLOWS}/{{name}}"
+    new = GalleryPages(context)
     trials, starts = WorkflowTrials(context, workflows), WorkflowStarts(context, workflows)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         page_urls.WORKFLOWS: (workflows.list, None),
@@ -188,6 +190,8 @@ def _workflow_routes(context: RequestContext) -> Iterator[Route]:
         f"{page}/{places.EDIT}": (editor.show, editor.save),
         f"{page}/{places.TRY}": (trials.show, trials.play),
         f"{page}/{places.START}": (starts.show, starts.start),
+        page_urls.NEW_WORKFLOW: (new.list, None),
+        f"{page_urls.NEW_WORKFLOW}/{{template}}": (new.show, new.answer),
         page_urls.WORKFLOW_FILE: (checks.schema, checks.check),
     }
     yield from _routes_of(context, handlers)

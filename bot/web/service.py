@@ -55,8 +55,11 @@ class ReviewVisit:
 
 @dataclass(frozen=True, slots=True)
 class ReviewService:
+    """`builders`: who may register new workflows, written as in the approvers of a gate."""
+
     engine: Engine
     identity: Identity
+    builders: tuple[str, ...] = ()
 
     async def visit(self, request: str, *, token: str | None, browser: str | None) -> ReviewVisit | AccessRefused:
         """Return the visit: of a remembered browser's person if they may see it, or else of the link's holder."""

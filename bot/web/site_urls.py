@@ -146,6 +146,13 @@ class SiteUrls:
         return f"{self.path(page_urls.WORKFLOWS, name, VERSIONS)}?{urlencode({'from': before, 'to': after})}"
 
     @property
+    def new_workflow(self) -> str:
+        return self.path(page_urls.NEW_WORKFLOW)
+
+    def new_from(self, template: str) -> str:
+        return self.path(page_urls.NEW_WORKFLOW, template)
+
+    @property
     def workflow_file(self) -> str:
         return self.path(page_urls.WORKFLOW_FILE)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.presentation import characters, people, workflow_changes
+from bot.presentation import characters, labels, people, step_words, workflow_changes
 from bot.web import workflow_diagram
 from bot.web.workflow_diagram import Diagram
 from engine.domain import PolicyKind, Tone
@@ -44,6 +44,14 @@ class GateInWords:
     step: str
     people: str
     condition: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepInWords:
+    """A step, and who is asked when."""
+
+    title: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +104,7 @@ def page(
         row=row(view),
         description=characters.line(workflow.description) if workflow is not None and workflow.description else "",
         is_protected=workflow is not None and workflow.protected,
-        diagram=workflow_diagram.plan(workflow, _short) if workflow is not None else None,
+        diagram=workflow_diagram.plan(workflow, short) if workflow is not None else None,
         gates=tuple(_gates(workflow)) if workflow is not None else (),
         plans=tuple(plans),
         versions=_versions(versions),
@@ -115,6 +123,17 @@ def _versions(versions: Sequence[VersionView]) -> tuple[ListedVersion, ...]:
             before=next((number for number in reversed(numbers) if number < one.version), None),
         )
         for one in versions
+    )
+
+
+def steps_in_words(workflow: Workflow) -> tuple[StepInWords, ...]:
+    """Return each step with when it runs and who is asked."""
+    return tuple(
+        StepInWords(
+            title=characters.line(labels.in_words(step.label)),
+            sentence="".join(words.text for words in step_words.of_step(workflow, step, {})),
+        )
+        for step in workflow.steps
     )
 
 
@@ -144,7 +163,8 @@ def _asked(gate: Gate) -> str:
     return people.joined([_name(one) for one in named] or [_NAMED[OWNER]], words)
 
 
-def _short(gate: Gate) -> str:
+def short(gate: Gate) -> str:
+    """Return who a gate asks, as the diagram shows it."""
     return f"asks {_asked(gate)}"
 
 

@@ -70,10 +70,16 @@ class WorkflowPages:
         names = await engine.startable([view.name for view in views], reader.actor)
         rows = [workflow_page_view.row(view) for view in views if may_see_workflow(owner, view)]
         others = [workflow_page_view.row(view) for view in views if not may_see_workflow(owner, view)]
+        may_make = await engine.is_named(reader.actor, self._context.service.builders)
         starts = [row for row in others if row.name in names]
         everything = owner.reads_everything
         return self._context.pages.page(
-            "workflows", address=reader.address, rows=rows, starts=starts, reads_everything=everything
+            "workflows",
+            address=reader.address,
+            rows=rows,
+            starts=starts,
+            may_make=may_make,
+            reads_everything=everything,
         )
 
     async def show(self, request: Request) -> Response:

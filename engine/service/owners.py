@@ -82,6 +82,16 @@ def may_build(
     return may(context, recipients, actor, address, workflow.owner.id, rule=workflow.owner_rule)
 
 
+def is_named(
+    context: CommandContext, tx: Tx, resolved: Resolved, workspace: str, address: Address, named: Collection[str]
+) -> bool:
+    """Return whether texts such as those of approvers name a person: the unit of `Engine.is_named`."""
+    references = [reference for reference in map(parse, named) if reference is not None]
+    recipients = Recipients(tx, context.advancer.directory, resolved)
+    actor = recipients.actor(workspace, address)
+    return bool(references) and recipients.among([*actor.addresses, address], references)[0]
+
+
 def memberships(
     context: CommandContext, tx: Tx, resolved: Resolved, reader: Reader, address: Address, rules: Collection[str]
 ) -> Reader:

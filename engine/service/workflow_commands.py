@@ -84,6 +84,12 @@ class WorkflowCommands(AskCommands):
             required=False,
         )
 
+    async def is_named(self, actor: Address, named: Sequence[str], *, workspace: str = DEFAULT_WORKSPACE) -> bool:
+        """Return whether texts such as those of the approvers of a gate name a person, also as a member of a group."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: owners.is_named(self.context, tx, resolved, workspace, actor, named), required=False
+        )
+
     async def with_owners(self, reader: Reader, address: Address, workflows: Sequence[WorkflowView]) -> Reader:
         """Return the reader with the roles and groups that own these workflows and of which they are a member.
 

@@ -16,7 +16,9 @@ from engine.ports import StepType
 from engine.steps.ask import AskStep
 from engine.steps.branch import BranchStep
 from engine.steps.form import FormStep
+from engine.steps.http import HttpStep
 from engine.steps.set import SetStep
+from engine.steps.wait import WaitStep
 from tests.browser.ask_states import ASK_STATES
 from tests.browser.inbox_states import ADMIN, AUDITOR, INBOX_STATES
 from tests.browser.insight_states import INSIGHT_STATES
@@ -104,6 +106,8 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
     played.play = lose_outcome
     steps: Mapping[str, StepType[Any]] = {
         "set": SetStep(),
+        "http": HttpStep(),
+        "wait": WaitStep(),
         "form": FormStep(),
         "ask": AskStep(),
         "branch": BranchStep(),
@@ -117,6 +121,7 @@ async def open_state_windows(path: Path, browser: Browser) -> AsyncIterator[Revi
         secrets={"SHOP": "x"},
         admins=[ADMIN],
         auditors=[AUDITOR],
+        builders=("sam@example.com",),
     ) as windows:
         yield windows
 

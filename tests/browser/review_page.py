@@ -116,8 +116,17 @@ async def open_review_windows(
     secrets: Mapping[str, str] | None = None,
     admins: Sequence[str] = (),
     auditors: Sequence[str] = (),
+    builders: tuple[str, ...] = (),
 ) -> AsyncIterator[ReviewWindows]:
-    async with open_web(path, steps=steps, patience=patience, secrets=secrets, admins=admins, auditors=auditors) as web:
+    async with open_web(
+        path,
+        steps=steps,
+        patience=patience,
+        secrets=secrets,
+        admins=admins,
+        auditors=auditors,
+        builders=builders,
+    ) as web:
         windows = ReviewWindows(web, browser)
         try:
             yield windows

@@ -126,11 +126,35 @@ async def _starting(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_role("button", name="Start").wait_for()
 
 
+async def _gallery(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/workflows")
+    await page.get_by_role("link", name="New workflow").click()
+    await page.get_by_role("heading", name="New workflow").wait_for()
+
+
+async def _answered(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/new-workflow/deploy")
+    for field in await page.locator("input[type=url]").all():
+        await field.fill("https://deploy.example.com")
+    await page.get_by_role("button", name="Show the steps").click()
+    await page.get_by_role("heading", name="Its steps").wait_for()
+
+
+async def _answered_wrong(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/new-workflow/deploy")
+    await page.get_by_label("What is it called in commands?").fill("Not a name")
+    await page.get_by_role("button", name="Show the steps").click()
+    await page.get_by_text("Not submitted yet").wait_for()
+
+
 WORKFLOW_STATES: Final[Mapping[str, PageState]] = {
     "workflows": _list,
     "workflows-empty": _empty,
     "workflow": _one,
     "workflow-versions": _compared,
+    "workflow-new": _gallery,
+    "workflow-answers": _answered,
+    "workflow-answers-wrong": _answered_wrong,
     "workflow-try": _tried,
     "workflow-try-wrong": _tried_wrong,
     "workflow-start": _starting,

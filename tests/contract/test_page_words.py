@@ -81,7 +81,7 @@ async def env(tmp_path: Path, empty_database: bytes) -> AsyncIterator[WebEnv]:
     played = PlayedStep()
     played.play = _lose_answer
     kinds: dict[str, StepType[Any]] = {"set": SetStep(), "form": FormStep(), "foreach": ForeachStep(), "played": played}
-    async with open_web(path, steps=kinds) as env:
+    async with open_web(path, steps=kinds, builders=(SAM.value,)) as env:
         yield env
 
 
@@ -233,6 +233,9 @@ async def _workflows(env: WebEnv) -> Browser:
     await browser.post(form.action, form.with_(act="disable"), kind=form.kind)
     edit = await browser.get("/workflows/refund/edit")
     await browser.post(edit.page.form.action, edit.page.form.with_(act="check"), kind=edit.page.form.kind)
+    await browser.get("/new-workflow")
+    answers = (await browser.get("/new-workflow/contract")).page.form
+    await browser.post(answers.action, answers.with_(act="steps"), kind=answers.kind)
     await browser.get("/workflows/refund/versions?from=1&to=2")
     return browser
 
@@ -439,6 +442,8 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
             "workflow-compare",
             "workflow-try",
             "workflow-start",
+            "workflow-new",
+            "workflow-answers",
         )
     },
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),

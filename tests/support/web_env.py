@@ -265,6 +265,7 @@ async def open_web(
     clock: FakeClock | None = None,
     admins: Sequence[str] = (),
     auditors: Sequence[str] = (),
+    builders: tuple[str, ...] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> AsyncIterator[WebEnv]:
     """Open an engine with its pages. `host` is the host of the public address if it differs from the real one.
@@ -291,12 +292,12 @@ async def open_web(
         files = env.engine.files
         env.engine = Engine(env.store, env.advancer, admins=roles[0], auditors=roles[1], files=files)
         env.identity = Identity(env.engine, Codes(b"k" * MIN_KEY), env.clock)
-        service = ReviewService(env.engine, env.identity)
+        service = ReviewService(env.engine, env.identity, builders)
         if patience is not None:
             prompt = Engine(
                 PunctualStore(env.store, patience=patience), env.advancer, admins=roles[0], auditors=roles[1]
             )
-            service = ReviewService(prompt, Identity(prompt, Codes(b"k" * MIN_KEY), env.clock))
+            service = ReviewService(prompt, Identity(prompt, Codes(b"k" * MIN_KEY), env.clock), builders)
         signs_in = provider(url, env.clock) if provider is not None else None
         review = ReviewPages(service, env.clock, b"k" * MIN_KEY, signs_in)
         served = routes.site(url, mounted={}, review=review, proxies=proxies)
