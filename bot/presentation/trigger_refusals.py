@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bot.presentation.characters import line
 from engine.domain import BodyRefused, Phrase, QueueFull, Refusal, StillRunning, WebhookUnknown
-from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
+from engine.domain.workflow_commands import NewerVersion, WorkflowDisabled, WorkflowState
 
 
 def _still_running(refusal: StillRunning) -> Phrase:
@@ -35,10 +35,19 @@ def _disabled(refusal: WorkflowDisabled) -> Phrase:
     return (f"The workflow {line(refusal.workflow)} was disabled{by}", *at, f", {what}")
 
 
+def _newer_version(refusal: NewerVersion) -> Phrase:
+    name = line(refusal.workflow)
+    return (
+        f"{name} has version {refusal.version} now, which you have not seen, so nothing was changed. "
+        "Look at that version, then do it again.",
+    )
+
+
 SENTENCES: Final[Mapping[type[Refusal], Callable[[Any], Phrase]]] = {
     StillRunning: _still_running,
     QueueFull: _queue_full,
     WebhookUnknown: _webhook_unknown,
     BodyRefused: _body_refused,
     WorkflowDisabled: _disabled,
+    NewerVersion: _newer_version,
 }

@@ -30,6 +30,7 @@ from bot.slack.step_edits import StepForm
 from bot.slack.text_objects import View
 from engine import workflowfile
 from engine.domain import NotFound, Refusal
+from engine.domain.workflow_commands import NewerVersion
 from engine.errors import DefinitionError
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
@@ -140,7 +141,9 @@ class EditHandlers:
             await ack(**replies.update(edit_modal.check(blocks, note=_stale(view), metadata=metadata)))
         else:
             wrong = await self._registration.register_source(ack, sent, made.source, base=view.version)
-            if wrong is not None:
+            if isinstance(wrong, NewerVersion):
+                await self.checked(ack, body)
+            elif wrong is not None:
                 why = refusals.phrase(wrong) if isinstance(wrong, Refusal) else " ".join(p.sentence() for p in wrong)
                 await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
 
@@ -183,7 +186,9 @@ class EditHandlers:
             await ack(**replies.errors(register_modal.form_errors(_RENAMED.format(name=view.name))))
         elif seen == sent.view.ref.seen and view.version == sent.view.ref.version:
             wrong = await self._registration.register_source(ack, sent, source, base=view.version)
-            if wrong is not None:
+            if isinstance(wrong, NewerVersion):
+                await self.file_entered(ack, body)
+            elif wrong is not None:
                 why = refusals.sentence(wrong) if isinstance(wrong, Refusal) else wrong[0].sentence()
                 await ack(**replies.errors(register_modal.form_errors(why)))
         else:

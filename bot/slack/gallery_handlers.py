@@ -19,6 +19,7 @@ from bot.slack.ids import ModalRef
 from bot.slack.payloads import Submission
 from bot.slack.registration_handlers import RegistrationHandlers
 from engine.domain import Refusal
+from engine.domain.workflow_commands import NewerVersion
 from engine.errors import Problem
 from engine.off_loop import off_loop
 from engine.steps.missing_services import find_missing
@@ -81,8 +82,11 @@ class GalleryHandlers:
             why = refusals.sentence(refusal) if refusal is not None else _in_one(built.wrong)
             await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
             return
-        wrong = await self._registration.register_source(ack, sent, built.source)
-        if wrong is not None:
+        wrong = await self._registration.register_source(ack, sent, built.source, base=0)
+        if isinstance(wrong, NewerVersion):
+            # The name was taken at the same moment.
+            await self.checked(ack, body)
+        elif wrong is not None:
             await ack(**replies.update(request_modals.sentence(_why(wrong), metadata=sent.view.ref)))
 
     async def _taken(self) -> set[str]:

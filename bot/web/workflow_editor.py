@@ -16,7 +16,7 @@ from bot.web.status_pages import Notice
 from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_pages import WorkflowPages, WorkflowVisit
 from engine.domain import Origin, Refusal, Register
-from engine.domain.workflow_commands import Proposed
+from engine.domain.workflow_commands import NewerVersion, Proposed
 from engine.errors import ChannelError, Problem
 from engine.off_loop import off_loop
 from engine.workflowfile import difference_words
@@ -61,8 +61,7 @@ class WorkflowEditor:
         if form_data.text(form, "act") != REGISTER:
             return await self._page(request, visit, typed, is_checked=True)
         if form_data.text(form, "version") != str(visit.view.version):
-            notice = _CHANGED.format(version=visit.view.version)
-            return await self._page(request, visit, typed, notice=notice, is_checked=True, status=409)
+            return await self._newer(request, typed)
         return await self._register(request, visit, typed, Origin(surface="web", place={"form": salt}))
 
     async def _register(self, request: Request, visit: WorkflowVisit, typed: str, origin: Origin) -> Response:
@@ -71,10 +70,20 @@ class WorkflowEditor:
             result = await self._context.service.engine.register(command)
         except ChannelError:
             return await self._page(request, visit, typed, notice=_LATER, status=503)
+        if isinstance(result, NewerVersion):
+            return await self._newer(request, typed)
         if isinstance(result, Refusal):
             return await self._page(request, visit, typed, notice=refusals.phrase(result), status=409)
         at = self._context.at
         return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(visit.view.name))
+
+    async def _newer(self, request: Request, typed: str) -> Response:
+        """Show what was typed beside the version that was registered at the same moment."""
+        visit = await self._pages.visit(request)
+        if isinstance(visit, Response):
+            return visit
+        notice = _CHANGED.format(version=visit.view.version)
+        return await self._page(request, visit, typed, notice=notice, is_checked=True, status=409)
 
     async def _page(
         self,

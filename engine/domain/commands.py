@@ -30,7 +30,7 @@ class Origin(Struct, frozen=True, kw_only=True):
 class Register(Struct, frozen=True, kw_only=True):
     """Register a workflow file. `source`: the bytes of the file. The file may name another owner than the `actor`.
 
-    `base`: the version that the actor saw and changes; None: whichever is current.
+    `base`: the version that the actor saw and changes, 0 for a new workflow; None: whichever is current.
     """
 
     source: bytes

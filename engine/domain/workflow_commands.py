@@ -76,6 +76,13 @@ class WorkflowStateChanged(Struct, frozen=True, kw_only=True):
     open_runs: int
 
 
+class NewerVersion(Refusal, frozen=True, kw_only=True):
+    """The workflow has another version than the one that was changed. `version`: the current one."""
+
+    workflow: str
+    version: int
+
+
 class WorkflowDisabled(Refusal, frozen=True, kw_only=True):
     """Nothing starts the workflow: it was disabled or deleted. `by`: None if the person is not known any more."""
 

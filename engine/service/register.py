@@ -15,7 +15,7 @@ from engine.audit_entries import EntryKind, entry
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import EVERY_WAY, Assurance, NotAllowed, Person, Refusal, Register, Registered, TriggerKind, accounts
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
-from engine.domain.workflow_commands import WorkflowState
+from engine.domain.workflow_commands import NewerVersion, WorkflowState
 from engine.errors import Conflict, InvalidValue, StepError
 from engine.fields import Field, FieldType
 from engine.ports import StepType
@@ -31,10 +31,6 @@ from engine.workflowfile import Gate, Trigger, Workflow, secret_names
 LMTP: Final = "lmtp"
 """The part of a server that takes emails, in what is missing there."""
 _OUTDATED: Final = "The workflow has a newer version now, so this change does not fit it any more."
-_NEWER: Final = (
-    "{name} has version {version} now, which you have not seen, so nothing was changed. "
-    "Look at what differs, and do it again."
-)
 log = logging.getLogger(__name__)
 
 
@@ -134,16 +130,25 @@ def examine(
     refusal = None if author else _check_name(context, recipients, command, workflow, actor, current)
     if refusal is not None:
         return refusal
-    if current is not None and current.source == command.source and current.state != WorkflowState.DELETED:
+    is_same = current is not None and current.source == command.source and current.state != WorkflowState.DELETED
+    newer = None if is_same else check_base(command.base, workflow.name, current)
+    if newer is not None:
+        return newer
+    if current is not None and is_same:
         owner = people.load_people_cached(tx, [current.owner])[current.owner]
         return Examined(actor=actor, owner=owner, owner_rule=current.owner_rule, current=current, warnings=())
-    if current is not None and command.base not in (None, current.version):
-        return NotAllowed(why=_NEWER.format(name=current.name, version=current.version))
     checked = _checked(context, tx, recipients, command, workflow, actor)
     if isinstance(checked, Refusal):
         return checked
     rule, doubtful = owners.rule_of(workflow.owner), tuple(checked[1])
     return Examined(actor=actor, owner=checked[0], owner_rule=rule, current=current, warnings=doubtful)
+
+
+def check_base(base: int | None, name: str, current: NewVersion | None) -> NewerVersion | None:
+    """Return the refusal of a change to another version than the current one. What was deleted is begun anew."""
+    is_gone = current is None or (base == 0 and current.state == WorkflowState.DELETED)
+    version = 0 if current is None or is_gone else current.version
+    return None if base in (None, version) else NewerVersion(workflow=name, version=version)
 
 
 def why_not(

@@ -26,6 +26,7 @@ from engine.domain import (
 from engine.domain.asks import Ask, AskContent
 from engine.domain.workflow_commands import (
     ChangeWorkflowState,
+    NewerVersion,
     RollBack,
     TransferWorkflow,
     WorkflowDisabled,
@@ -202,8 +203,38 @@ async def test_of_two_who_change_the_same_version_at_once_one_is_told(env: Engin
     answers = await asyncio.gather(*map(env.engine.register, commands))
     kinds = [type(answer) for answer in answers]
     assert sorted(kind.__name__ for kind in kinds) in (
-        ["NotAllowed", "Registered", "Registered"],
-        ["NotAllowed", "NotAllowed", "Registered"],
+        ["NewerVersion", "Registered", "Registered"],
+        ["NewerVersion", "NewerVersion", "Registered"],
     )
     assert kinds[0] is kinds[1]  # the same bytes twice are one change
     assert len(await env.engine.versions("flow")) == 2
+
+
+async def test_of_changes_to_one_version_at_once_one_is_made_and_the_others_hear_of_it(env: EngineEnv) -> None:
+    await register(env, 1)
+    commands = [Register(source=source(amount), actor=SAM, origin=TERMINAL, base=1) for amount in range(2, 6)]
+    answers = await asyncio.gather(*map(env.engine.register, commands))
+    (made,) = (answer for answer in answers if isinstance(answer, Registered))
+    assert made.version == 2
+    assert [answer for answer in answers if not isinstance(answer, Registered)] == [
+        NewerVersion(workflow="flow", version=2)
+    ] * 3
+    back = RollBack(workflow="flow", version=1, actor=SAM, origin=TERMINAL, base=2)
+    rolled = await asyncio.gather(*(env.engine.roll_back(back) for _ in range(3)))
+    assert [answer.changed for answer in rolled if isinstance(answer, Registered)].count(True) == 1
+    assert len(await env.engine.versions("flow")) == 3
+    assert "flow has version 2 now, which you have not seen" in refusals.sentence(
+        NewerVersion(workflow="flow", version=2)
+    )
+
+
+async def test_of_two_new_workflows_of_one_name_at_once_one_is_registered(env: EngineEnv) -> None:
+    commands = [Register(source=source(amount), actor=SAM, origin=TERMINAL, base=0) for amount in (1, 2)]
+    answers = await asyncio.gather(*map(env.engine.register, commands))
+    assert sorted(type(answer).__name__ for answer in answers) == ["NewerVersion", "Registered"]
+    await change(env, WorkflowState.DELETED)
+    anew = await env.engine.register(Register(source=source(3), actor=SAM, origin=TERMINAL, base=0))
+    assert isinstance(anew, Registered)
+    same = await env.engine.register(Register(source=source(3), actor=SAM, origin=TERMINAL, base=1))
+    assert isinstance(same, Registered)
+    assert not same.changed

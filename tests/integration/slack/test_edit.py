@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from bot.devtools.sandbox.server import SimulatedPerson
+from engine.domain import Address
 from engine.workflowfile import text_edits
 from tests.integration.slack.test_commands import answer_to, last_answer
 from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok, words
@@ -40,6 +44,50 @@ async def value(env: SlackEnv, *path: str | int) -> Any:
 def errors(person: SimulatedPerson) -> str:
     assert person.modal is not None
     return " ".join(person.modal["errors"].values())
+
+
+async def second_builder(env: SlackEnv) -> SimulatedPerson:
+    """Make Ben an admin, who may change every workflow."""
+    ben = env.person("ben")
+    env.engine.context = replace(env.engine.context, admins=frozenset({Address("slack", ben.id)}))
+    return ben
+
+
+async def test_two_builders_who_register_at_once_lose_nothing(env: SlackEnv) -> None:
+    ben, cleo = await second_builder(env), await opened(env)
+    expect_ok(await ben.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: ben.modal)
+    expect_ok(await ben.submit({PART: "Pay"}))
+    expect_ok(await cleo.submit({"Time to decide": "3d"}))
+    expect_ok(await ben.submit({"Text of Approve": "Pay it"}))
+    await asyncio.gather(cleo.submit(), ben.submit())
+    await env.finish_background_work()
+    (late,) = (person for person in (cleo, ben) if person.modal is not None)
+    assert "refund has version 2 now, so nothing was registered yet." in words(late.modal)
+    assert "Your changes are still here." in words(late.modal)
+    expect_ok(await late.submit())
+    await env.finish_background_work()
+    assert (await value(env, *GATE, "expires"), await value(env, *GATE, "approve_label")) == ("3d", "Pay it")
+
+
+def _has_opened(person: SimulatedPerson, text: str) -> bool:
+    return text in words(person.modal)
+
+
+async def test_two_whole_files_at_once_lose_nothing(env: SlackEnv) -> None:
+    ben, cleo = await second_builder(env), await opened(env, None)
+    expect_ok(await ben.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: ben.modal)
+    for person, amount in ((cleo, 75), (ben, 80)):
+        expect_ok(await person.click("Edit the whole file"))
+        await env.slack.until(partial(_has_opened, person, "Workflow file"))
+        changed = REFUND_WORKFLOW.replace("default: 120", f"default: {amount}")
+        expect_ok(await person.submit({"Workflow file": changed}))
+    await asyncio.gather(cleo.submit(), ben.submit())
+    await env.finish_background_work()
+    (late,) = (person for person in (cleo, ben) if person.modal is not None)
+    assert "refund has version 2 now, so nothing was registered yet." in words(late.modal)
+    assert f"default: {75 if late is cleo else 80}" in words(late.modal)
 
 
 LONG = "{{ run.workflow != '" + "x" * 2_900 + "' }}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -180,6 +181,22 @@ async def test_a_text_that_is_older_than_the_present_version_is_kept_and_not_reg
     again = late.page.form
     await browser.post(again.action, again.with_(act="register"), kind=again.kind)
     assert (await current(web)).source.decode() == typed
+
+
+async def test_of_two_changes_at_once_one_is_registered_and_the_other_kept(web: WebEnv) -> None:
+    browsers = [await web.sign_in(OWNER), await web.sign_in(ADMIN)]
+    texts = [SECOND.replace("title: Refund an order", f"title: Mine {number}") for number in (1, 2)]
+    forms = [(await browser.get(EDIT)).page.form for browser in browsers]
+    answers = await asyncio.gather(
+        *(
+            browser.post(form.action, form.with_(source=text, act="register"), kind=form.kind)
+            for browser, form, text in zip(browsers, forms, texts, strict=True)
+        )
+    )
+    assert (await current(web)).version == 3
+    ((late, text),) = ((one, text) for one, text in zip(answers, texts, strict=True) if one.status == 409)
+    assert "Version 3 was registered meanwhile. Your text is still here" in late.page.text
+    assert dict(late.page.form.fields)["source"].replace("\r\n", "\n") == text
 
 
 async def test_an_old_page_takes_no_version_back_that_came_meanwhile(web: WebEnv) -> None:

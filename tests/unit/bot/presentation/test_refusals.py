@@ -95,7 +95,7 @@ from engine.domain.asks import (
 )
 from engine.domain.callbacks import InvalidCallback
 from engine.domain.secret_commands import InvalidSecret, NoSecretKey
-from engine.domain.workflow_commands import WorkflowDisabled, WorkflowState
+from engine.domain.workflow_commands import NewerVersion, WorkflowDisabled, WorkflowState
 
 AT: Final = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 LEE: Final = Person(id="p1", name="Lee")
@@ -368,6 +368,11 @@ SENTENCES: Final[list[tuple[Refusal, str]]] = [
     (FileRefused(name="a.pdf", why="empty"), "“a.pdf” is empty. Choose another file."),
     (BodyRefused(why="the body is empty"), "No run was started: the body is empty."),
     (StillRunning(run="R1"), "No run was started: the run before, R1, has not ended."),
+    (
+        NewerVersion(workflow="refund", version=3),
+        "refund has version 3 now, which you have not seen, so nothing was changed. "
+        "Look at that version, then do it again.",
+    ),
     (
         QueueFull(most=100),
         "No run was started: 100 runs are waiting for the one before already. Try again later.",
