@@ -15,6 +15,7 @@ from engine.fields import Field, FieldType
 from engine.json_values import Path, Value
 from engine.oversight.attention import ShownValue
 from engine.read_models import RequestView
+from engine.requests import is_email
 from engine.workflowfile.step_kinds import FOREACH
 
 NO_LABELS: Final[Mapping[Path, str]] = {}
@@ -141,12 +142,14 @@ def show_in(request: RequestView, field: Field, value: Value) -> str:
 
     A person is shown by name, and by the email address that tells them from a namesake.
     """
-    account = accounts.parse_account(value) if field.type is FieldType.PERSON and isinstance(value, str) else None
-    if account is None or account.value != value:
+    if field.type is not FieldType.PERSON or not isinstance(value, str):
         return show(field, value)
-    person = request.people.get(account.value)
+    person, account = request.people.get(value), accounts.parse_account(value)
     if person is None:
-        return accounts.person_label(account.kind, account.value)
+        is_id = account is not None and account.value == value
+        return accounts.person_label(account.kind, value) if account is not None and is_id else show(field, value)
+    if is_email(value):
+        return line(f"{person.label} ({value})")
     return line(f"{person.label} ({person.email})" if person.email else person.label)
 
 
@@ -161,7 +164,7 @@ def show_change(request: RequestView, field: Field, before: Value, after: Value)
 
 def _account(request: RequestView, field: Field, value: Value) -> str | None:
     known = field.type is FieldType.PERSON and isinstance(value, str) and value in request.people
-    return str(value) if known else None
+    return str(value) if known and not is_email(str(value)) else None
 
 
 def show(field: Field, value: Value) -> str:

@@ -192,7 +192,7 @@ class CommandHandlers:
             workflow=view.name,
             version=view.version,
         )
-        return start_modal.run_form(workflow, version=view.version, metadata=metadata)
+        return await self._form(click.by, view, workflow, metadata)
 
     async def _pending(self, typed: TypedCommand) -> Answer:
         views = await self._context.service.pending(typed.by)
@@ -231,14 +231,14 @@ class CommandHandlers:
         refusal = await self._context.service.may_register(typed.by)
         if refusal is not None:
             return refusals.phrase(refusal)
-        self._open(typed, register_modal.register_form(metadata=_metadata(typed)))
+        self._open(typed, _ready(register_modal.register_form(metadata=_metadata(typed))))
         return None
 
     async def _new(self, typed: TypedCommand) -> Answer:
         refusal = await self._context.service.may_register(typed.by)
         if refusal is not None:
             return refusals.phrase(refusal)
-        self._open(typed, gallery_modal.choice(gallery.load(), metadata=_metadata(typed)))
+        self._open(typed, _ready(gallery_modal.choice(gallery.load(), metadata=_metadata(typed))))
         return None
 
     async def _run(self, typed: TypedCommand) -> Answer:
@@ -254,7 +254,8 @@ class CommandHandlers:
         if view.state is not WorkflowState.ACTIVE:
             return refusals.phrase(_disabled(view))
         if workflow.inputs and not line.strip():
-            self._open(typed, self._form(typed, view, workflow))
+            metadata = _metadata(typed, workflow=view.name, version=view.version)
+            self._open(typed, self._form(typed.by, view, workflow, metadata))
             return None
         inputs = _read_line(workflow, line, _form_hint(typed, view.name))
         return inputs if isinstance(inputs, str) else await self._start(typed, view, workflow, inputs)
@@ -279,16 +280,20 @@ class CommandHandlers:
         self._context.after(typed.by, url, work, recorded=True)
         return None
 
-    def _form(self, typed: TypedCommand, view: WorkflowView, workflow: Workflow) -> View:
-        metadata = _metadata(typed, workflow=view.name, version=view.version)
+    async def _form(self, by: Actor, view: WorkflowView, workflow: Workflow, metadata: ModalRef) -> View:
+        """Return the form of a run, or why this person may not start one: they would fill it in for nothing."""
+        refusal = await self._context.service.engine.why_not_start(view.name, by.address)
+        if refusal is not None:
+            return request_modals.sentence(refusals.phrase(refusal))
         return start_modal.run_form(workflow, version=view.version, metadata=metadata)
 
-    def _open(self, typed: TypedCommand, view: View) -> None:
-        async def ready() -> View:
-            return view
-
-        opening = self._context.replies.modal_when_ready("views.open", typed.trigger, ready(), metadata=ModalRef())
+    def _open(self, typed: TypedCommand, making: Awaitable[View]) -> None:
+        opening = self._context.replies.modal_when_ready("views.open", typed.trigger, making, metadata=ModalRef())
         self._context.after(typed.by, typed.response_url, opening)
+
+
+async def _ready(view: View) -> View:
+    return view
 
 
 def _read_line(workflow: Workflow, line: str, hint: str) -> dict[str, Value] | str:

@@ -330,8 +330,9 @@ def _around(places: Sequence[int], length: int) -> list[tuple[int, int]]:
 
 
 def _named(request: RequestView, field: Field, value: Value) -> Iterator[str]:
-    """Return the name of the account, which the input cannot show."""
-    if field.type is FieldType.PERSON and requests.is_account(value):
+    """Return the name of the account or address, which the input cannot show."""
+    is_known = isinstance(value, str) and value in request.people
+    if field.type is FieldType.PERSON and (is_known or requests.is_account(value)):
         yield f"Now {request_content.show_in(request, field, value)}."
 
 

@@ -22,6 +22,7 @@ from engine.domain.people import ACCOUNT
 from engine.errors import ChannelError, SignoffError
 from engine.ports import Directory, DirectoryPerson, Resolution
 from engine.references import EMAIL, OWNER, Reference, parse
+from engine.requests import is_email
 from engine.store import identities, people
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
@@ -215,7 +216,8 @@ class Recipients:
     def foresee(self, run: LoadedRun, references: Sequence[Reference], accounts: Sequence[str] = ()) -> list[Reference]:
         """Raise `NeedsDirectory` before anything is written if the directory has to be asked.
 
-        `accounts` are shown by name only. Returns the references with `owner` and `requester` replaced by addresses.
+        `accounts`, or email addresses, are shown by name only. Returns the references with `owner` and `requester`
+        replaced by addresses.
         """
         concrete = [self._replace_keyword(run, reference) for reference in references]
         to_resolve = [reference for reference in concrete if self._directory.asks(reference)]
@@ -223,7 +225,10 @@ class Recipients:
         return concrete
 
     def introduce(self, workspace: str, accounts: Sequence[str]) -> None:
-        """Save the names of these accounts. Raises `NeedsDirectory` if the directory has to be asked for them first."""
+        """Save the names of these accounts and email addresses.
+
+        Raises `NeedsDirectory` if the directory has to be asked for them first.
+        """
         nameless = self._without_name(workspace, accounts)
         self._need(nameless)
         if nameless:
@@ -232,11 +237,10 @@ class Recipients:
     def _without_name(self, workspace: str, accounts: Sequence[str]) -> list[Reference]:
         if not accounts:
             return []
-        persons = {
-            account: people.find_person_cached(self._tx, workspace, Address(ACCOUNT, account)) for account in accounts
-        }
-        unnamed = [account for account, person in persons.items() if person is None or not person.name]
-        nameless = [Reference(ACCOUNT, account, account) for account in unnamed]
+        addresses = [Address(EMAIL if is_email(known) else ACCOUNT, known) for known in accounts]
+        persons = {address: people.find_person_cached(self._tx, workspace, address) for address in addresses}
+        unnamed = [address for address, person in persons.items() if person is None or not person.name]
+        nameless = [Reference(address.kind, address.value, address.value) for address in unnamed]
         return [reference for reference in nameless if self._directory.asks(reference)]
 
     def approvers(self, run: LoadedRun, groups: Sequence[Sequence[Reference]]) -> tuple[list[Approver], list[str]]:

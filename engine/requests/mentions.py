@@ -1,7 +1,8 @@
-"""The account ids in the values and texts of a request, which are shown by the names of their people. Pure."""
+"""The people whom the values and texts of a request name by account or address, and who are shown by name. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -20,21 +21,32 @@ def is_account(value: Value) -> bool:
     return isinstance(value, str) and accounts.is_account_id(value)
 
 
+def is_email(value: str) -> bool:
+    """Return whether a value of type `person` is an email address: it is no account."""
+    return "@" in value
+
+
 def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the account ids in the values of type `person` and in the texts."""
+    """Return the account ids in the values of type `person` and in the texts, and the email addresses in the values."""
     values = [
         json_values.look(content, editable.path) for editable in places if editable.field.type is FieldType.PERSON
     ]
-    ids = [value for value in values if isinstance(value, str) and is_account(value)]
+    ids = [value for value in values if isinstance(value, str) and (is_account(value) or is_email(value))]
     ids += accounts.ids_in("\n".join(texts))
     return tuple(dict.fromkeys(ids))[:MAX_MENTIONED]
 
 
 def by_name(text: str, people: Mapping[str, Person]) -> str:
-    """Return the text with the account ids of known people replaced by their names."""
+    """Return the text with the account ids and addresses of known people replaced by their names."""
     if not people:
         return text
-    return accounts.replace_ids(text, lambda account_id: _label(account_id, people))
+    text = accounts.replace_ids(text, lambda account_id: _label(account_id, people))
+    emails = [known for known in people if is_email(known)]
+    if not emails:
+        return text
+    found = "|".join(map(re.escape, sorted(emails, key=len, reverse=True)))
+    # No part of a longer address.
+    return re.sub(rf"(?<![\w.+-])(?:{found})(?![\w@-]|\.\w)", lambda email: _label(email[0], people), text)
 
 
 def _label(account_id: str, people: Mapping[str, Person]) -> str:

@@ -172,6 +172,15 @@ class Engine(WorkflowCommands):
             required=False,
         )
 
+    async def why_not_start(
+        self, workflow: str, actor: Address, *, workspace: str = DEFAULT_WORKSPACE
+    ) -> Refusal | None:
+        """Return why a person may not start a workflow, before they fill in its form; None if they may."""
+        return await self.transact_with_directory(
+            lambda tx, resolved: start.why_not(self.context, tx, workflow, actor, resolved, workspace=workspace),
+            required=False,
+        )
+
     async def _fire(self, trigger: str) -> None:
         """Start the run of a schedule whose time has come."""
         began = self._telemetry.clock()

@@ -166,6 +166,18 @@ def startable(
     ]
 
 
+def why_not(
+    context: CommandContext, tx: Tx, name: str, actor: Address, resolved: Resolved, *, workspace: str
+) -> Refusal | None:
+    """Return why a person may not start a workflow, or None if they may, or if there is none of this name."""
+    current = workflows.load_current_cached(tx, workspace, name)
+    if current is None:
+        return None
+    workflow = context.advancer.workflow(tx, current.id, current.version)
+    found = check_starter(Recipients(tx, context.advancer.directory, resolved), workspace, actor, current, workflow)
+    return found if isinstance(found, Refusal) else None
+
+
 def check_starter(
     recipients: Recipients, workspace: str, actor: Address, current: CurrentWorkflow, workflow: Workflow
 ) -> Person | Refusal:

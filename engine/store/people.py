@@ -72,8 +72,8 @@ def _by_ids(count: int) -> Statement:
 
 
 @lru_cache(32)
-def _by_accounts(count: int) -> Statement:
-    """Return the statement for this number of accounts, `a0` and so on."""
+def _by_addresses(count: int) -> Statement:
+    """Return the statement for this number of addresses of one kind, `a0` and so on."""
     return Statement(
         select(*_COLUMNS)
         .select_from(
@@ -81,7 +81,7 @@ def _by_accounts(count: int) -> Statement:
         )
         .where(
             _match.c.workspace == bindparam("workspace"),
-            _match.c.kind == ACCOUNT,
+            _match.c.kind == bindparam("kind"),
             _match.c.value.in_([bindparam(f"a{at}", type_=_match.c.value.type) for at in range(count)]),
         )
     )
@@ -89,10 +89,23 @@ def _by_accounts(count: int) -> Statement:
 
 def load_by_accounts(connection: Connection, workspace: str, accounts: Sequence[str]) -> dict[str, Person]:
     """Return the people with a known name by their account."""
-    params = {f"a{at}": account for at, account in enumerate(accounts)}
-    persons = read_people(_by_accounts(len(params)).all(connection, {"workspace": workspace, **params}))
-    named = [person for person in persons.values() if person.name]
-    return {address.value: person for person in named for address in person.addresses if address.kind == ACCOUNT}
+    return _load_by_addresses(connection, workspace, ACCOUNT, accounts)
+
+
+def load_by_emails(connection: Connection, workspace: str, emails: Sequence[str]) -> dict[str, Person]:
+    """Return the people with a known name by their email address, as it is written here."""
+    keys = {email: _key(Address("email", email)) for email in emails}
+    persons = _load_by_addresses(connection, workspace, "email", [*dict.fromkeys(keys.values())])
+    return {email: persons[key] for email, key in keys.items() if key in persons}
+
+
+def _load_by_addresses(
+    connection: Connection, workspace: str, kind: str, addresses: Sequence[str]
+) -> dict[str, Person]:
+    params = {f"a{at}": address for at, address in enumerate(addresses)}
+    rows = _by_addresses(len(params)).all(connection, {"workspace": workspace, "kind": kind, **params})
+    named = [person for person in read_people(rows).values() if person.name]
+    return {address.value: person for person in named for address in person.addresses if address.kind == kind}
 
 
 def remember_by_accounts(tx: Tx, workspace: str, accounts: Sequence[str]) -> None:

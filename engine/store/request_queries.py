@@ -13,9 +13,10 @@ from sqlalchemy import BindParameter, Row, and_, bindparam, exists, func, or_, s
 
 from engine import json_values
 from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
+from engine.fields import FieldType
 from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
-from engine.requests import Request, Vote, by_name, is_account, mentioned
+from engine.requests import Request, Vote, by_name, is_account, is_email, mentioned
 from engine.store import (
     ask_facts,
     attention,
@@ -330,12 +331,14 @@ def _approved_effects(rows: Sequence[Any]) -> dict[str, StepEffect]:
 
 
 def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
-    """Return the views with the people that they name by their account."""
+    """Return the views with the people that they name by their account or their email address."""
     named = {view.id: ids for view in views if (ids := _mentioned(view))}
     if not named:
         return [*views]
-    accounts = sorted({account for mentions in named.values() for account in mentions})
-    persons = people.load_by_accounts(connection, views[0].model.workspace, accounts)
+    known, workspace = sorted({known for mentions in named.values() for known in mentions}), views[0].model.workspace
+    accounts, emails = [one for one in known if not is_email(one)], [one for one in known if is_email(one)]
+    persons = people.load_by_accounts(connection, workspace, accounts) if accounts else {}
+    persons |= people.load_by_emails(connection, workspace, emails) if emails else {}
     return [
         _with_people(view, {account: persons[account] for account in named.get(view.id, ()) if account in persons})
         for view in views
@@ -347,8 +350,9 @@ def _mentioned(view: RequestView) -> tuple[str, ...]:
     context = request.content.context.values()
     texts = (view.title, view.reason or "", *(text for _, text in view.show), *context)
     accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
-    edited = [edit.after for edit in view.edits]
-    return (*accounts, *(value for value in edited if isinstance(value, str) and is_account(value)))
+    typed = {place.path for place in request.editable if place.field.type is FieldType.PERSON}
+    edited = [(edit.after, edit.path in typed) for edit in view.edits if isinstance(edit.after, str)]
+    return (*accounts, *(after for after, is_typed in edited if is_account(after) or (is_typed and is_email(after))))
 
 
 def _with_people(view: RequestView, persons: Mapping[str, Person]) -> RequestView:

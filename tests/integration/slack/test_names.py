@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 
 import pytest
 
@@ -115,7 +117,7 @@ async def test_a_guest_who_starts_a_run_is_shown_by_name(env: SlackEnv) -> None:
     await env.settle()
     view = await env.view(started.run)
     assert view.requester.label == guest.user.real_name
-    message = copy_of(env.person("ada"), "May ben@example.com come in?")
+    message = copy_of(env.person("ada"), "May Ben Approver come in?")
     assert guest.user.real_name in message["text"]
     assert guest.id not in message["text"]
 
@@ -131,3 +133,31 @@ async def test_a_person_known_only_by_an_account_is_shown_as_a_slack_user(env: S
     assert answer
     (workflow,) = await env.engine.workflows()
     assert workflow.owner.label == "Slack user U0NOBODY1"
+
+
+async def test_a_person_whom_an_email_address_names_is_shown_by_name(env: SlackEnv) -> None:
+    run = await start_access_run(env, "ben@example.com", deputy="noone@example.org")
+    message = copy_of(env.person("ada"), "May Ben Approver come in?")
+    text = message["text"]
+    assert "Cleo Builder asks" in text or "Cleo Builder" in text
+    assert "Who gets it: Ben Approver (ben@example.com)" in " ".join(text.split())
+    assert "noone@example.org" in text, "an unknown one stays as it is"
+    request = await env.request(run)
+    assert (request.title, request.reason) == ("May Ben Approver come in?", "cleo@example.com asks for Ben Approver")
+    assert request.model.content.value["for"] == "ben@example.com", "the step runs with the address"
+    page = review_view.review(request, await env.view(run))
+    page_text = json.dumps([page.inputs, *[(field.label, field.text, field.hints) for field in page.values]])
+    assert "Ben Approver (ben@example.com)" in page_text
+
+
+async def test_a_new_name_of_a_person_changes_nothing_that_is_decided(env: SlackEnv) -> None:
+    run = await start_access_run(env, "ben@example.com")
+    before = (await env.request(run)).model
+    with contextlib.closing(sqlite3.connect(env.path)) as database, database:
+        database.execute("UPDATE person SET name = 'Benjamin' WHERE name = 'Ben Approver'")
+    request = await env.request(run)
+    assert request.title == "May Benjamin come in?"
+    assert (request.model.digest, request.model.content) == (before.digest, before.content)
+    expect_ok(await env.person("ada").click("Approve"))
+    await env.settle()
+    assert await env.state(run) is RequestState.APPROVED

@@ -7,8 +7,10 @@ import dataclasses
 import pytest
 
 from bot.devtools.sandbox.faults import FaultKind
+from bot.devtools.sandbox.world import User
 from bot.presentation import refusals
 from engine.domain import Address, NotAllowed, Origin, Person, Register, Registered, RequestState, Start, Started
+from engine.read_models import PageQuery
 from tests.support.slack_env import (
     REFUND_WORKFLOW,
     SlackEnv,
@@ -264,6 +266,34 @@ async def test_guests_start_nothing_unless_they_are_named(env: SlackEnv, guest: 
         assert isinstance(await start(env, guest), Started)
     await env.register(REFUND_WORKFLOW.replace("steps:", "may_run: [ada@example.com]\nsteps:"))
     assert isinstance(await start(env, guest), NotAllowed)
+
+
+@pytest.mark.parametrize("person", ["gus", "una", "zoe"])
+async def test_guests_and_strangers_fill_in_no_form_for_nothing(env: SlackEnv, person: str) -> None:
+    await env.register()
+    world = env.slack.world
+    stranger = User(id=world.new_id("U"), name="zoe", real_name="Zoe", email="zoe@other.example", is_stranger=True)
+    world.users[stranger.id] = stranger
+    asked = env.person(person)
+    expect_ok(await asked.command("/signoff run refund", channel="general"))
+    await env.slack.until(lambda: asked.modal)
+    await env.finish_background_work()
+    assert "Guests cannot start refund. Its owner can name them under may_run." in words(asked.modal).replace("`", "")
+    assert asked.modal is not None
+    assert not asked.modal.get("submit")
+    await asked.close()
+    expect_ok(await asked.command("/signoff list", channel="general"))
+    expect_ok(await asked.click("Run Refund", on=asked.sees("general")[-1]))
+    await env.slack.until(lambda: asked.modal)
+    await env.finish_background_work()
+    assert "Guests cannot start refund" in words(asked.modal)
+    await asked.close()
+    await env.register(REFUND_WORKFLOW.replace("steps:", f"may_run: [{asked.id}]\nsteps:"))
+    expect_ok(await asked.command("/signoff run refund", channel="general"))
+    await env.slack.until(lambda: asked.modal)
+    await env.finish_background_work()
+    expect_ok(await asked.submit({"Amount": "75"}))
+    assert len(await env.engine.runs(PageQuery())) == 1
 
 
 async def test_strangers_of_a_shared_channel_start_nothing(env: SlackEnv) -> None:

@@ -23,7 +23,7 @@ def test_an_account_is_found_in_a_person_and_in_texts_and_once() -> None:
 
 def test_other_texts_are_no_accounts() -> None:
     texts = ["WAREHOUSES", "xU012AB3CD", "u012ab3cd", "@U012AB3CD", "U012AB3CD_x", "U1", "UNITEDSTATES"]
-    assert mentioned({"who": "ada@example.com"}, [PERSON], texts) == ()
+    assert mentioned({"note": "ada@example.com"}, [TEXT], [*texts, "ada@example.com"]) == ()
     assert mentioned({"who": None}, [PERSON], []) == ()
     assert not is_account(["U012AB3CD"])
 
@@ -37,6 +37,21 @@ def test_known_accounts_are_shown_by_name_and_others_unchanged() -> None:
     people = {"U012AB3CD": Person("p1", "Ada")}
     assert by_name("U012AB3CD asks U0ABCDEF34", people) == "Ada asks U0ABCDEF34"
     assert by_name("U012AB3CD", {}) == "U012AB3CD"
+
+
+def test_an_email_address_is_found_in_a_person_and_shown_by_name_alone() -> None:
+    assert mentioned({"who": "ada@example.com", "note": "U1"}, [PERSON, TEXT], []) == ("ada@example.com",)
+    people = {"ada@example.com": Person("p1", "Ada"), "b.ada@example.com": Person("p2", "Bo (x)\\1")}
+    text = "ada@example.com, (b.ada@example.com) and ada@example.com."
+    assert by_name(text, people) == "Ada, (Bo (x)\\1) and Ada."
+    for other in (
+        "xada@example.com",
+        "c.ada@example.com",
+        "ada@example.com.org",
+        "ada@example.community",
+        "a+ada@example.com",
+    ):
+        assert by_name(other, people) == other
 
 
 @given(st.text(max_size=200))
