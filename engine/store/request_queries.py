@@ -13,15 +13,15 @@ from sqlalchemy import BindParameter, Row, and_, bindparam, exists, func, or_, s
 
 from engine import json_values
 from engine.domain import SHARED, DeliveryKind, DeliveryState, Person, RequestState, ReviewPoint, RunStatus, StepStatus
-from engine.fields import FieldType
 from engine.identifiers import in_words
 from engine.read_models import PageQuery, RequestView, RunView, StepEffect
-from engine.requests import Request, Vote, by_name, is_account, is_email, mentioned
+from engine.requests import Request, Vote
 from engine.store import (
     ask_facts,
     attention,
     decision_views,
     failure_requests,
+    named_people,
     oversight_views,
     people,
     questions,
@@ -271,7 +271,7 @@ def _request_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[Req
         views = [replace(view, effect=effects.get(view.id)) for view in views]
         grants = ask_facts.load_grants(connection, [view.run for view in views if view.model.ask is not None])
         views = [replace(view, grant=grants.get(view.run)) for view in views] if grants else views
-    return _by_name(connection, oversight_views.requests(connection, views))
+    return named_people.with_names(connection, oversight_views.requests(connection, views))
 
 
 def _read_approvers(
@@ -328,41 +328,6 @@ def _approved_effects(rows: Sequence[Any]) -> dict[str, StepEffect]:
         for row in rows
         if row.visit == row.approved and (row.attempt > 0 or row.status in _TELLING)
     }
-
-
-def _by_name(connection: Connection, views: Sequence[RequestView]) -> list[RequestView]:
-    """Return the views with the people that they name by their account or their email address."""
-    named = {view.id: ids for view in views if (ids := _mentioned(view))}
-    if not named:
-        return [*views]
-    known, workspace = sorted({known for mentions in named.values() for known in mentions}), views[0].model.workspace
-    accounts, emails = [one for one in known if not is_email(one)], [one for one in known if is_email(one)]
-    persons = people.load_by_accounts(connection, workspace, accounts) if accounts else {}
-    persons |= people.load_by_emails(connection, workspace, emails) if emails else {}
-    return [
-        _with_people(view, {account: persons[account] for account in named.get(view.id, ()) if account in persons})
-        for view in views
-    ]
-
-
-def _mentioned(view: RequestView) -> tuple[str, ...]:
-    request = view.model
-    context = request.content.context.values()
-    texts = (view.title, view.reason or "", *(text for _, text in view.show), *context)
-    accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
-    typed = {place.path for place in request.editable if place.field.type is FieldType.PERSON}
-    edited = [(edit.after, edit.path in typed) for edit in view.edits if isinstance(edit.after, str)]
-    return (*accounts, *(after for after, is_typed in edited if is_account(after) or (is_typed and is_email(after))))
-
-
-def _with_people(view: RequestView, persons: Mapping[str, Person]) -> RequestView:
-    return replace(
-        view,
-        people=persons,
-        title=by_name(view.title, persons),
-        reason=by_name(view.reason, persons) if view.reason else view.reason,
-        show=tuple((label, by_name(text, persons)) for label, text in view.show),
-    )
 
 
 def _request_view(

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from bot.roles import file
 from bot.roles.directory import DirectoryWithRoles
 from bot.web import version_comparison
-from engine.domain import NotFound
+from engine.domain import Address, NotAllowed, NotAnApprover, NotFound
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.workflow_commands import WorkflowState
-from engine.read_models import WorkflowView
+from engine.read_models import PageQuery, RequestView, WorkflowView
 from engine.steps.workflow_schema import workflow_schema
 from tests.browser.workflow_states import FIRST, SECOND, register_both
 from tests.support.fakes import people_reached_by
@@ -278,3 +279,48 @@ def test_a_comparison_has_every_line_that_differs_in_its_order(before: list[str]
     hidden_new = [line for at, line in enumerate(changed, start=1) if at not in dict(new)]
     assert hidden_old == hidden_new
     assert all(row.old == row.new for row in rows if row.kind == "same")
+
+
+@pytest.mark.parametrize("author", [OWNER, ADMIN])
+async def test_the_author_changes_a_protected_workflow_alone_through_no_page(web: WebEnv, author: str) -> None:
+    env, page = web.engine_env, "/workflows/guarded"
+    other, first = (
+        ADMIN if author == OWNER else OWNER,
+        FIRST.replace("name: refund\n", "name: guarded\nprotected: true\n"),
+    )
+    await env.register(first)
+    browser = await web.sign_in(author)
+    changed = first.replace("title: Refund", "title: Mine")
+
+    async def saved(source: str) -> Answer:
+        form = (await browser.get(f"{page}/edit")).page.form
+        return await browser.post(form.action, form.with_(source=source, act="register"), kind=form.kind)
+
+    async def pressed(act: str, **typed: str) -> Answer:
+        form = (await browser.get(page)).page.form
+        asked = await browser.post(form.action, form.with_(act=act, **typed), kind=form.kind)
+        return await browser.post(asked.page.form.action, asked.page.form.fields, kind=asked.page.form.kind)
+
+    async def proposal() -> RequestView:
+        requests = await env.engine.requests(PageQuery(open_only=True))
+        (waiting,) = (one for one in requests if one.model.subject.workflow == OVERSIGHT_WORKFLOW)
+        return waiting
+
+    await saved(changed)
+    waiting = await proposal()
+    await env.decide(waiting.run, by=Address("email", other))
+    before = await env.engine.workflow("guarded")
+    assert not isinstance(before, NotFound)
+    assert (before.version, before.source.decode()) == (2, changed)
+    for answer in (
+        await saved(changed.replace("title: Mine", "title: Only mine")),
+        await saved(changed.replace("protected: true\n", "")),
+        await pressed("roll-back", version="1"),
+        await pressed("delete"),
+    ):
+        assert answer.path.startswith("/runs/")
+        waiting = await proposal()
+        assert [approver.person.email for approver in waiting.approvers] == [other]
+        refused = await env.decide(waiting.run, by=Address("email", author))
+        assert isinstance(refused, NotAllowed | NotAnApprover)
+    assert await env.engine.workflow("guarded") == before
