@@ -19,6 +19,7 @@ from engine.workflowfile.workflow import Example
 
 MADE_UP: Final = "Made-up inputs"
 _OF_A_STEP: Final = "steps."
+_ALONE: Final = "It would run without asking anyone."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,17 @@ def _sentences(step: Step, played: PlayedExample, names: Mapping[str, str]) -> I
     if rules is not None:
         who = _who(rules, names)
         fills_in = step.kind.name == FORM
-        yield f"Signoff asks {who} to fill it in." if fills_in else f"Signoff asks {who}."
+        yield f"Signoff would ask {who} to fill it in." if fills_in else f"Signoff would ask {who}."
     if step.id in played.called:
-        yield "Then it is called." if rules is not None else "It is called, and no one is asked."
+        yield "Then it would run." if rules is not None else _ALONE
     elif status is StepStatus.SKIPPED:
-        yield "It is skipped."
+        yield "It would be skipped."
     elif status is StepStatus.STOPPED:
-        yield "It does not run."
+        yield "It would not run."
     elif rules is None and status is StepStatus.SUCCEEDED:
-        yield "It runs, and no one is asked."
+        yield _ALONE
     elif rules is None and status is None:
-        yield "The run does not come to it."
+        yield "The run would not come to it."
     if status is StepStatus.FAILED and played.error:
         yield _why(played.error)
 

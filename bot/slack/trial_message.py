@@ -23,7 +23,7 @@ _MOST_LINES: Final = 12
 _MOST_STEPS: Final = 40
 _VALUE: Final = 80
 _SENTENCE: Final = 200
-_NO_EFFECT: Final = "Nothing is called, and no one is asked."
+_NO_EFFECT: Final = "This is only a trial: nothing is called, and no one is asked."
 
 
 def trial(
@@ -37,7 +37,7 @@ def trial(
     if inputs is not None:
         shown = (trial_words.own(workflow, inputs),)
     title = text_objects.clipped(text_objects.line(workflow.title), list_rows.TITLE)
-    blocks: list[Block] = [text_objects.section(f"A trial of {title}. {_NO_EFFECT}", block="title")]
+    blocks: list[Block] = [text_objects.section(f"{title}. {_NO_EFFECT}", block="title")]
     for number, example in enumerate(shown):
         name = [Line(label="Example", after=_clip(example.name))] if inputs is None else []
         lines = [*name, *_lines(workflow, example, names, now)]
@@ -93,7 +93,7 @@ def form(workflow: Workflow, *, metadata: ModalRef) -> View:
         callback=ids.TRY_MODAL,
         title="Try it without effects",
         blocks=[
-            text_objects.section(f"{text_objects.line(workflow.title)}: {_NO_EFFECT}", block="said"),
+            text_objects.section(f"{text_objects.line(workflow.title)}. {_NO_EFFECT}", block="said"),
             *made.blocks,
             *(text_objects.section(text, block=f"without:{number}") for number, text in enumerate(made.without)),
         ],

@@ -27,7 +27,7 @@ from engine.requests.edits import (
 )
 from engine.requests.failure_request import MAY_HAVE_HAPPENED, open_failure
 from engine.requests.identification import ASK_FOR_CHANGES, label_of_verdict, meaning
-from engine.requests.mentions import by_name, is_account, is_email, mentioned
+from engine.requests.mentions import by_name, is_account, is_email, mentioned, person_places
 from engine.requests.model import (
     REASON_LENGTH,
     ContentChange,
@@ -166,6 +166,7 @@ __all__ = [
     "open_places",
     "open_request",
     "passes",
+    "person_places",
     "places_of",
     "read_text_edits",
     "replaced",

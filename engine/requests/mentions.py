@@ -9,7 +9,7 @@ from typing import Final
 from engine import json_values
 from engine.domain import Person, accounts
 from engine.fields import FieldType
-from engine.json_values import Value
+from engine.json_values import Path, Value
 from engine.requests.model import Editable
 
 MAX_MENTIONED: Final = 20
@@ -26,11 +26,14 @@ def is_email(value: str) -> bool:
     return "@" in value
 
 
+def person_places(places: Iterable[Editable]) -> tuple[Path, ...]:
+    """Return the paths of the values of type `person`."""
+    return tuple(place.path for place in places if place.field.type is FieldType.PERSON)
+
+
 def mentioned(content: Value, places: Iterable[Editable], texts: Iterable[str]) -> tuple[str, ...]:
     """Return the account ids in the values of type `person` and in the texts, and the email addresses in the values."""
-    values = [
-        json_values.look(content, editable.path) for editable in places if editable.field.type is FieldType.PERSON
-    ]
+    values = [json_values.look(content, path) for path in person_places(places)]
     ids = [value for value in values if isinstance(value, str) and (is_account(value) or is_email(value))]
     ids += accounts.ids_in("\n".join(texts))
     return tuple(dict.fromkeys(ids))[:MAX_MENTIONED]

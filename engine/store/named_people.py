@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.domain import Person
-from engine.fields import FieldType
 from engine.read_models import RequestView
-from engine.requests import by_name, is_account, is_email, mentioned
+from engine.requests import by_name, is_account, is_email, mentioned, person_places
 from engine.store import people
 from engine.store.connection import Connection
 
@@ -33,7 +32,7 @@ def _mentioned(view: RequestView) -> tuple[str, ...]:
     context = request.content.context.values()
     texts = (view.title, view.reason or "", *(text for _, text in view.show), *context)
     accounts = mentioned(request.content.value, (*request.declared, *request.editable), texts)
-    typed = {place.path for place in request.editable if place.field.type is FieldType.PERSON}
+    typed = person_places(request.editable)
     edited = [(edit.after, edit.path in typed) for edit in view.edits if isinstance(edit.after, str)]
     return (*accounts, *(after for after, is_typed in edited if is_account(after) or (is_typed and is_email(after))))
 

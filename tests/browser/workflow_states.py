@@ -108,7 +108,7 @@ async def _tried(windows: ReviewWindows, page: Page) -> None:
     await _open(windows, page, "/workflows/refund/try")
     await page.get_by_label("Amount").fill("150")
     await page.get_by_role("button", name="Show what happens").click()
-    await page.get_by_text("Signoff asks lee@example.com").wait_for()
+    await page.get_by_text("Signoff would ask lee@example.com").wait_for()
 
 
 async def _tried_wrong(windows: ReviewWindows, page: Page) -> None:

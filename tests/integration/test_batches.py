@@ -56,7 +56,7 @@ def statements() -> dict[str, Statement]:
             if isinstance(value, Statement):
                 found[f"{module.name.rpartition('.')[2]}.{name}"] = value
     found |= {f"joined_people.{name}": statement for name, statement in joined_people.MOVES.items()}
-    found |= {"people.by_ids": people._by_ids(2), "people.by_accounts": people._by_accounts(2)}  # noqa: SLF001
+    found |= {"people.by_ids": people._by_ids(2), "people.by_accounts": people._by_addresses(2)}  # noqa: SLF001
     # Copies: a statement is compiled for the names of its first parameters, and here those are all columns.
     return {name: Statement(statement._construct) for name, statement in found.items()}  # noqa: SLF001
 

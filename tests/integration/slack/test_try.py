@@ -23,11 +23,11 @@ def transport(request: pytest.FixtureRequest) -> str:
 async def test_a_trial_says_who_would_be_asked_and_calls_nothing(env: SlackEnv) -> None:
     await env.register(f"{REFUND_WORKFLOW}{EXAMPLES}")
     text = " ".join((await answer_to(env, "cleo", "/signoff try refund")).split())
-    assert text.startswith("A trial of Refund. Nothing is called, and no one is asked.")
+    assert text.startswith("Refund. This is only a trial: nothing is called, and no one is asked.")
     for part in (
         "Much",
         "Amount: 500",
-        "1. Pay Signoff asks Ada Approver and Ben Approver. Then it is called.",
+        "1. Pay Signoff would ask Ada Approver and Ben Approver. Then it would run.",
         "The run is done.",
     ):
         assert part in text
@@ -48,7 +48,7 @@ async def test_a_trial_takes_inputs_of_ones_own(env: SlackEnv) -> None:
     await env.register(f"{REFUND_WORKFLOW}{EXAMPLES}")
     text = " ".join((await answer_to(env, "cleo", "/signoff try refund amount=7")).split())
     assert "Amount: 7" in text
-    assert "1. Pay Signoff asks Ada Approver and Ben Approver." in text
+    assert "1. Pay Signoff would ask Ada Approver and Ben Approver." in text
     assert "Example" not in text
     assert "For a form, type only /signoff try refund." in await answer_to(env, "cleo", "/signoff try refund 7")
     wrong = await answer_to(env, "cleo", "/signoff try refund amount=much")
@@ -69,7 +69,7 @@ async def test_the_form_of_a_trial_is_filled_in_as_the_first_example(env: SlackE
     expect_ok(await cleo.submit({"Note": ""}))
     shown = " ".join(words(cleo.modal).split())
     assert "Amount: 41" in shown
-    assert "1. Pay Signoff asks Ada Approver and Ben Approver. Then it is called." in shown
+    assert "1. Pay Signoff would ask Ada Approver and Ben Approver. Then it would run." in shown
     await cleo.close()
     assert "41" in str(cleo.modal)
     assert await env.engine.runs(PageQuery()) == []

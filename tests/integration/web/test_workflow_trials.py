@@ -51,12 +51,12 @@ async def test_examples_and_own_inputs_say_what_each_step_would_do_without_effec
     browser = await web.sign_in(OWNER)
     audit = await web.engine_env.rows("SELECT count(*) FROM audit")
     small, large = [(await browser.get(f"{TRY}?example={number}")).page.text for number in (0, 1)]
-    assert "Signoff asks lee@example.com" not in small
-    assert "Signoff asks lee@example.com and the owner." in large
+    assert "Signoff would ask lee@example.com" not in small
+    assert "Signoff would ask lee@example.com and the owner." in large
     mine = (await send(browser, TRY, "150")).page.text
     assert "With your inputs" in mine
     assert "Amount: 150" in mine
-    assert "Signoff asks lee@example.com and the owner." in mine
+    assert "Signoff would ask lee@example.com and the owner." in mine
     assert await web.engine_env.rows("SELECT count(*) FROM audit") == audit
     assert await runs(web) == 1
 
