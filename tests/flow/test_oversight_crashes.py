@@ -1,4 +1,7 @@
-"""The server is killed while people answer what Signoff asks: what follows from an answer happens with it, and once."""
+"""Processes are killed while people answer what Signoff asks: what follows from an answer happens with it, and once.
+
+With a file it is the server that carries an answer out, and with a server of databases the command itself.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,19 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import asyncpg
 import pytest
 
+from bot.databases import libpq
 from bot.local import client
 from engine.domain.oversight import OversightPurpose
 from engine.json_values import Value
-from tests.flow.test_failure_crashes import row, until
+from tests.flow.test_failure_crashes import until
 from tests.support.processes import OPERATOR, Installation, Server, create_installation, serving
 
 AUTHOR: Final = "ann@example.com"
@@ -34,11 +39,38 @@ steps:
 PLAIN: Final = SOURCE.replace("      autonomy: {clean: 1, sample: 1%, review_after: 99%, only_when: true}\n", "")
 DELAYS: Final = (0.0, 0.004, 0.02)
 """Seconds between the command and the kill: before it is carried out, meanwhile, and after."""
+SLOWER: Final = 50
+"""How many times as long a command takes that opens the database itself."""
+Answer = tuple[str, str, str | None]
+"""A request, the verdict, and the reason."""
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    return create_installation(tmp_path)
+def installation(tmp_path: Path, server_database: dict[str, str]) -> Installation:
+    made = create_installation(tmp_path)
+    made.settings.update(server_database)
+    return made
+
+
+def row(installation: Installation, query: str, *, writes: bool = False) -> Mapping[str, Any] | None:
+    """Query the database without the code of the product."""
+    if installation.is_on_server:
+        return asyncio.run(_fetch(libpq(installation.settings["SIGNOFF_DATABASE_URL"]), query))
+    if not writes and not installation.database.exists():
+        return None
+    with closing(sqlite3.connect(installation.database, timeout=10)) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        found: sqlite3.Row | None = connection.execute(query).fetchone()
+        return None if found is None else dict(found)
+
+
+async def _fetch(url: str, query: str) -> Mapping[str, Any] | None:
+    connection = await asyncpg.connect(url)
+    try:
+        found = await connection.fetchrow(query)
+    finally:
+        await connection.close()
+    return None if found is None else dict(found)
 
 
 def as_author(installation: Installation, *arguments: str | Path) -> None:
@@ -50,10 +82,18 @@ def as_author(installation: Installation, *arguments: str | Path) -> None:
 
 
 def decide(installation: Installation, request: str, verdict: str, reason: str | None = None) -> None:
+    if installation.is_on_server:
+        decided = installation.run("decide", *_arguments(request, verdict, reason))
+        assert decided.code == 0, decided.output
+        return
     facts: dict[str, Value] = {"request": request, "verdict": verdict, "edits": {}, "confirmed": True, "reason": reason}
     reply = asyncio.run(client.ask(installation.database, "decide", facts))
     assert reply is not None
     assert reply.refused is None, reply
+
+
+def _arguments(request: str, verdict: str, reason: str | None) -> list[str]:
+    return [request, verdict, "--yes", *(["--reason", reason] if reason is not None else [])]
 
 
 def waiting(installation: Installation, purpose: OversightPurpose) -> str:
@@ -68,13 +108,20 @@ def waiting(installation: Installation, purpose: OversightPurpose) -> str:
     return str(found["id"])
 
 
-def answer_and_kill(server: Server, answer: Callable[[], None], delay: float) -> None:
-    """Kill the server while it carries out an answer, whether its reply comes or not."""
+def answer_and_kill(installation: Installation, server: Server, answer: Answer, delay: float) -> None:
+    """Kill what carries out an answer while it does, and the server, whether a reply comes or not."""
+    if installation.is_on_server:
+        command = installation.start("decide", *_arguments(*answer))
+        time.sleep(delay * SLOWER)
+        command.kill()
+        command.communicate()
+        server.kill()
+        return
 
     def send() -> None:
         # Without a reply the answer may have been recorded or not: that is what is looked at afterwards.
         with suppress(Exception):
-            answer()
+            decide(installation, *answer)
 
     sending = threading.Thread(target=send)
     sending.start()
@@ -127,11 +174,12 @@ def pass_unreviewed(installation: Installation) -> str:
 def recommend(installation: Installation) -> str:
     """Return the request that asks for a recommended change."""
     as_author(installation, "register", installation.write("pay.yaml", PLAIN))
-    with closing(sqlite3.connect(installation.database)) as connection, connection:
-        connection.execute(
-            "INSERT INTO insight_evidence SELECT workspace, id, version, 'pay', 400, 0, 0, 0 FROM workflow"
-            " WHERE name = 'pay'"
-        )
+    row(
+        installation,
+        "INSERT INTO insight_evidence SELECT workspace, id, version, 'pay', 400, 0, 0, 0 FROM workflow"
+        " WHERE name = 'pay'",
+        writes=True,
+    )
     with serving(installation) as server:
         asked = installation.run("insights", "--open", "1")
         assert asked.code == 0, asked.output
@@ -188,7 +236,7 @@ def test_what_follows_from_an_answer_happens_with_it_and_once(
     reason = "Paid twice." if verdict == "reject" else None
     for delay in DELAYS:
         with serving(installation) as server:
-            answer_and_kill(server, lambda: decide(installation, request, verdict, reason), delay)
+            answer_and_kill(installation, server, (request, verdict, reason), delay)
         is_answered = not count(installation, "request", f"id = '{request}' AND state = 'pending'")
         assert outcome(installation) == [int(is_answered)] * len(outcome(installation)), (delay, is_answered)
     with serving(installation) as server:

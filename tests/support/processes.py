@@ -77,6 +77,11 @@ class Installation:
             **self.settings,
         }
 
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the database is on a server: then commands use it themselves, and no process listens at a socket."""
+        return self.settings.get("SIGNOFF_DATABASE_URL", "").startswith("postgresql")
+
     def start(self, *arguments: str | Path, stdin: str = "") -> Process:
         """Start a command without waiting for its end."""
         return start([*map(str, arguments)], folder=self.folder, environment=self.environment, stdin=stdin)
@@ -157,6 +162,7 @@ class Server:
         self.process = installation.start("serve", *arguments)
         self._lines: list[str] = []
         self._ready = threading.Event()
+        self._ready_line = "Ready" if installation.is_on_server else "Commands on this machine"
         self._readers = [
             threading.Thread(target=self._read, args=(stream,)) for stream in (self.process.stdout, self.process.stderr)
         ]
@@ -166,7 +172,7 @@ class Server:
     def _read(self, stream: Any) -> None:
         for line in stream:
             self._lines.append(line)
-            if line.startswith("Commands on this machine"):
+            if line.startswith(self._ready_line):
                 self._ready.set()
         # The process has ended, so `wait_until_ready` must not wait any longer.
         self._ready.set()
@@ -174,7 +180,7 @@ class Server:
     def wait_until_ready(self) -> Server:
         """Wait until the server takes commands."""
         assert self._ready.wait(PATIENCE), self.output
-        assert "reach it at" in self.output, self.output
+        assert ("Ready" if self._ready_line == "Ready" else "reach it at") in self.output, self.output
         return self
 
     @property
