@@ -264,7 +264,11 @@ def change_contact(tx: Tx, current: CurrentWorkflow, person: str) -> CurrentWork
 
 
 def hold_version(tx: Tx, workflow: str, version: int) -> bool:
-    """Hold the workflow until the unit ends. Return False if this is not its current version any more."""
+    """Hold the workflow until the unit ends. Return False if this is not its current version any more.
+
+    Units that hold the same workflow come one after the other, also in one group, where no lock of a row divides them.
+    """
+    tx.take_turn(f"version {workflow}")
     return bool(tx.write(_HOLD, {"held": workflow, "seen": version}))
 
 
@@ -273,6 +277,8 @@ def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: 
     tx.memory.forget()
     if replaces is None:
         tx.write(_NEW, _new_workflow(tx, workspace, registration))
+    elif not hold_version(tx, replaces.id, replaces.version):
+        return False
     # The version first, so that a run never starts with a current version that has no source yet.
     tx.write(
         _NEW_VERSION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from engine.audit_entries import EntryKind, entry
 from engine.domain import DEFAULT_WORKSPACE, Work
 from engine.errors import Conflict, StoreError
-from engine.store import postgres, postgres_reader
+from engine.store import postgres, postgres_reader, workflows
 from engine.store.dialect import Upsert
 from engine.store.port import Connection, Store, Tx
 from engine.store.punctual import PunctualStore
@@ -115,6 +116,17 @@ async def test_units_at_once_are_each_kept_or_failed_alone(store: Store) -> None
     assert stored == {f"n{number}" for number in range(30) if number % 3}
     assert await store.read(names) == stored
     assert await store.read(entries) == len(stored)
+
+
+async def test_units_that_hold_a_workflow_come_one_after_the_other(store: Store) -> None:
+    def unit(name: str, tx: Tx) -> int:
+        workflows.hold_version(tx, "refund", 1)
+        before = len(names(tx.connection))
+        keep(name)(tx)
+        return before
+
+    found = await asyncio.gather(*(store.transact(partial(unit, f"n{number}")) for number in range(12)))
+    assert sorted(found) == [*range(12)]
 
 
 async def test_a_unit_with_retry_is_stored_when_the_conflict_is_over(store: Store) -> None:
