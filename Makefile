@@ -78,16 +78,16 @@ $(NPM_STAMP): $(STAMP) tests/data/npm/package-lock.json
 	fi
 
 # The editor of workflow files for the pages: what it was built from is in its first line, and a test builds it again.
-$(EDITOR_STAMP): $(STAMP) tools/editor/package-lock.json
+$(EDITOR_STAMP): $(STAMP) bot/web/editor/package-lock.json
 	@if command -v npm >/dev/null && command -v node >/dev/null; then \
-		mkdir -p $(EDITOR) && cp tools/editor/package.json tools/editor/package-lock.json $(EDITOR)/ && \
+		mkdir -p $(EDITOR) && cp bot/web/editor/package.json bot/web/editor/package-lock.json $(EDITOR)/ && \
 		npm ci --prefix $(EDITOR) --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else \
 		echo "npm was not found: the editor for the pages cannot be built again"; \
 	fi
 
-editor: $(EDITOR_STAMP) ## build the editor of workflow files again, after a change below tools/editor
-	node tools/editor/build.mjs $(EDITOR)/node_modules templates/pages
+editor: $(EDITOR_STAMP) ## build the editor of workflow files again, after a change below bot/web/editor
+	node bot/web/editor/build.mjs $(EDITOR)/node_modules templates/pages
 
 # Each file runs on one worker, so that its server or wheel is started once. Files run in the order of their folders and
 # not by their number of tests, because files with few tests have the longest tests, which would run last.

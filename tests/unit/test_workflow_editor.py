@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-SOURCES, PAGES = ROOT / "tools" / "editor", ROOT / "templates" / "pages"
+SOURCES, PAGES = ROOT / "bot" / "web" / "editor", ROOT / "templates" / "pages"
 MODULES: Final = ROOT / ".venv" / "editor" / "node_modules"
 BUNDLE, LICENCES = "workflow-editor.js", "workflow-editor.licences.txt"
 PLACES: Final = """

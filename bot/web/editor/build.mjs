@@ -1,4 +1,4 @@
-// Builds the editor for the pages: node tools/editor/build.mjs FOLDER_OF_NODE_MODULES OUTPUT_FOLDER (make editor)
+// Builds the editor for the pages: node bot/web/editor/build.mjs FOLDER_OF_NODE_MODULES OUTPUT_FOLDER (make editor)
 
 import { createHash } from "node:crypto";
 import { createRequire } from "node:module";
@@ -34,7 +34,7 @@ const packages = [...new Set(inside)].sort().map((name) => {
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
   return { name, version, licence: readFileSync(join(folder, "LICENSE"), "utf8").trim() };
 });
-const banner = `/*! Made by "make editor" from tools/editor (${hash.digest("hex").slice(0, 16)}). Licences: workflow-editor.licences.txt */\n`;
+const banner = `/*! Made by "make editor" from bot/web/editor (${hash.digest("hex").slice(0, 16)}). Licences: workflow-editor.licences.txt */\n`;
 writeFileSync(join(output, "workflow-editor.js"), banner + built.outputFiles[0].text);
 const texts = packages.map(({ name, version, licence }) => `${name} ${version}\n\n${licence}\n`);
 writeFileSync(join(output, "workflow-editor.licences.txt"), `What workflow-editor.js contains:\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`);
