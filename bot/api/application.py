@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from bot import request_scope
 from bot.api.access import Access
 from bot.api.calls import ApiCall
-from bot.api.operations import Handler, Operation
+from bot.api.operations import ApiPath, Operation
 from bot.api.problems import MEDIA_TYPE, ApiProblem, of_exception, of_refusal
 from engine import json_values
 from engine.domain import Refusal
@@ -39,30 +35,14 @@ _WRITTEN: Final = _written({**HEADERS, "Content-Type": _JSON})
 """The headers of all JSON, which are written once."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """The operations of one path, by method."""
-
-    pattern: re.Pattern[str]
-    operations: dict[str, Operation]
-
-    @property
-    def allow(self) -> str:
-        """Return the methods that this path takes, as a header lists them."""
-        methods = {*self.operations, "OPTIONS"} | ({"HEAD"} if "GET" in self.operations else set())
-        return ", ".join(sorted(methods))
-
-
 class Api:
     """The ASGI application of all paths below `/api`.
 
-    `handlers`: those of an engine, one of each class whose methods are declared.
-    `document`: the OpenAPI document, for everyone.
+    `paths`: in the order in which they are tried. `document`: the OpenAPI document, for everyone.
     """
 
-    def __init__(self, declared: FastAPI, handlers: Sequence[object], document: bytes, access: Access) -> None:
-        self._document, self._access = document, access
-        self._paths = _paths((route for route in declared.routes if isinstance(route, APIRoute)), handlers)
+    def __init__(self, paths: Sequence[ApiPath], document: bytes, access: Access) -> None:
+        self._paths, self._document, self._access = paths, document, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("extensions", {})
@@ -109,7 +89,7 @@ class Api:
         call.status = operation.status
         return operation, names
 
-    def _find(self, path: str) -> tuple[_Path, Mapping[str, str]] | None:
+    def _find(self, path: str) -> tuple[ApiPath, Mapping[str, str]] | None:
         for known in self._paths:
             if match := known.pattern.fullmatch(path):
                 return known, match.groupdict()
@@ -131,23 +111,6 @@ class Api:
 
     def _headers(self, call: ApiCall) -> dict[str, str]:
         return {**HEADERS, **self._access.headers(call)}
-
-
-def _paths(routes: Iterable[APIRoute], handlers: Sequence[object]) -> list[_Path]:
-    """Return the paths in the order of their declaration, the usual ones first."""
-    paths: dict[str, _Path] = {}
-    for route in routes:
-        path = paths.setdefault(route.path, _Path(route.path_regex, {}))
-        for method in route.methods or ():
-            path.operations[method] = Operation.of(route, _bound(route.endpoint, handlers))
-    return [*paths.values()]
-
-
-def _bound(declared: Any, handlers: Sequence[object]) -> Handler:
-    """Return the method of these handlers that is declared."""
-    (owner,) = (each for each in handlers if type(each) is type(declared.__self__))
-    handler: Handler = getattr(owner, declared.__name__)
-    return handler
 
 
 def _note(operation: Operation, call: ApiCall, names: Mapping[str, str]) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib import metadata
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, FastAPI, Header
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from pydantic import TypeAdapter
 
 from bot.api.ask_handlers import AskHandlers
 from bot.api.ask_resources import AskListResource, AskResource
 from bot.api.calls import LONGEST_KEY
+from bot.api.operations import ApiPath, paths
 from bot.api.problems import MEDIA_TYPE, ProblemBody
 from bot.api.run_handlers import RunHandlers
 from bot.api.run_resources import (
@@ -28,6 +30,7 @@ from bot.api.run_resources import (
     WorkflowListResource,
 )
 from engine import json_values
+from engine.json_values import Value
 
 _PROBLEM: Final = "Problem"
 _DESCRIPTION: Final = """\
@@ -71,11 +74,32 @@ def _idempotency(
 
 
 @cache
-def declared() -> FastAPI:
-    """Return the operations, which are the same for every engine: reading them takes a tenth of a second.
+def _read() -> tuple[list[ApiPath], bytes]:
+    """Return the paths, and the OpenAPI document without an address.
 
-    Their handlers have no engine, because only signatures are read. `Api` takes the same methods of others.
+    They are the same for every engine, and reading them takes a tenth of a second. Of FastAPI nothing stays: what it
+    makes of them takes megabytes.
     """
+    app = _declared()
+    return paths(route for route in app.routes if isinstance(route, APIRoute)), json_values.encoded(_description(app))
+
+
+def paths_of(handlers: Sequence[object]) -> list[ApiPath]:
+    """Return the paths. `handlers`: those of an engine, one of each class whose methods are declared."""
+    declared, _ = _read()
+    return [path.bound(handlers) for path in declared]
+
+
+def document(url: str) -> bytes:
+    """Return the OpenAPI document as JSON. `url`: the address of the API."""
+    _, described = _read()
+    found = json_values.loads(described)
+    assert isinstance(found, dict)
+    return json_values.encoded({**found, "servers": [{"url": url}]})
+
+
+def _declared() -> FastAPI:
+    """Return the application. Its handlers have no engine, because only their signatures are read."""
     app = FastAPI(
         title="Signoff",
         version=metadata.version("signoff"),
@@ -182,17 +206,9 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": _RESPONSES[status], "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
-def document(url: str) -> bytes:
-    """Return the OpenAPI document as JSON. `url`: the address of the API."""
-    return json_values.encoded({**_description(), "servers": [{"url": url}]})
-
-
-@cache
-def _description() -> dict[str, Any]:
-    found = declared().openapi()
+def _description(app: FastAPI) -> Value:
+    found = app.openapi()
     found["components"]["schemas"][_PROBLEM] = TypeAdapter(ProblemBody).json_schema()
     events = found["paths"]["/asks/{ask}/events"]["get"]["responses"]["200"]["content"]
     events.pop("application/json", None)
-    cleaned = json_values.clean(found)
-    assert isinstance(cleaned, dict)
-    return cleaned
+    return json_values.clean(found)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from fastapi.routing import APIRoute
@@ -36,20 +37,26 @@ class Operation:
     """The arguments that are parts of the path."""
 
     @classmethod
-    def of(cls, route: APIRoute, handler: Handler) -> Operation:
-        """Return the operation that a route declares, for a handler with the same signature."""
+    def of(cls, route: APIRoute) -> Operation:
+        """Return the operation that a route declares."""
         hints = get_type_hints(route.endpoint, include_extras=True)
         kinds = inspect.signature(route.endpoint).parameters
         body = hints.get("body")
         return cls(
             path=route.path,
-            handler=handler,
+            handler=route.endpoint,
             status=route.status_code or 200,
             body=_model(body),
             body_is_optional="body" in kinds and kinds["body"].default is not inspect.Parameter.empty,
             query=_model(hints.get("query")),
             names=frozenset(route.param_convertors),
         )
+
+    def bound(self, handlers: Sequence[object]) -> Operation:
+        """Return this operation with the same method of the one of these handlers that has its class."""
+        declared: Any = self.handler
+        (owner,) = (each for each in handlers if type(each) is type(declared.__self__))
+        return replace(self, handler=getattr(owner, declared.__name__))
 
     async def arguments(self, call: ApiCall, path: Mapping[str, str]) -> dict[str, Any]:
         """Return the arguments of the handler, read from the request. Raises `ApiProblem`."""
@@ -63,6 +70,34 @@ class Operation:
             value = await json_bodies.read(call, may_be_empty=self.body_is_optional)
             found["body"] = json_bodies.validated(self.body, value, what="body")
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPath:
+    """The operations of one path, by method."""
+
+    pattern: re.Pattern[str]
+    operations: Mapping[str, Operation]
+
+    @property
+    def allow(self) -> str:
+        """Return the methods that this path takes, as a header lists them."""
+        methods = {*self.operations, "OPTIONS"} | ({"HEAD"} if "GET" in self.operations else set())
+        return ", ".join(sorted(methods))
+
+    def bound(self, handlers: Sequence[object]) -> ApiPath:
+        """Return this path with the same methods of these handlers."""
+        operations = self.operations.items()
+        return ApiPath(self.pattern, {method: operation.bound(handlers) for method, operation in operations})
+
+
+def paths(routes: Iterable[APIRoute]) -> list[ApiPath]:
+    """Return the paths in the order of their declaration."""
+    found: dict[str, tuple[re.Pattern[str], dict[str, Operation]]] = {}
+    for route in routes:
+        _, operations = found.setdefault(route.path, (route.path_regex, {}))
+        operations.update(dict.fromkeys(route.methods or (), Operation.of(route)))
+    return [ApiPath(*path) for path in found.values()]
 
 
 def _model(hint: Any) -> type[BaseModel] | None:

@@ -66,4 +66,4 @@ def _api(engine: Engine, waits: Waits, access: Access, public_url: str) -> Api:
         AskHandlers(engine, waits, AskWriter.at(public_url)),
         RunHandlers(engine, request_page, run_page),
     )
-    return Api(declared.declared(), handlers, declared.document(f"{public_url}{PREFIX}"), access)
+    return Api(declared.paths_of(handlers), declared.document(f"{public_url}{PREFIX}"), access)
