@@ -50,6 +50,7 @@ def open_change(
     context: CommandContext, tx: Tx, command: OpenGateChange, counted: Insights, resolved: Resolved
 ) -> GateChangeOpened | Refusal:
     """Ask the people who decide about the workflow for a change: the unit of `Engine.open_gate_change`."""
+    workflows.take_turn(tx, command.workspace)
     current = workflows.load_workflow(tx.connection, command.workspace, command.workflow)
     if current is None:
         return NotFound(what="workflow", name=command.workflow)

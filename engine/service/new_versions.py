@@ -77,6 +77,7 @@ def register_or_propose(
     from_version: int | None = None,
 ) -> Registered | Proposed | Refusal:
     """Register a version, or ask for its approval if the workflow is protected."""
+    workflows.take_turn(tx, command.workspace)
     examined = register.examine(context, tx, command, workflow, resolved)
     if isinstance(examined, Refusal):
         return examined

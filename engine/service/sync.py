@@ -35,6 +35,7 @@ def sync(
     context: CommandContext, tx: Tx, command: SyncWorkflows, files: Sequence[Workflow], resolved: Resolved
 ) -> Synced:
     """Register the workflows. Raises `TakenBack` with the result if nothing is to be changed."""
+    workflows.take_turn(tx, command.workspace)
     unit = _SyncUnit(context, tx, command, resolved)
     done = [*map(unit.register, in_order(files)), *unit.others({workflow.name for workflow in files})]
     if unit.needed:

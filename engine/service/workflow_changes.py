@@ -115,6 +115,7 @@ def _find(
     context: CommandContext, tx: Tx, workspace: str, name: str, address: Address, resolved: Resolved
 ) -> tuple[NewVersion, Person] | Refusal:
     """Return a workflow, held until the unit ends, and the person who acts, if they may change it."""
+    workflows.take_turn(tx, workspace)
     current = workflows.load_workflow(tx.connection, workspace, name)
     if current is None:
         close = difflib.get_close_matches(name, workflows.load_names(tx.connection, workspace), n=1)

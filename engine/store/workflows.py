@@ -263,6 +263,14 @@ def change_contact(tx: Tx, current: CurrentWorkflow, person: str) -> CurrentWork
     return replace(current, owner=person)
 
 
+def take_turn(tx: Tx, workspace: str) -> None:
+    """Wait until no other unit changes the workflows of a workspace, so that what is read now stays true.
+
+    Without it the many that change the same workflow at once would all fail but one, and try again in vain.
+    """
+    tx.take_turn(f"workflows {workspace}")
+
+
 def hold_version(tx: Tx, workflow: str, version: int) -> bool:
     """Hold the workflow until the unit ends. Return False if this is not its current version any more.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -66,3 +67,24 @@ async def test_the_next_version_runs_its_own_file_and_not_what_was_tried(
     await env.register(CALLING.replace("AMOUNT", "2"))
     assert await paid(env, "called") == [2]
     assert await paid(env, "calling") == [2, 2]
+
+
+async def test_syncs_at_once_leave_the_files_of_one(env: EngineEnv) -> None:
+    await sync(env, 1, CALLED, CALLING, applies=True)
+    amounts = range(2, 8)
+    orders = ((CALLED, CALLING), (CALLING, CALLED))
+    done = await asyncio.gather(*(sync(env, amount, *orders[amount % 2], applies=True) for amount in amounts))
+    assert all(not one.refused for one in done), done
+    called, calling = await paid(env, "calling")
+    assert called == calling
+    assert called in amounts
+    kept = {name: [view.source for view in await env.engine.versions(name)] for name in ("called", "calling")}
+    written = {name: [source.decode().partition("amount: ")[2] for source in sources] for name, sources in kept.items()}
+    assert written["called"] == written["calling"], "each sync registers all of its files, or none"
+
+
+async def test_registrations_at_once_are_versions_one_after_the_other(env: EngineEnv) -> None:
+    await asyncio.gather(*(env.register(CALLED.replace("AMOUNT", str(amount))) for amount in range(12)))
+    versions = await env.engine.versions("called")
+    assert [view.version for view in versions] == [*range(12, 0, -1)]
+    assert len({view.hash for view in versions}) == 12
