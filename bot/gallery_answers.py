@@ -29,7 +29,11 @@ from engine.workflowfile.step_kinds import StepKind
 
 NAME: Final = "name"
 TITLE: Final = "title"
-"""The two questions of every template: what the workflow is called in commands, and for people."""
+OWN_LABELS: Final[Mapping[str, str]] = {
+    NAME: "What is it called in commands?",
+    TITLE: "What is it called for people?",
+}
+"""The two questions of every template, in their order."""
 _MOST_NAME: Final = 63
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _STANDS_FOR: Final = re.compile(r"\$([a-z][a-z0-9_]*)")

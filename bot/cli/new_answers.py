@@ -9,7 +9,7 @@ import click
 
 from bot import gallery_answers
 from bot.gallery import GalleryTemplate, QuestionType
-from bot.gallery_answers import NAME, TITLE
+from bot.gallery_answers import NAME, OWN_LABELS, TITLE
 from bot.terminal.output import print_sentence
 
 _HINTS = {
@@ -32,8 +32,8 @@ class NewQuestion:
 def questions(template: GalleryTemplate, taken: Collection[str]) -> Iterator[NewQuestion]:
     """Yield the questions of a template, the two that all have first."""
     free = gallery_answers.free_name(template.name, taken)
-    yield NewQuestion(NAME, "What is it called in commands?", "", free, required=True)
-    yield NewQuestion(TITLE, "What is it called for people?", "", template.title, required=True)
+    yield NewQuestion(NAME, OWN_LABELS[NAME], "", free, required=True)
+    yield NewQuestion(TITLE, OWN_LABELS[TITLE], "", template.title, required=True)
     for question in template.questions:
         hint = f"One of {', '.join(question.options)}." if question.options else _HINTS.get(question.type, "")
         notes = " ".join(filter(None, (question.help, hint)))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from bot.gallery import Gallery, GalleryQuestion, GalleryTemplate, QuestionType
-from bot.gallery_answers import NAME, TITLE
+from bot.gallery_answers import NAME, OWN_LABELS, TITLE
 from bot.slack import builder_inputs, form_blocks, ids, text_objects, view_state, workflow_view
 from bot.slack.builder_inputs import BuilderInput
 from bot.slack.ids import ModalRef
@@ -69,12 +69,12 @@ def inputs(template: GalleryTemplate, *, free_name: str) -> list[BuilderInput]:
     asked = [
         BuilderInput(
             name=NAME,
-            label="What is it called in commands?",
+            label=OWN_LABELS[NAME],
             help="Lower-case letters, digits and hyphens. People type it to start the workflow.",
             text=free_name,
             required=True,
         ),
-        BuilderInput(name=TITLE, label="What is it called for people?", text=template.title, required=True),
+        BuilderInput(name=TITLE, label=OWN_LABELS[TITLE], text=template.title, required=True),
     ]
     return [*asked, *map(_input, template.questions)]
 

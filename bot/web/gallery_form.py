@@ -9,7 +9,7 @@ from typing import Final
 from starlette.datastructures import FormData
 
 from bot.gallery import GalleryQuestion, GalleryTemplate, QuestionType
-from bot.gallery_answers import NAME, TITLE
+from bot.gallery_answers import NAME, OWN_LABELS, TITLE
 from bot.web import form_data
 
 _PREFIX: Final = "answer-"
@@ -62,14 +62,14 @@ def questions(
     own = (
         ShownQuestion(
             name=NAME,
-            label="What is it called in commands?",
+            label=OWN_LABELS[NAME],
             help="Lower-case letters, digits and hyphens. People type it to start the workflow.",
             value=answers.get(NAME, ""),
             error=wrong.get(NAME, ""),
         ),
         ShownQuestion(
             name=TITLE,
-            label="What is it called for people?",
+            label=OWN_LABELS[TITLE],
             value=answers.get(TITLE, ""),
             error=wrong.get(TITLE, ""),
         ),
