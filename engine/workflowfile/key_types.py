@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from engine.domain import TriggerKind
 from engine.fields import FieldType
 from engine.fields.field import MAX_OPTIONS, Field, Option
-from engine.workflowfile import grammar, risk_grammar, rule_grammar, scalars
+from engine.workflowfile import grammar, risk_grammar, route_grammar, rule_grammar, scalars
 from engine.workflowfile.ask_names import RISKS
 from engine.workflowfile.key_texts import TEXTS
 
@@ -91,6 +91,7 @@ _SCALARS: Final[tuple[tuple[object, KeyType], ...]] = (
     (scalars.Channel, KeyType(TEXT, "a Slack channel, like #approvals")),
     (scalars.Emoji, KeyType(TEXT, "the name of an emoji")),
     (rule_grammar.Patterns, KeyType(_one_or_more(TEXT), "a pattern, or a list of them")),
+    (route_grammar.Departments, KeyType(_one_or_more(TEXT), "a department, or a list of them")),
     (
         rule_grammar.Risks,
         KeyType(

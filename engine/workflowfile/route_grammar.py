@@ -22,15 +22,16 @@ def _wrap(raw: object) -> object:
     return [raw] if isinstance(raw, str) else raw
 
 
+Departments = Annotated[list[Annotated[str, AfterValidator(_department)]], BeforeValidator(_wrap), Key(min_length=1)]
+
+
 class RouteRuleFile(FilePart):
     """A rule of a route."""
 
     to: Annotated[People, Key(min_length=1)]
     when: Condition | None = None
     action: Patterns | None = None
-    department: (
-        Annotated[list[Annotated[str, AfterValidator(_department)]], BeforeValidator(_wrap), Key(min_length=1)] | None
-    ) = None
+    department: Departments | None = None
     working: bool = False
     least_loaded: Annotated[int, Key(ge=1, le=100)] | None = None
     expires: Duration | None = None

@@ -178,7 +178,7 @@ def test_every_command_prints_the_json_of_its_page(terminal: Terminal, monkeypat
     real["signoff erase"] = terminal.json("erase", "--person", "kim@example.com", "--yes")
     documented = {block.section: json.loads(block.text) for block in COMMANDS.blocks if block.info == "json"}
     del documented["signoff ask"]  # needs a server with an address; tests/flow/test_programs.py compares it
-    for bench in ("slack", "engine", "pg", "web", "mail", "inbox", "oversight", "api"):
+    for bench in ("slack", "engine", "pg", "web", "mail", "inbox", "oversight", "api", "builders"):
         del documented[f"signoff bench {bench}"]  # takes a minute; tests/bench and tests/integration run small ones
     assert set(documented) == set(real)
     for command in documented:

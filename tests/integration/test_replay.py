@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from engine import workflowfile
 from engine.domain import (
@@ -79,7 +80,9 @@ async def replayed(env: EngineEnv, source: str, *, most: int = 1000, autonomy: A
     workflow = workflowfile.load(source.encode(), kinds=kinds)
     if autonomy is not None:
         gated = (
-            replace(step, gate=replace(step.gate, autonomy=autonomy)) if step.gate and step.id == "pay" else step
+            replace(step, gate=structs.replace(step.gate, autonomy=autonomy))
+            if step.gate and step.id == "pay"
+            else step
             for step in workflow.steps
         )
         workflow = replace(workflow, steps=tuple(gated))

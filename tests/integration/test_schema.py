@@ -23,7 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import bindparam, create_engine, exc, insert, select, text, update
 
 from engine.domain import Address, Decided, RunStatus, Verdict
-from engine.errors import StoreError, StoreOutdated, StoreReadOnly
+from engine.errors import Conflict, StoreError, StoreOutdated, StoreReadOnly
 from engine.read_models import PageQuery
 from engine.store import (
     audit_log,
@@ -460,7 +460,7 @@ ALL: dict[str, Query] = {
 
 
 def _pinned(connection: Connection) -> None:
-    with pytest.raises(AssertionError):  # There is no such row here.
+    with pytest.raises(Conflict):  # There is no such row here.
         workflows.load_pinned_cached(Tx(connection, now=START, ids=RandomIds()), "w", 1)
 
 
