@@ -18,7 +18,7 @@ from bot.gallery import (
     GalleryTemplate,
     QuestionType,
 )
-from engine import fields, json_values, workflowfile
+from engine import durations, fields, json_values, workflowfile
 from engine.errors import DefinitionError, InvalidValue, Problem, about
 from engine.json_values import Value
 from engine.runs import examples
@@ -98,6 +98,8 @@ def read_answer(question: GalleryQuestion, typed: str) -> Value:
         return fields.from_text(question.field, typed)
     if not typed:
         return fields.from_text(question.field, "")
+    if question.type is QuestionType.DURATION:
+        typed = durations.from_words(typed)
     adapter = _ADAPTERS[question.type]
     if question.type is QuestionType.PEOPLE:
         people: Value = _adapted(adapter, [person for person in _SEPARATORS.split(typed) if person])

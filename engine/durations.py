@@ -17,6 +17,11 @@ _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 # Twelve digits are enough for ten years of seconds. Without a limit, int() would read megabytes of digits.
 _WRITTEN: Final = re.compile("".join(f"(?:(?P<{unit}>[0-9]{{1,12}}){unit})?" for unit in _SECONDS))
 
+_WORDED: Final = re.compile(
+    r"\s*([0-9]{1,12})\s*(weeks?|days?|hours?|minutes?|mins?|seconds?|secs?)\b(?:\s*(?:,|and)(?=\s))?\s*", re.IGNORECASE
+)
+"""A number with its unit as a word, and what stands before the next one."""
+
 
 def parse(text: str) -> timedelta:
     """Return the duration that `text` names.
@@ -32,6 +37,13 @@ def parse(text: str) -> timedelta:
     if seconds > LONGEST.total_seconds():
         raise InvalidValue(f"the duration {text[:40]!r} is longer than ten years")
     return timedelta(seconds=seconds)
+
+
+def from_words(text: str) -> str:
+    """Return a text with the units of `parse` where it has words for them: `2 days` is `2d`. Other texts stay."""
+    found = [*_WORDED.finditer(text)]
+    is_whole = "".join(part[0] for part in found) == text and bool(found)
+    return "".join(f"{part[1]}{part[2][0].lower()}" for part in found) if is_whole else text
 
 
 def show(delta: timedelta) -> str:

@@ -19,6 +19,7 @@ from engine.workflowfile.step_kinds import FORM
 _PART: Final = 150
 """Maximum length of a title, of an expression and of the names of an approver, in characters."""
 _MOST_APPROVERS: Final = 5
+_MOST_EDITABLE: Final = 5
 _ROLES: Final = {OWNER: "the owner of the workflow", REQUESTER: "the person who starts the run"}
 
 
@@ -100,6 +101,7 @@ def _gate(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Itera
     yield from _policy(gate)
     yield Words(f"{_separation(gate)}{_CONFIRMED.get(gate.confirm_with, '')}")
     yield from _escalation(gate, approvers)
+    yield Words(_editable(step, gate))
     yield Words(f"{_expiry(gate)}{_BY_RISK if gate.risk is not None else ''}")
 
 
@@ -149,6 +151,17 @@ def _is_uncounted(template: Template) -> bool:
     """Return whether an approver may be several people, or a person that only a run knows."""
     reference = parse(template.source) if template.is_literal else None
     return reference is None or reference.has_members
+
+
+def _editable(step: Step, gate: Gate) -> str:
+    """Return what the approvers may change, if the file names it. A form is nothing but what they fill in."""
+    if not gate.edit or step.kind.name == FORM:
+        return ""
+    names = [field.label if field and field.label else path.rpartition(".")[2] for path, field in gate.edit.items()]
+    shown = [f"“{_cut(characters.line(labels.in_words(name)), _PART)}”" for name in names[:_MOST_EDITABLE]]
+    more = len(names) - len(shown)
+    *first, last = [*shown, *([f"{more} more"] if more else [])]
+    return f" Approvers may change {', '.join(first)}{' and ' if first else ''}{last}."
 
 
 def _separation(gate: Gate) -> str:

@@ -179,7 +179,8 @@ def registered(
         sentence = f"{_title(workflow)} is registered like this already, as version {answer.version}."
     elif answer.version > 1:
         before = answer.version - 1
-        sentence = f"Registered {_title(workflow)}, version {answer.version}. Open runs keep version {before}."
+        kept = f"Open runs keep version {before}, also if they are tried again."
+        sentence = f"Registered {_title(workflow)}, version {answer.version}. {kept}"
     else:
         sentence = f"Registered {_title(workflow)}, version 1."
     steps = workflow_view.steps(workflow, approvers=approvers, version=answer.version)

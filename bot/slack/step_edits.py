@@ -10,6 +10,7 @@ from bot.presentation import labels
 from bot.slack import condition_edits, text_objects
 from bot.slack.builder_inputs import BuilderInput
 from bot.slack.condition_edits import ConditionEntry
+from engine import durations
 from engine.errors import Problem
 from engine.json_values import Path, Value
 from engine.workflowfile import Workflow, text_edits, yaml_tree
@@ -20,8 +21,10 @@ from engine.workflowfile.step_kinds import FORM
 Typed: TypeAlias = Mapping[str, str]
 """What the inputs hold, by their names."""
 _BETWEEN: Final = re.compile(r"[,;\n]+(?![^{]*\}\})")
+_STOP: Final = "stop"
+"""What happens after the time to decide if the file says nothing else."""
 _ON_EXPIRY: Final = (
-    ("stop", "The run stops"),
+    (_STOP, "The run stops"),
     ("reject", "It counts as rejected"),
     ("continue", "The run goes on without approval"),
     ("escalate", "Others are asked as well"),
@@ -100,7 +103,7 @@ class StepForm:
         question = BuilderInput(
             name="question", label="What people are asked", help=_EXPRESSION_HELP, text=self._in_gate("title")
         )
-        why = "Stands below the question, such as: Over 100 EUR: refund policy 4.2"
+        why = "Stands below the question, such as: Over 100 EUR"
         return [
             question,
             BuilderInput(name="reason", label="Why they are asked", help=why, text=self._in_gate("reason")),
@@ -161,7 +164,7 @@ class StepForm:
                 name="on_expiry",
                 label="After that time",
                 kind="choice",
-                text=self._in_gate("on_expiry") or "stop",
+                text=self._in_gate("on_expiry") or _STOP,
                 options=_ON_EXPIRY,
             ),
             BuilderInput(
@@ -311,8 +314,15 @@ def _rule_when(typed: Typed) -> Written:
     return {("when",): condition_edits.write(condition_edits.EXPRESSION, "", written)[0] if written else None}, ""
 
 
+def _deadline(typed: Typed) -> Written:
+    expires, then = durations.from_words(typed["expires"].strip()), typed["on_expiry"]
+    if not expires and then != _STOP:
+        return {}, "Write the time to decide too, such as 2d, or choose “The run stops”."
+    return {(_GATE, "expires"): expires or None, (_GATE, "on_expiry"): None if then == _STOP else then}, ""
+
+
 def _reminders(typed: Typed) -> Written:
-    after, every = typed["remind_after"].strip(), typed["remind_every"].strip()
+    after, every = (durations.from_words(typed[name].strip()) for name in ("remind_after", "remind_every"))
     if not after:
         return ({}, "Write after how long they are reminded first.") if every else ({(_GATE, "remind"): None}, "")
     repeated: dict[str, Value] = {"every": every} if every else {}
@@ -361,10 +371,11 @@ _PLACES: Final[Mapping[str, Path]] = {
     "description": ("description",),
     "title": ("title",),
 }
-_SIMPLE: Final = ("title", "description", "question", "reason", "approve_label", "reject_label", "expires", "on_expiry")
+_SIMPLE: Final = ("title", "description", "question", "reason", "approve_label", "reject_label")
 _WRITERS: Final[Mapping[tuple[str, ...], Callable[[Typed], Written]]] = {
     **{(name,): _plain(name, _PLACES[name]) for name in _SIMPLE},
     ("approvers",): _people,
+    ("expires", "on_expiry"): _deadline,
     ("when", "limit", "expression"): _when,
     ("remind_after", "remind_every"): _reminders,
     ("rule_when",): _rule_when,

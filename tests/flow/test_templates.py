@@ -377,14 +377,14 @@ def test_a_small_refund_is_paid_without_asking(terminal: Terminal, services: Fak
 def test_a_large_refund_waits_for_an_approver(terminal: Terminal, services: FakeServices) -> None:
     result = terminal.try_("refund.yaml", refund("100.01"))
     assert result.code == Exit.WAITING
-    assert "Over 100 EUR: refund policy 4.2" in result.out
+    assert "Over 100 EUR" in result.out
     assert services.calls == []
 
 
 def test_any_refund_for_a_vip_waits_for_an_approver(terminal: Terminal, services: FakeServices) -> None:
     result = terminal.try_("refund.yaml", refund("0.01", vip="yes"))
     assert result.code == Exit.WAITING
-    assert "VIP: refund policy 4.3" in result.out
+    assert "For a VIP" in result.out
     assert services.calls == []
     result = terminal.try_("refund.yaml", refund("0.01", vip="yes"), "approve")
     assert result.code == Exit.DONE

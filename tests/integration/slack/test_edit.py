@@ -17,6 +17,8 @@ from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok, words
 
 PART = "What do you want to change?"
 GATE = ("steps", "pay", "gate")
+# Without the line, the workflow would belong to the person who registered it last.
+OF_CLEO = f"{REFUND_WORKFLOW}owner: cleo@example.com\n"
 
 
 @pytest.fixture(params=["http"])
@@ -54,7 +56,7 @@ async def second_builder(env: SlackEnv) -> SimulatedPerson:
 
 
 async def test_two_builders_who_register_at_once_lose_nothing(env: SlackEnv) -> None:
-    ben, cleo = await second_builder(env), await opened(env)
+    ben, cleo = await second_builder(env), await opened(env, workflow=OF_CLEO)
     expect_ok(await ben.command("/signoff edit refund", channel="general"))
     await env.slack.until(lambda: ben.modal)
     expect_ok(await ben.submit({PART: "Pay"}))
@@ -75,13 +77,13 @@ def _has_opened(person: SimulatedPerson, text: str) -> bool:
 
 
 async def test_two_whole_files_at_once_lose_nothing(env: SlackEnv) -> None:
-    ben, cleo = await second_builder(env), await opened(env, None)
+    ben, cleo = await second_builder(env), await opened(env, None, OF_CLEO)
     expect_ok(await ben.command("/signoff edit refund", channel="general"))
     await env.slack.until(lambda: ben.modal)
     for person, amount in ((cleo, 75), (ben, 80)):
         expect_ok(await person.click("Edit the whole file"))
         await env.slack.until(partial(_has_opened, person, "Workflow file"))
-        changed = REFUND_WORKFLOW.replace("default: 120", f"default: {amount}")
+        changed = OF_CLEO.replace("default: 120", f"default: {amount}")
         expect_ok(await person.submit({"Workflow file": changed}))
     await asyncio.gather(cleo.submit(), ben.submit())
     await env.finish_background_work()
@@ -99,7 +101,7 @@ CHANGES = {
     "The number": "50.5",
     "Text of Approve": "Pay",
     "Text of Reject": 'Don\'t pay: "no" # never',
-    "Time to decide": "2d",
+    "Time to decide": "2 days",
     "After that time": "It counts as rejected",
     "Remind them after": "4h",
     "And again every": "8h",
@@ -126,7 +128,7 @@ async def test_a_step_is_changed_in_a_form_after_its_difference_was_shown(env: S
     assert "+      expires: 2d" in words(cleo.modal)
     assert await value(env, *GATE, "expires") is None
     expect_ok(await cleo.submit())
-    assert "Registered Refund, version 2. Open runs keep version 1." in await last_answer(env, "cleo")
+    assert "Registered Refund, version 2. Open runs keep version 1" in await last_answer(env, "cleo")
     assert {key: await value(env, *GATE, key) for key in EXPECTED} == EXPECTED
     assert await value(env, "steps", "pay", "title") == "Pay it"
     assert await value(env, *GATE, "edit") == ["text"]
@@ -164,6 +166,7 @@ async def test_the_title_of_the_workflow_is_changed(env: SlackEnv) -> None:
         ({"How many approve": "As many as the number below"}, "how many of them"),
         ({"How many approve": "As many as the number below", "How many of them": "9"}, "can never come together"),
         ({"When they are asked": "As an expression says", "The expression": LONG}, "too long"),
+        ({"After that time": "It counts as rejected"}, "Write the time to decide too"),
         ({"Title of the step": "\x1b"}, "holds the control character U+001B"),
         ({"Text of Approve": "Pay", "Text of Reject": "a\x07b"}, "holds the control character U+0007"),
     ],

@@ -70,3 +70,27 @@ def test_a_duration_is_shown_shortly(delta: timedelta, text: str) -> None:
 @given(st.integers(min_value=1, max_value=int(durations.LONGEST.total_seconds())))
 def test_a_shown_duration_reads_back_unchanged(seconds: int) -> None:
     assert durations.parse(durations.show(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("2 days", "2d"),
+        ("1 Hour and 30 minutes", "1h30m"),
+        ("1 week, 2 days", "1w2d"),
+        ("90 secs", "90s"),
+        ("2d", "2d"),
+        ("soon", "soon"),
+        ("2 days or so", "2 days or so"),
+        ("5 months", "5 months"),
+        ("", ""),
+    ],
+)
+def test_units_may_be_words(text: str, written: str) -> None:
+    assert durations.from_words(text) == written
+
+
+@given(st.timedeltas(min_value=timedelta(seconds=1), max_value=durations.LONGEST))
+def test_what_is_said_in_words_is_read_in_words(delta: timedelta) -> None:
+    whole = timedelta(seconds=round(delta.total_seconds()))
+    assert durations.parse(durations.from_words(durations.in_words(whole))) == whole

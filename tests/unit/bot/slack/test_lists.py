@@ -74,8 +74,10 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
         "3. Letter\nFirst needs approval by the owner of the workflow.",
         "4. Pay\nRuns only if `false`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
-        "the “Account owner” that “Lookup” gives. Without a decision in 2 days, the request is rejected.",
-        "5. Receipt\nIf “Status” of step “Receipt” is not 200, its result needs approval by the owner of the workflow.",
+        "the “Account owner” that “Lookup” gives. Approvers may change “Amount”, “Fee”, “Text” and “URL”. "
+        "Without a decision in 2 days, the request is rejected.",
+        "5. Receipt\nIf “Status” of step “Receipt” is not 200, its result needs approval by the owner of the workflow. "
+        "Approvers may change “Body”.",
         "6. Quiet\nNo one is asked.",
     ]
 
@@ -210,7 +212,7 @@ def test_a_person_who_registers_reads_the_version_and_how_to_start_it() -> None:
     )
     assert first.text.endswith(starts)
     second = register(Registered(workflow="refund", version=2, changed=True))
-    assert second.text.startswith("Registered Refund a customer, version 2. Open runs keep version 1.\n")
+    assert second.text.startswith("Registered Refund a customer, version 2. Open runs keep version 1")
     same = register(Registered(workflow="refund", version=2, changed=False))
     assert same.text.startswith("Refund a customer is registered like this already, as version 2.\n")
 
