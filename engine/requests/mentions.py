@@ -1,4 +1,4 @@
-"""The people whom the values and texts of a request name by account or address, and who are shown by name. Pure."""
+"""The people that values and texts of a request name by account or address, and that are shown by name. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The people whom requests name by account or email address, read by name."""
+"""The people that requests name by account or email address, read by name."""
 
 from __future__ import annotations
 

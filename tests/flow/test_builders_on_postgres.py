@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,19 +12,13 @@ import pytest
 from bot import template_files
 from tests.flow.test_many_processes import KEY, ok, serving, until
 from tests.support import postgres_server
+from tests.support.calls_with_secret import CALL
 from tests.support.http_service import HttpService
+from tests.support.killed_syncs import kill_syncs
 from tests.support.processes import Installation, create_installation
 
 OLD_KEY, NEW_KEY = "ab" * 32, "cd" * 32
 VALUE, LAST = "canary-of-the-shop-4711", "canary-of-the-shop-2718"
-CALL = """\
-name: call
-owner: lee@example.com
-steps:
-  - id: call
-    uses: http
-    with: {method: POST, url: "URL/pay", headers: {Authorization: "Bearer {{ secret.SHOP }}"}, json: {a: 1}}
-"""
 FILE = """\
 name: NAME
 title: TITLE
@@ -149,18 +141,5 @@ def test_kill_9_at_any_moment_of_a_sync_leaves_all_or_none(installation: Install
         assert len(views) == len(names)
         return {view["version"] for view in views}
 
-    write(0)
-    began = time.monotonic()
-    ok(installation.run("sync", folder, "--apply"))
-    longest, dice, current = time.monotonic() - began, random.Random(21), 1
-    for number in range(1, KILLS + 1):
-        write(number)
-        process = installation.start("sync", folder, "--apply")
-        time.sleep(dice.uniform(longest * 0.4, longest))
-        process.kill()
-        process.communicate()
-        found = registered()
-        assert found in ({current}, {current + 1})
-        current = found.pop()
-    ok(installation.run("sync", folder, "--apply"))
+    kill_syncs(installation, folder, write=write, registered=registered, kills=KILLS, seed=21)
     assert "intact" in ok(installation.run("audit", "verify")).out

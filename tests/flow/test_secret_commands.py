@@ -14,19 +14,12 @@ import pytest
 
 from tests.flow.test_doctor import run_doctor
 from tests.support import postgres_server
+from tests.support.calls_with_secret import CALL
 from tests.support.cli import Commands
 from tests.support.http_service import HttpService
 from tests.support.processes import SIGNOFF, Installation, create_installation, serving
 
 VALUE, OTHER = "canary-of-the-shop-4711", "canary-of-the-bank-0815"
-CALL = """\
-name: call
-owner: lee@example.com
-steps:
-  - id: call
-    uses: http
-    with: {method: POST, url: "URL/pay", headers: {Authorization: "Bearer {{ secret.SHOP }}"}, json: {a: 1}}
-"""
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import subprocess
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import yaml
 
 from bot.presentation.sync_report import MAX_SUMMARY
 from tests.support.cli import Commands
+from tests.support.killed_syncs import kill_syncs
 from tests.support.processes import OPERATOR, SIGNOFF, Installation, create_installation, serving
 
 FILE = """\
@@ -210,20 +209,7 @@ def test_kill_9_at_any_moment_leaves_all_or_none(tmp_path: Path, empty_database:
         assert len(rows) in (0, len(names))
         return {version for _, version in rows}
 
-    write(0)
-    began = time.monotonic()
-    assert installation.run("sync", folder, "--apply").code == 0
-    longest, dice, current = time.monotonic() - began, random.Random(9), 1
-    for number in range(1, KILLS + 1):
-        write(number)
-        process = installation.start("sync", folder, "--apply")
-        time.sleep(dice.uniform(longest * 0.4, longest))
-        process.kill()
-        process.communicate()
-        found = registered()
-        assert found in ({current}, {current + 1})
-        current = found.pop()
-    assert installation.run("sync", folder, "--apply").code == 0
+    kill_syncs(installation, folder, write=write, registered=registered, kills=KILLS, seed=9)
     verified = installation.run("audit", "verify")
     assert verified.code == 0, verified.output
 
