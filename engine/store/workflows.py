@@ -276,8 +276,12 @@ def hold_version(tx: Tx, workflow: str, version: int) -> bool:
 
     Units that hold the same workflow come one after the other, also in one group, where no lock of a row divides them.
     """
-    tx.take_turn(f"version {workflow}")
+    tx.take_turn(_turn(workflow))
     return bool(tx.write(_HOLD, {"held": workflow, "seen": version}))
+
+
+def _turn(workflow: str) -> str:
+    return f"version {workflow}"
 
 
 def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: NewVersion | None) -> bool:
@@ -285,8 +289,8 @@ def save_version(tx: Tx, workspace: str, registration: NewVersion, *, replaces: 
     tx.memory.forget()
     if replaces is None:
         tx.write(_NEW, _new_workflow(tx, workspace, registration))
-    elif not hold_version(tx, replaces.id, replaces.version):
-        return False
+    else:
+        tx.take_turn(_turn(replaces.id))
     # The version first, so that a run never starts with a current version that has no source yet.
     tx.write(
         _NEW_VERSION,
