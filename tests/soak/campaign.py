@@ -250,6 +250,7 @@ class Campaign:
                 for email in EVERYONE:
                     await people.approve(email, row["id"])
             self._tried.add(row["id"])
+        await people.terminal.cancel_short()
         unsettled = [str(row["what"]) for row in world.tables.rows(UNSETTLED)]
         return unsettled + [f"request {row['id']} is still open" for row in waiting]
 

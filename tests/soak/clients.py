@@ -20,6 +20,11 @@ PENDING: Final = (
     "WHERE request.state = 'pending' ORDER BY request.id"
 )
 STUCK: Final = "SELECT id FROM run WHERE status = 'needs_attention' AND cancel IS NULL"
+SHORT: Final = (
+    "SELECT request.id, request.run FROM request WHERE request.state = 'pending' AND NOT EXISTS "
+    "(SELECT 1 FROM approver WHERE approver.request = request.id AND approver.pending) ORDER BY request.id"
+)
+"""The open requests that no approver is left to decide, because each of them approved or changed it."""
 HANDED_ON: Final = frozenset({"all", "chain"})
 """Workflows in which the operator passes her place on now and then."""
 AT_ONCE: Final = 24
@@ -157,6 +162,11 @@ class Clients:
         reply = await self.world.ask("cancel", {"run": run, "reason": "changed my mind"})
         if reply is not None and reply.refused is None:
             self.world.evidence.cancelled.add(run)
+
+    async def cancel_short(self) -> None:
+        """Cancel the runs whose requests no approver is left to decide, as their owner is told to."""
+        for row in self.world.tables.rows(SHORT):
+            await self.cancel(row["run"])
 
     async def _cancel_in_slack(self, run: str) -> None:
         ack = await self.world.person(OWNER).command(f"/signoff cancel {run}")

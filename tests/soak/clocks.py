@@ -123,21 +123,19 @@ def _waiting_from_the_start(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 def escalations(evidence: Evidence) -> Iterator[str]:
     """Check that backups have a place if, and only if, the log has the escalation, and that none was left out."""
+    escalated = [(leaf["request"], content) for leaf, content in evidence.entries if leaf["kind"] == "request.escalated"]
     # A backup can be asked already, in the place of a person who is away: then the escalation adds no one.
-    logged = Counter(
-        leaf["request"]
-        for leaf, content in evidence.entries
-        if leaf["kind"] == "request.escalated" and content.get("approvers")
-    )
+    logged = Counter(request for request, content in escalated if content.get("approvers"))
     backups = {row["request"] for row in evidence.rows("SELECT request FROM approver WHERE rule LIKE 'escalat%'")}
     for request in logged.keys() | backups:
         if logged[request] != (request in backups):
             yield f"request {request} is {logged[request]} times escalated in the log, and its backups differ from that"
+    once = {request for request, _ in escalated}
     for request in evidence.requests.values():
         name = evidence.runs[request["run"]]["name"]
         by_clock = request["state"] == "expired" and request["on_expiry"] == "escalate"
         waits = request["state"] == "pending" and name in ESCALATED and request["first_shown_at"] is not None
-        if (by_clock or waits) and not logged[request["id"]]:
+        if (by_clock or waits) and request["id"] not in once:
             yield f"request {request['id']} is {request['state']}, and was never escalated"
 
 

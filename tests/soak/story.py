@@ -20,7 +20,7 @@ from engine.store import audit_log, schema
 from engine.system import SystemClock
 from tests.soak import evidence as slack_evidence
 from tests.soak.campaign import NEXTS, UNSETTLED
-from tests.soak.clients import Clients
+from tests.soak.clients import SHORT, Clients
 from tests.soak.colleagues import Colleagues
 from tests.soak.evidence import Evidence
 from tests.soak.people import People
@@ -47,6 +47,7 @@ class Story:
         await self._approve_together()
         await self._edit_a_run()
         await self._void_an_approval()
+        await self._run_short()
         await self._pass_on()
         await self._ask()
         await self._end_other_runs()
@@ -78,11 +79,22 @@ class Story:
         request = await self._start_run("all")
         await self.people.approve("ada@example.com", request["id"])
         await self.people.edit("ben@example.com", request)
-        outdated = "SELECT 1 FROM delivery WHERE shown_version != wanted_version"
-        await self._until(lambda: not self.world.rows(outdated))
+        await self._wait_for_updates()
         await self.people.approve("ada@example.com", request["id"])
         await self.clients.decide(request, "approve", plainly=True)
         await self._until(lambda: all(row["id"] != request["id"] for row in self._pending()))
+
+    async def _run_short(self) -> None:
+        """All who may approve but one have changed the content: its owner is told, and cancels the run."""
+        request = await self._start_run("strict", by=("ada@example.com", "ben@example.com"))
+        await self.people.edit("ben@example.com", request)
+        await self._wait_for_copies(request["id"], [OWNER])
+        await self.people.edit(OWNER, request)
+        await self._until(lambda: bool(self.world.rows("SELECT 1 FROM delivery WHERE topic = 'short'")))
+        await self._wait_for_updates()
+        await self.people.approve("ada@example.com", request["id"])
+        await self._until(lambda: bool(self.world.rows(SHORT)))
+        await self.clients.cancel_short()
 
     async def _pass_on(self) -> None:
         """One approver is away, and another passes her place on; their delegates approve."""
@@ -137,6 +149,10 @@ class Story:
 
     async def _wait_for_copies(self, request: str, people: Sequence[str] = APPROVERS) -> None:
         await self._until(lambda: all(self.world.copy(email, request) for email in people))
+
+    async def _wait_for_updates(self) -> None:
+        outdated = "SELECT 1 FROM delivery WHERE shown_version != wanted_version"
+        await self._until(lambda: not self.world.rows(outdated))
 
     def _pending(self) -> list[sqlite3.Row]:
         return self.world.evidence.rows(
