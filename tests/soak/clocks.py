@@ -56,14 +56,19 @@ def pauses(evidence: Evidence) -> Iterator[str]:
     for request, asked in by_request.items():
         row = evidence.requests[request]
         is_counted = evidence.runs[row["run"]]["name"] == PAUSING and row["first_shown_at"] and not row["told_unseen"]
-        # Where a clock was set back before the answer, the times do not tell how long the question waited.
-        is_set_back = any(one["answered_at"] is not None and one["answered_at"] < one["asked_at"] for one in asked)
-        if not is_counted or row["expires_at"] is None or is_set_back:
+        if not is_counted or row["expires_at"] is None or _is_set_back(evidence, request):
             continue
         expected = _moment(row["first_shown_at"]) + timedelta(microseconds=row["expires_after"])
         expected += _paused(asked, _moment(row["first_shown_at"]))
         if abs(_moment(row["expires_at"]) - expected) > timedelta(milliseconds=1):
             yield f"request {request} expires at {row['expires_at']}, and with its pauses it should at {expected}"
+
+
+def _is_set_back(evidence: Evidence, request: str) -> bool:
+    """Return whether a clock was set back meanwhile: then the times do not tell for how long questions waited."""
+    kinds = {"request.question_asked", "request.question_answered"}
+    moments = [leaf["at"] for leaf, _ in evidence.entries if leaf.get("request") == request and leaf["kind"] in kinds]
+    return moments != sorted(moments)
 
 
 def _paused(asked: Sequence[Any], shown_at: datetime) -> timedelta:
@@ -123,7 +128,9 @@ def _waiting_from_the_start(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 def escalations(evidence: Evidence) -> Iterator[str]:
     """Check that backups have a place if, and only if, the log has the escalation, and that none was left out."""
-    escalated = [(leaf["request"], content) for leaf, content in evidence.entries if leaf["kind"] == "request.escalated"]
+    escalated = [
+        (leaf["request"], content) for leaf, content in evidence.entries if leaf["kind"] == "request.escalated"
+    ]
     # A backup can be asked already, in the place of a person who is away: then the escalation adds no one.
     logged = Counter(request for request, content in escalated if content.get("approvers"))
     backups = {row["request"] for row in evidence.rows("SELECT request FROM approver WHERE rule LIKE 'escalat%'")}
