@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.cli import main
+from tests.support.log_state import restored_logging
 from tests.support.processes import CommandResult, Installation
 
 
@@ -23,13 +24,14 @@ class Commands:
     _patch: pytest.MonkeyPatch
 
     def __call__(self, *arguments: str | Path) -> CommandResult:
-        """Run one command to its end."""
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = int(end.code or 0)
+        """Run one command to its end. Its log ends with it, as in a process of its own."""
+        with restored_logging(quiet=False):
+            try:
+                main([str(argument) for argument in arguments])
+            except SystemExit as end:
+                code = int(end.code or 0)
         out, err = self._capture.readouterr()
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err, out + err
         return CommandResult(code, out, err)
 
     def run_ok(self, *arguments: str | Path) -> CommandResult:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def restored_logging() -> Iterator[None]:
-    """Remove the handlers of pytest, which would write entries as well, while the body runs, and restore everything."""
+def restored_logging(*, quiet: bool = True) -> Iterator[None]:
+    """Restore after the body how this process logs. `quiet`: without the handlers of pytest, which would write too."""
     root = logging.getLogger()
     handlers, level, known = root.handlers[:], root.level, set(logging.root.manager.loggerDict)
     levels = {name: logging.getLogger(name).level for name in known}
-    for handler in handlers:
-        root.removeHandler(handler)
+    if quiet:
+        root.handlers.clear()
     try:
         yield
     finally:
