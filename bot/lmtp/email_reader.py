@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from msgspec import Struct
 
-from engine import fields
+from engine import charsets, fields
 from engine.domain import EmailAttachment
 from engine.errors import InvalidValue
 from engine.fields import Field, FieldType
@@ -129,7 +129,12 @@ def _text(message: EmailMessage) -> str:
     part = message.get_body(preferencelist=("plain",))
     if part is None:
         raise UnreadableEmail("It has no part in plain text. Send it as plain text.")
-    return str(part.get_content()).replace("\r\n", "\n").strip()
+    codec = charsets.codec_for(part.get_content_charset("us-ascii"))
+    if codec is None:
+        raise UnreadableEmail("Its character set is not known here. Send it in UTF-8.")
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)  # a part of text is no list of parts
+    return content.decode(codec, "replace").replace("\r\n", "\n").strip()
 
 
 def _attachments(message: EmailMessage) -> tuple[EmailAttachment, ...]:

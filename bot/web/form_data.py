@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
-from starlette.types import Message
+from starlette.types import Message, Scope
 
 from bot.web.middleware import MOST_BYTES, keep_form
 from bot.web.uploads import TOGETHER, LimitedParser
@@ -39,13 +40,28 @@ async def read_form(request: Request, *, largest_file: int | None = None) -> For
             raise HTTPException(413)
         return message
 
-    limited = Request(request.scope, receive)
+    limited = Request(_as_utf8(request.scope), receive)
     if largest_file is None:
         form = await limited.form(max_files=0, max_fields=_MAX_FIELDS, max_part_size=MOST_BYTES)
     else:
         form = await _with_files(limited, largest_file)
     keep_form(request.scope, form)
     return form
+
+
+def _as_utf8(scope: Scope) -> Scope:
+    """Return the scope of a form without the character set that its sender names: browsers send UTF-8.
+
+    Some of Python's codecs take quadratic time, and others raise what no parser expects.
+    """
+    sent = [(name, _without_charset(value) if name == b"content-type" else value) for name, value in scope["headers"]]
+    return {**scope, "headers": sent}
+
+
+def _without_charset(content_type: bytes) -> bytes:
+    kind, params = parse_options_header(content_type)
+    boundary = params.get(b"boundary", b"")
+    return b'%b; boundary="%b"' % (kind, boundary) if boundary and b'"' not in boundary else kind
 
 
 def may_be_large(request: Request) -> bool:

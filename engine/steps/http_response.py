@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import aiohttp
 from yarl import URL
 
-from engine import json_values
+from engine import charsets, json_values
 from engine.errors import InvalidValue, StepError
 from engine.json_values import Value
 from engine.retry import MAX_RETRY_AFTER
@@ -30,8 +30,6 @@ _TEXT_TYPES: Final = re.compile(
     r"text/.+|.+\+xml|application/(?:xml|yaml|x-yaml|x-ndjson|javascript|x-www-form-urlencoded)"
 )
 _JSON_TYPES: Final = re.compile(r"(?:application|text)/json|.+\+json")
-# Python calls these text encodings too, but they execute escapes or take quadratic time.
-_NO_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "utf-7"})
 
 
 def parse(answer: Answer, body: bytes) -> Value:
@@ -45,7 +43,7 @@ def parse(answer: Answer, body: bytes) -> Value:
         raise InvalidValue(f"text or JSON is expected, and its content type is {_named(kind)}")
     if not kind and b"\0" in body:
         raise InvalidValue("text or JSON is expected, and it names no content type and is binary")
-    return json_values.clean(body.decode(_charset(answer), "replace"))
+    return json_values.clean(body.decode(_codec(answer), "replace"))
 
 
 def _named(kind: str) -> str:
@@ -53,13 +51,8 @@ def _named(kind: str) -> str:
     return kind if len(kind) <= 100 and kind.isprintable() else "none that is known"
 
 
-def _charset(answer: Answer) -> str:
-    try:
-        codec = codecs.lookup(answer.charset or "utf-8").name
-        b"-".decode(codec)  # rot13 and zip are codecs of no text
-    except (LookupError, ValueError):
-        return "utf-8"
-    return "utf-8" if codec in _NO_CHARSETS else codec
+def _codec(answer: Answer) -> str:
+    return charsets.codec_for(answer.charset or "utf-8") or "utf-8"
 
 
 async def _read_start(answer: Answer) -> bytes:
@@ -81,7 +74,7 @@ async def excerpt(answer: Answer, redact: Callable[[str], str]) -> str:
         start = await _read_start(answer)
     except (aiohttp.ClientError, OSError):
         return ""
-    text = redact(start.decode(_charset(answer), "replace"))
+    text = redact(start.decode(_codec(answer), "replace"))
     # The excerpt may end with a part of a secret.
     return _printable(text[: -_READ // 2] if len(start) >= _READ else text, EXCERPT)
 

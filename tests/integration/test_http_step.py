@@ -171,6 +171,8 @@ async def test_proxies_of_the_environment_are_not_used(echo: str, monkeypatch: p
         ("application/problem+json; charset=utf-8", b"\xef\xbb\xbf[]", []),
         ("text/plain; charset=iso-8859-1", "grün".encode("latin-1"), "grün"),
         ("text/html", b"bad \xff byte", "bad \N{REPLACEMENT CHARACTER} byte"),
+        ("text/plain; charset=utf-16", "grün".encode("utf-16"), "grün"),
+        ("text/plain; charset=unicode_escape", rb"gr\u00fcn \ud800", r"gr\u00fcn \ud800"),
         ("text/plain; charset=rot13", b"abc", "abc"),
         ("text/plain; charset=idna", b"abc", "abc"),
         ("application/xml", b"<a/>", "<a/>"),

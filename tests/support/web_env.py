@@ -132,6 +132,10 @@ class Browser:
                 data.add_field(name, io.BytesIO(content), filename=filename, content_type="image/png")
         return await self._go("POST", path, data, follow=follow, headers=sent_headers)
 
+    async def post_raw(self, path: str, body: bytes, **headers: str) -> Answer:
+        """Send this body as it is."""
+        return await self._go("POST", path, body, follow=False, headers={**self.extra, **headers})
+
     async def send(
         self,
         form: Form,

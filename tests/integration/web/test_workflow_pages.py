@@ -21,6 +21,7 @@ from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import PageQuery, RequestView, WorkflowView
 from engine.steps.workflow_schema import workflow_schema
 from tests.browser.workflow_states import FIRST, SECOND, register_both
+from tests.support.charset_names import CHARSET_NAMES
 from tests.support.fakes import people_reached_by
 from tests.support.web_env import Answer, Browser, WebEnv, open_web
 
@@ -246,6 +247,18 @@ async def test_a_text_is_checked_while_it_is_typed_in_the_words_of_the_command(w
             for one, (*_, text) in zip(problems, expected, strict=True)
         ] == expected
     assert (await current(web)).version == 2
+
+
+async def test_a_form_is_read_as_utf_8_whatever_character_set_its_sender_names(web: WebEnv) -> None:
+    """Some of Python's codecs take quadratic time or raise anything, and any stranger may send a form."""
+    browser = await web.sign_in(OWNER)
+    source = SECOND.replace("Refund an order", r"Größe \\ud800 +2AA-")
+    body = f'--x\r\nContent-Disposition: form-data; name="source"\r\n\r\n{source}\r\n--x--\r\n'.encode()
+    for charset in CHARSET_NAMES:
+        for kind in ("multipart/form-data", "Multipart/Form-Data"):
+            headers = {"Content-Type": f"{kind}; charset={charset}; boundary=x"}
+            answer = await browser.post_raw("/workflow-file", body, **headers)
+            assert (answer.status, json.loads(answer.text)) == (200, {"problems": []}), headers
 
 
 async def test_others_get_no_check(web: WebEnv) -> None:
