@@ -21,6 +21,7 @@ from bot.slack.edit_handlers import EditHandlers
 from bot.slack.event_handlers import EventHandlers
 from bot.slack.gallery_handlers import GalleryHandlers
 from bot.slack.home_handlers import HomeHandlers
+from bot.slack.kept_answers import KeptAnswers
 from bot.slack.message_handlers import MessageHandlers
 from bot.slack.payloads import Submission
 from bot.slack.preferences_handlers import PreferencesHandlers
@@ -137,11 +138,14 @@ def _building(app: AsyncApp, context: SlackContext) -> None:
     app.view(ids.NEW_MODAL)(gallery.chosen)
     app.view(ids.ANSWERS_MODAL)(gallery.answered)
     app.view(ids.NEW_CHECK_MODAL)(gallery.checked)
+    app.action(ids.NEW_AFRESH)(gallery.afresh)
+    app.action(ids.INPUT)(KeptAnswers(context).typed)
     edits = EditHandlers(context)
     app.view(ids.CHANGE_MODAL)(edits.chosen)
     app.view(ids.STEP_MODAL)(edits.step_entered)
     app.view(ids.CHANGE_CHECK_MODAL)(edits.checked)
     app.view(ids.FILE_MODAL)(edits.file_entered)
+    app.action(ids.EDIT_AFRESH)(edits.afresh)
     app.action(ids.WHOLE_FILE)(edits.whole_file)
     versions = VersionHandlers(context)
     app.action(ids.WORKFLOW_STATE)(versions.state_clicked)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bot.slack import form_blocks, ids, text_objects, view_state
 from bot.slack.text_objects import Block, Element
@@ -16,6 +16,7 @@ from engine.domain.accounts import SLACK
 
 _PEOPLE: Final = "people"
 _CHANNEL: Final = "channel"
+_TYPED: Final = frozenset({"plain_text_input", "number_input"})
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _ALSO: Final = "Also"
 _PEOPLE_HINT: Final = (
@@ -40,30 +41,35 @@ class BuilderInput:
     options: tuple[tuple[str, str], ...] = ()
     most: int = ids.INPUT_TEXT
 
-    @property
-    def block(self) -> str:
-        """The block that a sentence about what was entered stands below."""
-        return _block(self.name)
+
+def _block(name: str, part: str = "", version: int = 0) -> str:
+    return ids.field_block(name, part=part, version=version)
 
 
-def _block(name: str, part: str = "") -> str:
-    return ids.field_block(name, part=part)
+def blocks(inputs: Iterable[BuilderInput], *, version: int = 0) -> list[Block]:
+    """Return the input blocks, each filled with what it holds at first. Slack sends what changes in them at once.
+
+    `version`: another one than that of the inputs in whose place these come, or Slack would keep their entries.
+    """
+    return [_sent_at_once(block) for asked in inputs for block in _blocks(asked, version)]
 
 
-def blocks(inputs: Iterable[BuilderInput]) -> list[Block]:
-    """Return the input blocks, each filled with what it holds at first."""
-    return [block for asked in inputs for block in _blocks(asked)]
+def _sent_at_once(block: Block) -> Block:
+    element = block["element"]
+    if element["type"] in _TYPED:
+        element = {**element, "dispatch_action_config": {"trigger_actions_on": ["on_character_entered"]}}
+    return {**block, "element": element, "dispatch_action": True}
 
 
-def _blocks(asked: BuilderInput) -> list[Block]:
+def _blocks(asked: BuilderInput, version: int) -> list[Block]:
     if asked.kind == "people":
-        return _people(asked)
+        return _people(asked, version)
     elements = {"channel": _channel, "number": _number, "choice": _choice}
     element = elements.get(asked.kind, _text)(asked)
     part = _CHANNEL if asked.kind == "channel" else ""
     return [
         form_blocks.input_block(
-            _block(asked.name, part),
+            _block(asked.name, part, version),
             text_objects.line(asked.label),
             element,
             hint=_hint(asked),
@@ -78,7 +84,7 @@ def _hint(asked: BuilderInput) -> str:
     return asked.help
 
 
-def _people(asked: BuilderInput) -> list[Block]:
+def _people(asked: BuilderInput, version: int) -> list[Block]:
     """Return a picker for people in Slack, and below it an input for everyone else."""
     named = [person for person in _SEPARATORS.split(asked.text) if person]
     # A text with blanks inside, such as an expression, is no list of people.
@@ -90,8 +96,10 @@ def _people(asked: BuilderInput) -> list[Block]:
     also = BuilderInput(name=asked.name, label=_ALSO, text=others, most=asked.most)
     label = text_objects.line(asked.label)
     return [
-        form_blocks.input_block(_block(asked.name, _PEOPLE), label, picker, hint=asked.help),
-        form_blocks.input_block(_block(asked.name), f"{label} ({_ALSO.lower()})", _text(also), hint=_PEOPLE_HINT),
+        form_blocks.input_block(_block(asked.name, _PEOPLE, version), label, picker, hint=asked.help),
+        form_blocks.input_block(
+            _block(asked.name, version=version), f"{label} ({_ALSO.lower()})", _text(also), hint=_PEOPLE_HINT
+        ),
     ]
 
 
@@ -157,12 +165,17 @@ def _entered(asked: BuilderInput, parts: Mapping[str, view_state.ViewState]) -> 
     return text
 
 
-def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput]) -> dict[str, str]:
-    """Return sentences by the block that each stands below; below the first input if it has none of its own."""
+def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return sentences by the block that each stands below; below the first input if it has none of its own.
+
+    `values`: what came back, by block.
+    """
     by_name = {asked.name: asked for asked in inputs}
+    came_back = {ids.read_field_block(block): block for block in values}
     placed: dict[str, str] = {}
     for name, sentence in wrong.items():
         asked = by_name.get(name, inputs[0])
-        block = _block(asked.name, _CHANNEL if asked.kind == "channel" else "")
+        part = _CHANNEL if asked.kind == "channel" else ""
+        block = came_back.get((ids.field_key(asked.name), part), _block(asked.name, part))
         placed[block] = f"{placed[block]} {sentence}" if block in placed else sentence
     return {block: text_objects.clipped(text_objects.shown(text), ids.ERROR_TEXT) for block, text in placed.items()}

@@ -13,6 +13,7 @@ from bot.slack import (
     builder_inputs,
     edit_modal,
     gallery_modal,
+    ids,
     register_modal,
     replies,
     request_modals,
@@ -23,6 +24,7 @@ from bot.slack import (
 )
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
+from bot.slack.kept_answers import AFRESH, KeptAnswers
 from bot.slack.payloads import Actor, Click, Submission, TypedCommand
 from bot.slack.registration_handlers import RegistrationHandlers
 from bot.slack.sentences import Sentence
@@ -49,6 +51,7 @@ class EditHandlers:
 
     def __init__(self, context: SlackContext) -> None:
         self._context, self._registration = context, RegistrationHandlers(context)
+        self._kept = KeptAnswers(context)
 
     async def typed(self, typed: TypedCommand) -> Sentence | None:
         """Open the choice of what to change."""
@@ -88,16 +91,31 @@ class EditHandlers:
             return
         assert sent.view.ref is not None
         metadata = msgspec.structs.replace(sent.view.ref, version=view.version, step=step)
-        title = step_edits.label(workflow, step)
-        asked = await off_loop(lambda: StepForm(workflow, step).inputs())
-        await ack(**replies.push(edit_modal.step_form(title, asked, metadata=metadata)))
+        form = await _step_form(workflow, metadata)
+        await ack(**replies.push(await self._kept.filled_in(sent.by, form, ref=metadata, afresh=ids.EDIT_AFRESH)))
+
+    async def afresh(self, ack: Any, body: Any) -> None:
+        """Fill the form of a step with what the file says, in the place of earlier entries."""
+        click = Click.of(body)
+        await ack()
+        if click.modal is None or click.modal.ref is None:
+            return
+        loaded = await self._load(click.by, click.modal.ref.workflow or "")
+        await self._kept.forget(click.by, click.modal.ref)
+        if isinstance(loaded, Refusal) or not _has_step(click.modal.ref, loaded[1]):
+            why: Sentence = refusals.phrase(loaded) if isinstance(loaded, Refusal) else _NO_STEP
+            view = request_modals.sentence(why, metadata=click.modal.ref)
+        else:
+            metadata = msgspec.structs.replace(click.modal.ref, version=loaded[0].version)
+            view = await _step_form(loaded[1], metadata, AFRESH)
+        self._context.after(click.by, None, self._context.replies.update(click.modal.id, view))
 
     async def step_entered(self, ack: Any, body: Any) -> None:
         """Show what the entries change, compared with the version that is registered now."""
         sent = Submission.of(body)
         loaded = await self._of(sent)
         first = next(iter(sent.view.values), "")
-        if isinstance(loaded, Refusal) or not self._has_step(sent, loaded[1]):
+        if isinstance(loaded, Refusal) or not _has_step(sent.view.ref, loaded[1]):
             why = refusals.sentence(loaded) if isinstance(loaded, Refusal) else _NO_STEP
             await ack(**replies.errors({first: why}))
             return
@@ -109,14 +127,15 @@ class EditHandlers:
         if not changes:
             await ack(**replies.errors({first: _NOTHING}))
             return
+        await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         made = await self._made(form, changes)
         if isinstance(made, dict):
-            await ack(**replies.errors(builder_inputs.errors(made, asked)))
+            await ack(**replies.errors(builder_inputs.errors(made, asked, sent.view.values)))
             return
         metadata = gallery_modal.with_draft(sent.view.ref, changes, version=view.version)
         if metadata is None:
             longest = max(changes, key=lambda name: len(changes[name]))
-            await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked)))
+            await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked, sent.view.values)))
             return
         note = _stale(view) if view.version != sent.view.ref.version else ""
         blocks = version_messages.changes(workflow, made)
@@ -126,7 +145,7 @@ class EditHandlers:
         """Register the change, or show it anew if the workflow has another version now."""
         sent = Submission.of(body)
         loaded = await self._of(sent)
-        if isinstance(loaded, Refusal) or not self._has_step(sent, loaded[1]):
+        if isinstance(loaded, Refusal) or not _has_step(sent.view.ref, loaded[1]):
             why: Sentence = refusals.phrase(loaded) if isinstance(loaded, Refusal) else _NO_STEP
             await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
             return
@@ -146,6 +165,8 @@ class EditHandlers:
             elif wrong is not None:
                 why = refusals.phrase(wrong) if isinstance(wrong, Refusal) else " ".join(p.sentence() for p in wrong)
                 await ack(**replies.update(request_modals.sentence(why, metadata=sent.view.ref)))
+            else:
+                await self._kept.forget(sent.by, sent.view.ref)
 
     # -- the whole file --
 
@@ -212,10 +233,6 @@ class EditHandlers:
         name = sent.view.ref.workflow if sent.view.ref is not None else None
         return await self._load(sent.by, name) if name else NotFound(what="workflow", name="")
 
-    def _has_step(self, sent: Submission, workflow: Workflow) -> bool:
-        step = sent.view.ref.step if sent.view.ref is not None else None
-        return step is None or step in {one.id for one in workflow.steps}
-
     async def _made(self, form: StepForm, changes: Mapping[str, str]) -> Workflow | dict[str, str]:
         """Return the changed workflow, or what is wrong, by input."""
         source, wrong = await off_loop(lambda: form.apply(changes))
@@ -225,6 +242,17 @@ class EditHandlers:
             return await off_loop(lambda: workflowfile.load(source, kinds=self._context.service.kinds))
         except DefinitionError as error:
             return form.place(error.problems)
+
+
+def _has_step(ref: ModalRef | None, workflow: Workflow) -> bool:
+    step = ref.step if ref is not None else None
+    return step is None or step in {one.id for one in workflow.steps}
+
+
+async def _step_form(workflow: Workflow, metadata: ModalRef, version: int = 0) -> View:
+    title = step_edits.label(workflow, metadata.step)
+    asked = await off_loop(lambda: StepForm(workflow, metadata.step).inputs())
+    return edit_modal.step_form(title, asked, metadata=metadata, version=version)
 
 
 def _stale(view: WorkflowView) -> str:

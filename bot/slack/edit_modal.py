@@ -54,12 +54,12 @@ def chosen(values: object) -> str:
     return view_state.read_text(values, PART_BLOCK)
 
 
-def step_form(title: str, asked: Sequence[BuilderInput], *, metadata: ModalRef) -> View:
-    """Return the form of a step."""
+def step_form(title: str, asked: Sequence[BuilderInput], *, metadata: ModalRef, version: int = 0) -> View:
+    """Return the form of a step. `version`: another one empties inputs that hold something."""
     return form_blocks.view(
         callback=ids.STEP_MODAL,
         title=title,
-        blocks=builder_inputs.blocks(asked),
+        blocks=builder_inputs.blocks(asked, version=version),
         metadata=metadata,
         submit="Show what changes",
         close="Back",

@@ -12,12 +12,14 @@ from bot import gallery, gallery_answers
 from bot.gallery import GalleryTemplate
 from bot.gallery_answers import BuiltFile
 from bot.presentation import refusals
-from bot.slack import builder_inputs, gallery_modal, replies, request_modals
+from bot.slack import builder_inputs, gallery_modal, ids, replies, request_modals
 from bot.slack.builder_inputs import BuilderInput
 from bot.slack.context import SlackContext
 from bot.slack.ids import ModalRef
-from bot.slack.payloads import Submission
+from bot.slack.kept_answers import AFRESH, KeptAnswers
+from bot.slack.payloads import Click, Submission
 from bot.slack.registration_handlers import RegistrationHandlers
+from bot.slack.text_objects import View
 from engine.domain import Refusal
 from engine.domain.workflow_commands import NewerVersion
 from engine.errors import Problem
@@ -35,6 +37,7 @@ class GalleryHandlers:
 
     def __init__(self, context: SlackContext) -> None:
         self._context, self._registration = context, RegistrationHandlers(context)
+        self._kept = KeptAnswers(context)
 
     async def chosen(self, ack: Any, body: Any) -> None:
         """Ask the questions of the template that was chosen."""
@@ -43,9 +46,26 @@ class GalleryHandlers:
         if template is None:
             await ack(**replies.errors({gallery_modal.TEMPLATE_BLOCK: _CHOOSE}))
             return
-        metadata = _metadata(sent, template.name)
+        metadata = _metadata(sent.view.ref, template.name)
+        view = await self._questions(template, metadata)
+        await ack(**replies.push(await self._kept.filled_in(sent.by, view, ref=metadata, afresh=ids.NEW_AFRESH)))
+
+    async def _questions(self, template: GalleryTemplate, metadata: ModalRef, version: int = 0) -> View:
         asked = gallery_modal.inputs(template, free_name=gallery_answers.free_name(template.name, await self._taken()))
-        await ack(**replies.push(gallery_modal.questions(template, asked, metadata=metadata)))
+        return gallery_modal.questions(template, asked, metadata=metadata, version=version)
+
+    async def afresh(self, ack: Any, body: Any) -> None:
+        """Empty the questions of a template that were filled in with earlier answers."""
+        click = Click.of(body)
+        await ack()
+        name = click.modal.ref.workflow if click.modal is not None and click.modal.ref is not None else None
+        template = gallery.load().find(name) if name else None
+        if template is None or click.modal is None:
+            return
+        metadata = _metadata(click.modal.ref, template.name)
+        await self._kept.forget(click.by, metadata)
+        view = await self._questions(template, metadata, AFRESH)
+        self._context.after(click.by, None, self._context.replies.update(click.modal.id, view))
 
     async def answered(self, ack: Any, body: Any) -> None:
         """Show the steps that come of the answers, or what is wrong with them."""
@@ -54,15 +74,16 @@ class GalleryHandlers:
         if template is None:
             await ack(**replies.update(request_modals.sentence(_GONE)))
             return
+        await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         typed = builder_inputs.read(sent.view.values, asked)
         built = await self._build(template, typed)
         if built.workflow is None:
-            await ack(**replies.errors(builder_inputs.errors(built.wrong or {}, asked)))
+            await ack(**replies.errors(builder_inputs.errors(built.wrong or {}, asked, sent.view.values)))
             return
-        metadata = gallery_modal.with_draft(_metadata(sent, template.name), typed)
+        metadata = gallery_modal.with_draft(_metadata(sent.view.ref, template.name), typed)
         if metadata is None:
             longest = max(typed, key=lambda name: len(typed[name]))
-            await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked)))
+            await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked, sent.view.values)))
             return
         approvers = await self._context.service.approver_names(built.workflow)
         notes = find_missing(built.workflow, self._context.service.kinds)
@@ -88,6 +109,8 @@ class GalleryHandlers:
             await self.checked(ack, body)
         elif wrong is not None:
             await ack(**replies.update(request_modals.sentence(_why(wrong), metadata=sent.view.ref)))
+        else:
+            await self._kept.forget(sent.by, sent.view.ref)
 
     async def _taken(self) -> set[str]:
         return {view.name for view in await self._context.service.engine.workflows()}
@@ -99,8 +122,8 @@ class GalleryHandlers:
         return await off_loop(lambda: gallery_answers.build_checked(template, typed, taken, service.kinds, now))
 
 
-def _metadata(sent: Submission, template: str) -> ModalRef:
-    opened = sent.view.ref or ModalRef()
+def _metadata(ref: ModalRef | None, template: str) -> ModalRef:
+    opened = ref or ModalRef()
     return ModalRef(channel=opened.channel, response_url=opened.response_url, workflow=template)
 
 

@@ -91,12 +91,17 @@ def _input(question: GalleryQuestion) -> BuilderInput:
     )
 
 
-def questions(template: GalleryTemplate, asked: Sequence[BuilderInput], *, metadata: ModalRef) -> View:
-    """Return the questions of a template."""
+def questions(
+    template: GalleryTemplate, asked: Sequence[BuilderInput], *, metadata: ModalRef, version: int = 0
+) -> View:
+    """Return the questions of a template. `version`: another one empties inputs that hold something."""
     return form_blocks.view(
         callback=ids.ANSWERS_MODAL,
         title=template.title,
-        blocks=[text_objects.section(template.purpose, block="purpose"), *builder_inputs.blocks(asked)],
+        blocks=[
+            text_objects.section(template.purpose, block="purpose"),
+            *builder_inputs.blocks(asked, version=version),
+        ],
         metadata=metadata,
         submit="Show the steps",
         close="Back",

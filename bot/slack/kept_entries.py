@@ -21,6 +21,7 @@ _PICKERS: Final = {
     "datepicker": "initial_date",
     _MOMENT: "initial_date_time",
     "users_select": "initial_user",
+    "conversations_select": "initial_conversation",
 }
 _NUMBER: Final = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 _SINGLE: Final = frozenset({"static_select", "radio_buttons"})
@@ -64,6 +65,8 @@ def _element(element: Element, state: ViewState) -> Element | None:
         return bare
     if kind in _SINGLE | _SEVERAL:
         return _chosen(bare, (raw,) if isinstance(raw, str) else raw)
+    if kind == state.kind == "multi_users_select":
+        return {**bare, "initial_users": [*raw]}
     if isinstance(raw, str) and kind in _PICKERS and kind == state.kind:
         if kind == _MOMENT and int(raw) not in input_blocks.TEN_DIGITS:
             return None

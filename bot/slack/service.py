@@ -61,7 +61,7 @@ from engine.json_values import Value
 from engine.off_loop import LARGE, off_loop
 from engine.ports import Clock, Directory, KeepsAnswers
 from engine.read_models import DeliveryContent, DeliveryView, PageQuery, RequestView, RunView, WorkflowView
-from engine.service import Engine, SecretCommands, named_reader
+from engine.service import Engine, KeptForms, SecretCommands, named_reader
 from engine.workflowfile import StepKind, Workflow
 
 MOST_SHOWN: Final = 200
@@ -95,6 +95,11 @@ class SlackService:
     page_of: Callable[[str], str] | None = None
     """Returns the address of the page of a request, if pages are served."""
     secrets: SecretCommands | None = None
+
+    @property
+    def kept_forms(self) -> KeptForms:
+        """The forms as people left them."""
+        return KeptForms(self.engine, self.clock)
 
     # -- deciding --
 

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from engine import json_values
 from engine.code_derivation import DIGITS, LONG_DIGITS, Codes, hashed
 from engine.domain import CODE_LIFETIME, Decide, Purpose
-from engine.store import form_drafts, waiting_commands
+from engine.store import form_drafts, kept_forms, waiting_commands
 from engine.store.browsers import LABEL_LENGTH
 from engine.store.connection import Connection
 from engine.store.people_tables import ChallengeRow
@@ -163,6 +163,7 @@ def insert_challenge(tx: Tx, codes: Codes, new: NewChallenge) -> StoredChallenge
 def sweep(tx: Tx) -> None:
     """Delete expired commands, old challenges and forms, and those of a clock that was ahead."""
     form_drafts.sweep(tx)
+    kept_forms.sweep(tx)
     tx.write(_OLD, {"before": tx.now - DAY, "latest": tx.now + CLOCK_SLACK})
     tx.write(_LAPSED, {"before": tx.now - CODE_LIFETIME})
 

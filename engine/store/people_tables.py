@@ -216,6 +216,19 @@ class FormDraftRow(SQLModel, table=True):
     kept_at: datetime = utc(nullable=False)
 
 
+class KeptFormRow(SQLModel, table=True):
+    """A form of a messenger as a person left it. `holder`: the SHA-256 of their account. It is deleted after a day."""
+
+    __tablename__ = "kept_form"
+    __table_args__ = (Index("kept_form_age", "kept_at"),)
+    holder: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    form: str = Field(primary_key=True)
+    """Which form it is, with the version of what it is about."""
+    entries: str = text_column(nullable=False)
+    """What its inputs hold, as the messenger sent it, as JSON."""
+    kept_at: datetime = utc(nullable=False)
+
+
 class SignInRow(SQLModel, table=True):
     """A sign-in with an account that was begun, and the decision that waits for it.
 

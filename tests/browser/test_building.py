@@ -122,6 +122,28 @@ async def test_each_mistake_in_a_form_gets_one_sentence_and_loses_nothing(window
     await expect(ben).to_be_checked()
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_what_was_typed_is_there_again_after_escape(windows: SandboxWindows, size: dict[str, int]) -> None:
+    cleo = await windows.window("cleo", "general", size=size)
+    form = await open_questions(cleo)
+    await form.get_by_label(ADDRESS).press_sequentially("https://pay.example.org")
+    ben = form.get_by_role("group", name="Who approves it?").get_by_label("Ben Approver")
+    await ben.check()
+    await form.get_by_label(LIMIT).fill("70")
+    await cleo.keyboard.press("Escape")
+    await cleo.get_by_role("dialog", name="New workflow").get_by_role("button", name="Close").click()
+    await expect(cleo.get_by_role("dialog")).to_have_count(0)
+    form = await open_questions(cleo)
+    await expect(form).to_contain_text("Your answers from")
+    await expect(form.get_by_label(ADDRESS)).to_have_value("https://pay.example.org")
+    await expect(form.get_by_label(LIMIT)).to_have_value("70")
+    await expect(ben).to_be_checked()
+    await form.get_by_role("button", name="Start afresh").click()
+    await expect(form.get_by_label(ADDRESS)).to_have_value("")
+    await expect(form.get_by_label(LIMIT)).to_have_value("100")
+    await expect(ben).not_to_be_checked()
+
+
 async def test_a_gate_is_changed_and_set_back_and_the_workflow_is_stopped(windows: SandboxWindows) -> None:
     cleo = await windows.window("cleo", "general")
     await build(windows, cleo)

@@ -417,6 +417,8 @@ NAMELESS = {
     "callback_endpoint",
     # Encrypted values of secrets, with the id of the person who set them.
     "secret",
+    # What a builder typed into a form, by a hash of their account. It is deleted after a day.
+    "kept_form",
     # Its words are deleted with the texts of its request.
     "search_word",
     # Counts, by the ids of people and by the names of fields in workflow files.

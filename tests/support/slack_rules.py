@@ -18,7 +18,7 @@ BLOCK_KEYS = {
     "actions": {"elements"},
     "divider": set(),
     "rich_text": {"elements"},
-    "input": {"label", "element", "hint", "optional"},
+    "input": {"label", "element", "hint", "optional", "dispatch_action"},
 }
 
 
@@ -339,11 +339,17 @@ def _is_multi_users_select(element: dict[str, Any]) -> bool:
 def _is_plain_text_input(element: dict[str, Any]) -> bool:
     return (
         1 <= element.get("max_length", 3_000) <= 3_000
-        and element.keys() <= {"type", "action_id", "multiline", "max_length", "initial_value"}
+        and element.keys()
+        <= {"type", "action_id", "multiline", "max_length", "initial_value", "dispatch_action_config"}
+        and _is_dispatch_config(element.get("dispatch_action_config", {"trigger_actions_on": ["on_enter_pressed"]}))
         and 0 <= length(element.get("initial_value", "")) <= element.get("max_length", 3_000)
         and element.get("initial_value") != ""
         and ("\n" not in element.get("initial_value", "") or element.get("multiline") is True)
     )
+
+
+def _is_dispatch_config(config: dict[str, Any]) -> bool:
+    return {*config["trigger_actions_on"]} <= {"on_enter_pressed", "on_character_entered"} and len(config) == 1
 
 
 def _is_number_input(element: dict[str, Any]) -> bool:

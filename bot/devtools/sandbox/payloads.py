@@ -89,12 +89,12 @@ def submission(slack: SlackSandbox, *, user: User, view: View) -> Json:
 
 
 def closed(slack: SlackSandbox, *, user: User, view: View, cleared: bool) -> Json:
-    """Return `view_closed`."""
+    """Return `view_closed`. What was entered is not in it: Slack sends no entries of a view that is closed."""
     app = slack.world.apps[view.app_id]
     return {
         "type": "view_closed",
         **_common(slack, app, user),
-        "view": render.view(slack.world, view),
+        "view": {**render.view(slack.world, view), "state": {"values": {}}},
         "is_cleared": cleared,
     }
 

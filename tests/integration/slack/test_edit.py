@@ -295,3 +295,22 @@ async def test_only_owners_and_builders_edit(env: SlackEnv) -> None:
     assert "Only builders may register" in await answer_to(env, "ada", "/signoff edit refund")
     assert "Which workflow?" in await answer_to(env, "cleo", "/signoff edit")
     assert "There is no workflow" in await answer_to(env, "cleo", "/signoff edit refnd")
+
+
+async def test_a_form_that_is_closed_is_filled_in_again_for_the_same_version(env: SlackEnv) -> None:
+    cleo = await opened(env, workflow=OF_CLEO)
+    expect_ok(await cleo.submit({"What people are asked": "Pay it?", "Time to decide": "2d"}))
+    assert "Check the changes" in str(cleo.modal)
+    await cleo.close(everything=True)
+    cleo = await opened(env, workflow=OF_CLEO)
+    assert "Your answers from" in words(cleo.modal)
+    expect_ok(await cleo.click("Start afresh"))
+    await env.finish_background_work()
+    assert "Pay it?" not in str(cleo.modal)
+    expect_ok(await cleo.submit({"Time to decide": "3d"}))
+    await cleo.close(everything=True)
+    newer = OF_CLEO.replace("title: Pay", "title: Pay it")
+    cleo = await opened(env, part=None, workflow=newer if newer != OF_CLEO else f"{OF_CLEO}# newer\n")
+    expect_ok(await cleo.submit({PART: "Pay it" if newer != OF_CLEO else "Pay"}))
+    assert "Your answers from" not in words(cleo.modal)
+    assert "3d" not in str(cleo.modal)

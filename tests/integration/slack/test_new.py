@@ -114,6 +114,55 @@ async def test_answers_that_slack_cannot_carry_are_refused_at_the_longest(env: S
     assert "too long" in errors(cleo) or "is not a person" in errors(cleo)
 
 
+@pytest.mark.parametrize("left", ["while typing", "with a mistake", "at the steps"])
+async def test_a_form_that_is_closed_is_filled_in_when_it_is_opened_again(env: SlackEnv, left: str) -> None:
+    cleo = await opened(env)
+    ada = env.person("ada").id
+    answers = {ADDRESS: "https://pay.example.org/refunds", LIMIT: "250.5", WHO: [ada], "Who approves it? (also)": ""}
+    if left == "while typing":
+        for label, value in answers.items():
+            expect_ok(await cleo.fill(label, value))
+    else:
+        name = {"What is it called in commands?": "Refund!"} if left == "with a mistake" else {}
+        expect_ok(await cleo.submit({**answers, **name}))
+    await cleo.close(everything=True)
+    assert cleo.modal is None
+    await opened(env)
+    assert "Your answers from" in words(cleo.modal)
+    if left == "with a mistake":
+        assert "Refund!" in str(cleo.modal)
+        expect_ok(await cleo.fill("What is it called in commands?", "refund"))
+    expect_ok(await cleo.submit())
+    expect_ok(await cleo.submit())
+    file = await source(env, "refund")
+    assert text_edits.find_value(file, ("steps", "pay", "gate", "approvers")) == [ada]
+    assert text_edits.find_value(file, ("steps", "pay", "gate", "when")) == "{{ inputs.amount > 250.5 or inputs.vip }}"
+    # What was registered is not offered again, and the name is free again.
+    await opened(env)
+    assert "Your answers from" not in words(cleo.modal)
+    assert "refund-2" in str(cleo.modal)
+
+
+async def test_answers_that_were_kept_can_be_left_and_are_kept_for_a_day_for_one_person(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.fill(ADDRESS, "https://pay.example.org/refunds"))
+    await cleo.close(everything=True)
+    await opened(env, "Pay a vendor")
+    assert "Your answers from" not in words(cleo.modal)
+    await cleo.close(everything=True)
+    await opened(env)
+    assert "https://pay.example.org/refunds" in str(cleo.modal)
+    expect_ok(await cleo.click("Start afresh"))
+    await env.finish_background_work()
+    assert "https://pay.example.org/refunds" not in str(cleo.modal)
+    expect_ok(await cleo.submit({ADDRESS: "ftp://pay.example.org"}))
+    assert "must be an http or https address" in errors(cleo)
+    await cleo.close(everything=True)
+    env.pass_time(days=1, minutes=1)
+    await opened(env)
+    assert "Your answers from" not in words(cleo.modal)
+
+
 @pytest.mark.parametrize("name", [template.name for template in gallery.load().templates])
 async def test_every_template_is_registered_with_hostile_titles(env: SlackEnv, name: str) -> None:
     template = gallery.load().find(name)

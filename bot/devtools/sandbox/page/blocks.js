@@ -140,6 +140,12 @@ function choosing(item, block, context) {
   return id === null ? h("fieldset", { class: "bare" }, h("legend", { class: "visually-hidden" }, label), node) : node;
 }
 
+/** Whether the app wants to hear of each character that is typed into an input. */
+function tellsEach(block) {
+  const config = block.element.dispatch_action_config;
+  return Boolean(block.dispatch_action && config?.trigger_actions_on?.includes("on_character_entered"));
+}
+
 // -- input blocks --------------------------------------------------------------------------------------------------
 
 function input(block, context) {
@@ -154,7 +160,7 @@ function input(block, context) {
     described,
     required: !block.optional,
     context,
-    typed: (value) => context.acts.typed(where, value),
+    typed: (value) => (tellsEach(block) ? context.acts.fill(where, value) : context.acts.typed(where, value)),
     changed: (value) => context.acts.fill(where, value),
     upload: (name, content) => context.acts.upload(where, name, content),
     reread: () => context.acts.reread(where),

@@ -99,8 +99,13 @@ export class Modal {
     };
   }
 
-  /** Send the typed values that Slack does not know yet. */
-  async flush() {
+  /** Send the typed values that Slack does not know yet, after those that are on their way. */
+  flush() {
+    this.sending = (this.sending ?? Promise.resolve()).catch(() => undefined).then(() => this.sendTyped());
+    return this.sending;
+  }
+
+  async sendTyped() {
     for (const [key, { where, value }] of [...this.dirty]) {
       this.dirty.delete(key);
       await this.attempt(async () => {
@@ -135,6 +140,8 @@ export class Modal {
     if (this.closing) return;
     this.closing = true;
     try {
+      // What is on its way arrives first, as it does at Slack.
+      await this.sending?.catch(() => undefined);
       await this.attempt(() => act(this.me, "close", { everything }));
     } finally {
       this.closing = false;

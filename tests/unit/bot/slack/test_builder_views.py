@@ -72,5 +72,5 @@ def test_an_input_keeps_the_limits_and_gives_back_what_it_was_filled_with(
         assert entered == text
     if kind in ("channel", "choice"):
         assert entered == text or (kind == "choice" and text not in dict(options))
-    placed = builder_inputs.errors({"x": "Wrong." * 500, "other": "Also."}, [asked])
+    placed = builder_inputs.errors({"x": "Wrong." * 500, "other": "Also."}, [asked], state)
     assert placed.keys() <= {block["block_id"] for block in blocks}
