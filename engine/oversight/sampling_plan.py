@@ -95,17 +95,24 @@ class PlanState(Struct, frozen=True, kw_only=True):
 NEW: Final = PlanState()
 
 
-def after_review(state: PlanState, request: str | None = None) -> PlanState:
-    """Return the state after a person approved a request without a correction."""
-    return replace(_without(state, request), clean=state.clean + 1, reviewed=state.reviewed + 1)
+def after_review(state: PlanState, request: str | None = None, *, now: datetime | None = None) -> PlanState:
+    """Return the state after a person approved a request without a correction, `now`."""
+    # One replacement, because each decision makes it.
+    return replace(
+        state,
+        clean=state.clean + 1,
+        reviewed=state.reviewed + 1,
+        waits_for=None if state.waits_for == request else state.waits_for,
+        used_at=now or state.used_at,
+    )
 
 
-def after_own_approval(state: PlanState, request: str | None = None) -> PlanState:
-    """Return the state after the person approved a request who had started its run.
+def after_own_approval(state: PlanState, request: str | None = None, *, now: datetime | None = None) -> PlanState:
+    """Return the state after the person approved a request who had started its run, `now`.
 
     It is no evidence: no one reviews their own program. If it was drawn, another one is reviewed in its place.
     """
-    left_out = replace(state, by_requester=state.by_requester + 1)
+    left_out = replace(state, by_requester=state.by_requester + 1, used_at=now or state.used_at)
     is_drawn = request is not None and state.waits_for == request
     return after_withdrawal(left_out, request) if is_drawn and request is not None else left_out
 
@@ -174,13 +181,13 @@ def after_lapse(state: PlanState) -> PlanState:
     return _all_reviewed(state)
 
 
-def after_draw(state: PlanState, request: str, *, is_owed: bool = False) -> PlanState:
-    """Return the state after a request was drawn for review: everything is reviewed until people have decided it.
+def after_draw(state: PlanState, request: str, *, is_owed: bool = False, now: datetime | None = None) -> PlanState:
+    """Return the state after a request was drawn for review, `now`: all are reviewed until people have decided it.
 
     Otherwise many could go through at once while the one waits that would bring back the review of everything.
     `is_owed`: it is reviewed in the place of one that was withdrawn.
     """
-    return replace(state, waits_for=request, owed=max(0, state.owed - is_owed))
+    return replace(state, waits_for=request, owed=max(0, state.owed - is_owed), used_at=now or state.used_at)
 
 
 def after_withdrawal(state: PlanState, request: str) -> PlanState:

@@ -40,7 +40,7 @@ def after_decision(context: CommandContext, tx: Tx, request: Request, ruling: Ru
         _tighten(context, tx, request, plan, BadNews.EDITED)
         return
     if request.hold is None:
-        plan_counts.count_approval(context.advancer, tx, plan, request, ruling.approver.person.id)
+        plan_counts.count_approval(context.advancer, tx, plan, written, request, ruling.approver.person.id)
 
 
 def _tighten(context: CommandContext, tx: Tx, request: Request, plan: LoadedPlan, news: BadNews) -> None:

@@ -69,7 +69,7 @@ _COUNTED: Final = ("clean", "reviewed", "bad", "by_requester", "owed", "waits_fo
 _COUNT = Statement(
     update(_plan)
     .where(_plan.c.id == bindparam("held"), _plan.c.rev == bindparam("seen_rev"))
-    .values(rev=_plan.c.rev + 1, **{name: bindparam(f"new_{name}") for name in _COUNTED})
+    .values(rev=_plan.c.rev + literal_column("1"), **{name: bindparam(f"new_{name}") for name in _COUNTED})
 )
 _NEW_DRAW = Statement(insert(_draw))
 _AWAITS_LATER: Final = text("gate_draw.is_later AND gate_draw.later IS NULL")

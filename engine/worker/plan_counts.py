@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from engine.json_values import show_path
 from engine.oversight import sampling_plan
 from engine.oversight.sampling_plan import BadNews, PlanStage
@@ -29,14 +27,15 @@ def autonomy_of(advancer: Advancer, tx: Tx, plan: LoadedPlan) -> Autonomy:
     return gate.autonomy
 
 
-def count_approval(advancer: Advancer, tx: Tx, plan: LoadedPlan, request: Request, approver: str) -> None:
-    """Count an approval without a correction. `approver`: the id of the person."""
+def count_approval(
+    advancer: Advancer, tx: Tx, plan: LoadedPlan, written: Autonomy, request: Request, approver: str
+) -> None:
+    """Count an approval without a correction. `written`: what the gate says; `approver`: the id of the person."""
     is_own = request.requester is not None and joined_people.is_one_human(tx, approver, request.requester)
     approved = sampling_plan.after_own_approval if is_own else sampling_plan.after_review
-    state = approved(plan.state, request.id)
+    state = approved(plan.state, request.id, now=tx.now)
     has_lost_key = state.stage is PlanStage.SAMPLE and plan_draws.salt_of(plan, advancer.key) is None
-    is_due = has_lost_key or sampling_plan.may_propose(autonomy_of(advancer, tx, plan).plan, state)
-    state = replace(state, used_at=tx.now)
+    is_due = has_lost_key or sampling_plan.may_propose(written.plan, state)
     # Where every hour counts, no one reads the zones.
     zones = plan.zones if request.deadlines.hours is None else tuple(sorted(request.zones, key=str))
     if is_due:
@@ -58,8 +57,9 @@ def count_released(advancer: Advancer, tx: Tx, run: LoadedRun, request_id: str) 
         return
     approvers = undos.load_approved_by(tx.connection, request)
     plan = sampling_plans.lock(tx, request.plan)
-    if approvers and not is_corrected(advancer, tx, plan, request):
-        count_approval(advancer, tx, plan, request, approvers[0])
+    written = autonomy_of(advancer, tx, plan)
+    if approvers and not is_corrected(tx, written, request):
+        count_approval(advancer, tx, plan, written, request, approvers[0])
 
 
 def undone(advancer: Advancer, tx: Tx, request: Request) -> None:
@@ -67,7 +67,7 @@ def undone(advancer: Advancer, tx: Tx, request: Request) -> None:
     if request.plan is None:
         return
     plan = sampling_plans.lock(tx, request.plan)
-    is_counted = is_corrected(advancer, tx, plan, request)
+    is_counted = is_corrected(tx, autonomy_of(advancer, tx, plan), request)
     plan_draws.tighten(
         advancer,
         tx,
@@ -79,7 +79,7 @@ def undone(advancer: Advancer, tx: Tx, request: Request) -> None:
     )
 
 
-def is_corrected(advancer: Advancer, tx: Tx, plan: LoadedPlan, request: Request) -> bool:
+def is_corrected(tx: Tx, written: Autonomy, request: Request) -> bool:
     """Return whether the person who approved a request changed more of it than minor fields."""
     paths = undos.load_edited_paths(tx.connection, request)
-    return bool(paths) and not autonomy_of(advancer, tx, plan).is_minor(show_path(path) for path in paths)
+    return bool(paths) and not written.is_minor(show_path(path) for path in paths)

@@ -144,8 +144,8 @@ def _record_opened(tx: Tx, run: LoadedRun, opened: OpenedRequest, drawn: GateDra
     if drawn.is_sample:
         loaded = sampling_plans.lock(tx, drawn.plan)
         if loaded.state.number == drawn.number:
-            state = sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed)
-            sampling_plans.count(tx, loaded, replace(state, used_at=tx.now))
+            state = sampling_plan.after_draw(loaded.state, request, is_owed=drawn.is_owed, now=tx.now)
+            sampling_plans.count(tx, loaded, state)
 
 
 def save(

@@ -1123,8 +1123,8 @@ FAULTS: Final = (
     Fault(
         "an error of an answer is cut before its secrets are taken out",
         "engine/steps/http_response.py",
-        '    text = redact(start.decode(_charset(answer), "replace"))\n',
-        '    text = start.decode(_charset(answer), "replace")\n',
+        '    text = redact(start.decode(_codec(answer), "replace"))\n',
+        '    text = start.decode(_codec(answer), "replace")\n',
         "tests/integration/test_secrets_repeated.py",
     ),
     Fault(
@@ -1630,7 +1630,7 @@ FAULTS: Final = (
     Fault(
         "an undone approval that was edited counts as corrected twice",
         "engine/worker/plan_counts.py",
-        "    is_counted = is_corrected(advancer, tx, plan, request)\n",
+        "    is_counted = is_corrected(tx, autonomy_of(advancer, tx, plan), request)\n",
         "    is_counted = False\n",
         "tests/integration/test_autonomy.py::test_an_undone_approval_counts_as_corrected_once",
     ),
