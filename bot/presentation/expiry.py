@@ -7,6 +7,7 @@ from typing import Final
 
 from engine import durations
 from engine.domain import Card, OnExpiry, Phrase
+from engine.read_models import RequestView
 from engine.requests import Deadlines
 
 LABEL: Final = "Expires"
@@ -32,9 +33,10 @@ _GATE_CONSEQUENCES: Final = {
 
 
 def of_card(card: Card) -> Phrase:
-    """Return when the time to decide is over, or nothing if it never is."""
+    """Return when the time to decide is over and what happens then, or nothing if it never is."""
     label = ESCALATES if card.escalates else LABEL
-    return deadline(card.expires_at, card.expires_after, label, working=card.in_working_hours)
+    due = deadline(card.expires_at, card.expires_after, label, working=card.in_working_hours)
+    return (*due, f", then {_GATE_CONSEQUENCES[card.on_expiry]}") if due and card.on_expiry is not None else due
 
 
 def of_deadlines(deadlines: Deadlines) -> Phrase:
@@ -46,6 +48,17 @@ def of_deadlines(deadlines: Deadlines) -> Phrase:
 def escalates(deadlines: Deadlines) -> bool:
     """Return whether more people are asked when the time to decide is over."""
     return deadlines.on_expiry is OnExpiry.ESCALATE and deadlines.expires_at is None
+
+
+def after(request: RequestView) -> OnExpiry | None:
+    """Return what happens when a pending request expires, if a card says so: what people may not expect of a run."""
+    deadlines = request.model.deadlines
+    if escalates(deadlines):
+        return None
+    stops = deadlines.on_expiry in (OnExpiry.STOP, OnExpiry.ESCALATE)
+    # To those who approve the call of a tool, or a change to a workflow, its run means nothing.
+    has_run = request.model.ask is None and request.oversight is None
+    return (OnExpiry.STOP if has_run else None) if stops else deadlines.on_expiry
 
 
 def deadline(at: datetime | None, after: timedelta | None, label: str = LABEL, *, working: bool = False) -> Phrase:

@@ -88,6 +88,7 @@ def request_card(request: RequestView, reader: Person | None = None, *, shared: 
         expires_at=model.deadlines.ends_at if pending else None,
         expires_after=model.deadlines.expires_after if pending and model.deadlines.ends_at is None else None,
         escalates=pending and expiry.escalates(model.deadlines),
+        on_expiry=expiry.after(request) if pending else None,
         in_working_hours=model.deadlines.hours is not None,
         request=request.id,
         run=request.run,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from engine.domain.statuses import DeliveryKind, ResumeAnswer
+from engine.domain.statuses import DeliveryKind, OnExpiry, ResumeAnswer
 from engine.file_references import FileReference
 from engine.retry import CALLBACK_PATIENCE
 
@@ -158,6 +158,8 @@ class Card:
     """Time until the expiry, instead of `expires_at`, while no copy was delivered and the deadline has not started."""
     escalates: bool = False
     """Whether more people are asked then, instead of the request expiring."""
+    on_expiry: OnExpiry | None = None
+    """What happens when the request expires, if the card says so."""
     in_working_hours: bool = False
     """Whether `expires_after` counts working hours."""
     page: str = ""

@@ -164,13 +164,13 @@ async def test_a_gate_is_changed_and_set_back_and_the_workflow_is_stopped(window
     await form.get_by_role("button", name="Show what changes").click()
     check = cleo.get_by_role("dialog", name="Check the changes")
     await expect(check).to_contain_text("Nothing is registered yet.")
-    for line in ("+      expires: 2d", "inputs.amount > 50 or inputs.vip", "Over 50 EUR"):
+    for line in ("-      expires: 3d", "+      expires: 2d", "inputs.amount > 50 or inputs.vip", "Over 50 EUR"):
         await expect(check).to_contain_text(line)
     await check.get_by_role("button", name="Register").click()
     await expect(cleo.get_by_role("dialog")).to_have_count(0)
     registered = cleo.locator("li.message", has_text="version 2. Open runs keep version 1")
     await expect(registered).to_contain_text("If “Amount” is above 50 EUR or “VIP” is yes")
-    await expect(registered).to_contain_text("Without a decision in 2 days, the run is stopped.")
+    await expect(registered).to_contain_text("Without a decision in 2 working days, the request is rejected.")
     await type_line(cleo, "/signoff rollback refund")
     await expect(cleo.get_by_text("what version 1 would change in version 2")).to_be_visible()
     await confirmed(cleo, "Go back to version 1", "Go back to it")

@@ -226,7 +226,7 @@ async def test_an_open_page_does_not_say_that_a_decided_request_waits(review: Re
 async def test_times_are_shown_in_the_time_zone_of_the_reader(review: ReviewWindows) -> None:
     await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", locale="en-GB")
-    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
+    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 10:00 PM, then the run is stopped.")
     await expect(page.locator(".deadline time")).to_have_attribute("title", "Mar 2, 2026, 1:00 PM UTC")
 
 
@@ -237,19 +237,19 @@ async def test_a_deadline_of_today_says_so_until_it_has_passed(review: ReviewWin
     # In Tokyo it is still the day before, two minutes before midnight.
     await page.clock.install(time=datetime(2026, 3, 1, 14, 58, tzinfo=UTC))
     await page.reload()
-    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
+    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM, then the run is stopped.")
     await page.clock.run_for(3 * 60_000)
-    await expect(deadline).to_have_text("Expires today at 10:00 PM.")
+    await expect(deadline).to_have_text("Expires today at 10:00 PM, then the run is stopped.")
     await expect(deadline.locator("time")).to_have_attribute("title", "Mar 2, 2026, 1:00 PM UTC")
     await page.clock.install(time=datetime(2026, 3, 2, 13, 1, tzinfo=UTC))
     await page.reload()
-    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM.")
+    await expect(deadline).to_have_text("Expires Mar 2, 2026, 10:00 PM, then the run is stopped.")
 
 
 async def test_times_are_in_utc_without_a_script(review: ReviewWindows) -> None:
     await review.web.request_approval("      expires: 4h\n")
     page = await review.open_link(timezone_id="Asia/Tokyo", script=False)
-    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 1:00 PM UTC.")
+    await expect(page.locator(".deadline")).to_have_text("Expires Mar 2, 2026, 1:00 PM UTC, then the run is stopped.")
 
 
 _HIDE_PAGE = """() => {

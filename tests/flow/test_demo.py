@@ -49,8 +49,8 @@ ada’s copy says “Rejected by Ben Approver … Reason Paid back last week.”
 cleo hears “Rejected: Refund 30.00 EUR for order A-1003?”
 nothing was paid
 no one decides
-ada’s copy says “Expired without a decision … The run was stopped”, and has no buttons to decide
-cleo hears “Expired without a decision: Refund 150.00 EUR for order A-1004?”
+ada’s copy says “Expired without a decision … It was rejected automatically”, and has no buttons to decide
+cleo hears “Rejected: Refund 150.00 EUR for order A-1004?”
 it waited 2s from the moment it was shown
 You can no longer decide it.
 ada and ben approve at the same moment

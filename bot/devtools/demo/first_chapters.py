@@ -82,7 +82,7 @@ async def approve_with_edits(scene: Scene) -> None:
     order = "A-1002"
     request = await scene.expect_request(await _start_with_form(scene, order), order)
     ada = scene.person("ada")
-    act = ada.click(EDIT, on=request.copies["ada"])
+    act = ada.click(EDIT, on=scene.copy("ada", order))
     await scene.open_modal("ada", f"clicks [{EDIT}]", act, title="Edit, then approve")
     await _expect_refused(scene, amount="0")
     await scene.act("ada", "changes it to 95, and sends it", ada.submit({"Amount (EUR)": "95"}))

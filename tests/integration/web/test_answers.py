@@ -131,7 +131,7 @@ async def test_a_link_that_has_expired_or_was_revoked_says_so(env: WebEnv) -> No
 async def test_a_request_that_expired_or_was_cancelled_says_so(env: WebEnv) -> None:
     await env.request_approval("      expires: 1h\n")
     browser, page = await env.open_link()
-    assert "Expires Mar 2, 2026, 10:00 AM UTC." in page.page.text
+    assert "Expires Mar 2, 2026, 10:00 AM UTC, then the run is stopped." in page.page.text
     env.engine_env.pass_time(hours=2)
     late = await browser.send(page.page.form)
     assert late.status == 410

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.presentation import answers, asks, dates, outcome_card, states, story
+from bot.presentation import answers, asks, dates, expiry, outcome_card, states, story
 from bot.presentation.request_card import request_card
 from engine import runs
-from engine.domain import Origin, Params, Person, RequestState, ResumeAnswer, RunStatus, StepStatus, Tone
+from engine.domain import OnExpiry, Origin, Params, Person, RequestState, ResumeAnswer, RunStatus, StepStatus, Tone
 from engine.domain.ask_facts import AskFacts, AskGrant
 from engine.domain.asks import AskStatus, AskUse, OutcomeStatus
 from engine.domain.people import API, Address
@@ -52,6 +52,14 @@ def closed(grant: AskGrant, status: StepStatus = StepStatus.GRANTED, use: AskUse
 
 def text_of(phrase: tuple[Any, ...]) -> str:
     return "".join(part if isinstance(part, str) else "<time>" for part in phrase)
+
+
+@pytest.mark.parametrize(
+    ("on_expiry", "words"),
+    [(OnExpiry.STOP, "Expires <time>"), (OnExpiry.REJECT, "Expires <time>, then the request is rejected")],
+)
+def test_when_it_expires_the_card_says_nothing_of_a_run(on_expiry: OnExpiry, words: str) -> None:
+    assert text_of(expiry.of_card(request_card(asked(on_expiry=on_expiry)))) == words
 
 
 def test_the_card_says_which_program_asks_for_what() -> None:

@@ -404,6 +404,22 @@ def test_an_open_request_shows_its_content_reason_and_approvers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("on_expiry", "words"),
+    [
+        (OnExpiry.STOP, "Expires in 1 day, then the run is stopped"),
+        (OnExpiry.REJECT, "Expires in 1 day, then the request is rejected"),
+        (OnExpiry.CONTINUE, "Expires in 1 day, then the run continues without an approval"),
+        (OnExpiry.ESCALATE, "Escalates in 1 day"),
+    ],
+)
+def test_a_card_says_what_happens_when_no_one_decides(on_expiry: OnExpiry, words: str) -> None:
+    card = request_card.request_card(request_view(model={"expires_after": timedelta(days=1), "on_expiry": on_expiry}))
+    assert dates.written(expiry.of_card(card)) == words
+    never = request_card.request_card(request_view(model={"expires_after": None, "on_expiry": on_expiry}))
+    assert expiry.of_card(never) == ()
+
+
+@pytest.mark.parametrize(
     ("after", "words"),
     [
         (timedelta(weeks=2), "2 weeks"),
