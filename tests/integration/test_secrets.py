@@ -26,7 +26,7 @@ from engine.domain.secret_commands import (
     SecretsRotated,
     SetSecret,
 )
-from engine.errors import StepError
+from engine.errors import DefinitionError, StepError
 from engine.secret_keys import KeysOfSecrets
 from engine.server_secrets import ServerSecrets
 from engine.service import Engine, SecretCommands
@@ -205,6 +205,39 @@ async def test_only_admins_set_delete_and_encrypt_secrets_and_no_key_is_made_for
 async def test_what_cannot_be_set_is_refused(env: SecretsEnv, how: dict[str, Any], refusal: Refusal) -> None:
     assert await env.set(**how) == refusal
     assert await env.env.rows("SELECT * FROM secret") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0412ANK",
+        "\uff22ANK",
+        "BANK\n",
+        "BANK\0",
+        " BANK",
+        "BANK\u200b",
+        "BA\u0301NK",
+        "BANK-1",
+        "1BANK",
+        "_BANK",
+        "BANK=x",
+    ],
+)
+async def test_a_name_that_only_looks_like_another_is_none(env: SecretsEnv, name: str) -> None:
+    assert await env.set(name=name) == InvalidSecret(why="name", value=name)
+    with pytest.raises(StepError, match="is not set"):
+        env.known.read(name, "flow")
+    if name.strip() == name and "\n" not in name and "\0" not in name:
+        with pytest.raises(DefinitionError):
+            await env.env.register(FLOW.replace("BANK", name))
+
+
+@pytest.mark.parametrize("name", ["PATH", "KEY", "SECRETS_KEY", "SLACK_BOT_TOKEN", "DATABASE_URL", "S_KEY"])
+def test_a_secret_named_like_a_setting_reads_no_setting(name: str) -> None:
+    settings = {name: "of the machine", f"SIGNOFF_{name}": "a setting", f"SIGNOFF_SECRETS_{name}": "another"}
+    with pytest.raises(StepError, match=f"The secret {name} is not set"):
+        ServerSecrets(settings).read(name)
+    assert ServerSecrets({**settings, f"SIGNOFF_SECRET_{name}": "the secret"}).read(name) == "the secret"
 
 
 async def test_registering_warns_about_secrets_that_are_not_set(env: SecretsEnv) -> None:
