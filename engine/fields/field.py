@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
@@ -261,7 +262,7 @@ def _option_problems(field: Field) -> Iterator[tuple[str, str]]:
     elif len(field.options) > MAX_OPTIONS:
         yield "options", f"there are {len(field.options)} options, and at most {MAX_OPTIONS} can be shown"
     for name, names in ("value", field.values), ("label", [option.label for option in field.options]):
-        twice = next((text for index, text in enumerate(names) if text in names[:index]), None)
+        twice = next((text for text, count in Counter(names).items() if count > 1), None)
         if twice is not None:
             yield "options", f"two options have the {name} {twice}"
             break

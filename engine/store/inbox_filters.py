@@ -15,6 +15,7 @@ from engine.domain import RequestState
 from engine.inbox import InboxPart, InboxQuery
 from engine.store import joined_people, request_search, workflows
 from engine.store.connection import Connection
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.request_search import SearchMeaning
 from engine.store.tables import DecisionRow, RequestRow, RunRow
 
@@ -23,6 +24,8 @@ _request = RequestRow.__table__  # type: ignore[attr-defined]
 _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _in_state = _request.alias("in_state")
 _later = _decision.alias("later")
+_seeded = OversightRequestRow.__table__  # type: ignore[attr-defined]
+_imitated = _run.alias("imitated")
 RARE: Final = frozenset({*RequestState} - {RequestState.APPROVED})
 """States that have an index of their own. Most requests are approved."""
 
@@ -82,16 +85,16 @@ class InboxConditions:
 
     def run(self, *, person: str) -> Iterator[ColumnElement[bool]]:
         """Yield the conditions on the run of a row of requests. `person`: who started or decided it, if not empty."""
-        of_workflow = [_run.c.workflow.in_(self.named)] if self.named is not None else []
-        if of_workflow:
-            yield is_one(_run, *of_workflow, _equals(_run.c.id, _request.c.run))
+        if self.named is not None:
+            of_workflow = is_one(_run, _run.c.workflow.in_(self.named), _equals(_run.c.id, _request.c.run))
+            yield or_(of_workflow, _looks_like(_imitated.c.workflow.in_(self.named)))
         of_run = _run.c.id == _request.c.run
         if self.query.part is InboxPart.ALL and not self.query.reader.reads_everything:
             reader = self.query.reader.person.id
             yield is_one(_run, of_run, or_(_run.c.workflow.in_(self.owned), _run.c.requester == reader))
         if person:
             started = is_one(_run, _run.c.requester == person, _equals(_run.c.id, _request.c.run))
-            yield or_(decided(_request.c.id, person), started)
+            yield or_(decided(_request.c.id, person), started, _looks_like(_imitated.c.requester == person))
 
 
 def is_one(table: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -100,6 +103,20 @@ def is_one(table: FromClause, *conditions: ColumnElement[bool]) -> ColumnElement
         select(literal_column("1")).select_from(table).where(*conditions).limit(1).correlate_except(table)
     )
     return row.scalar_subquery().is_not(None)
+
+
+def _looks_like(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a request is a seeded one that waits, and imitates one of such a run."""
+    joined = _seeded.join(_imitated, _equals(_imitated.c.id, _seeded.c.about_run))
+    waits = _seeded.c.looks_like.is_not(None), _seeded.c.ended_at.is_(None)
+    found: Select[Any] = (
+        select(literal_column("1"))
+        .select_from(joined)
+        .where(_seeded.c.run == _request.c.run, *waits, condition)
+        .limit(1)
+        .correlate_except(_seeded, _imitated)
+    )
+    return found.scalar_subquery().is_not(None)
 
 
 def all_of(conditions: Sequence[ColumnElement[bool]], table: FromClause | None) -> ColumnElement[bool]:

@@ -5,8 +5,9 @@ A seeded request is disguised only while it waits. As soon as it ends, people re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from msgspec import Struct, structs
@@ -18,7 +19,7 @@ from engine.domain import Origin, Person, RequestState
 from engine.domain.oversight import OVERSIGHT_WORKFLOW, OversightFacts, OversightPurpose, SeededFacts
 from engine.identifiers import in_words
 from engine.json_values import Value
-from engine.read_models import RequestView, RunView
+from engine.read_models import RequestView, RunView, StepView
 from engine.store import audit_log, oversight_rows, people, run_rows
 from engine.store.connection import Connection
 from engine.store.oversight_rows import OversightRow
@@ -31,8 +32,11 @@ _request = RequestRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
 _LOOK: Final = Statement(
-    select(_request.c.step, _request.c.details, _run.c.requester, _run.c.version, _run.c.origin)
-    .add_columns(_workflow.c.name, _workflow.c.title, _run.c.workflow, _run.c.inputs)
+    select(
+        _request.c.step, _request.c.visit, _request.c.details, _request.c.opened_at, _run.c.requester, _run.c.version
+    )
+    .add_columns(_workflow.c.name, _workflow.c.title, _workflow.c.owner, _run.c.workflow, _run.c.inputs, _run.c.origin)
+    .add_columns(_run.c.id.label("of_run"), _run.c.started_at)
     .select_from(_request.join(_run, _run.c.id == _request.c.run).join(_workflow, _workflow.c.id == _run.c.workflow))
     .where(_request.c.id == bindparam("id"))
 )
@@ -42,13 +46,21 @@ _TITLES: Final = select(_workflow.c.id, _workflow.c.title)
 
 
 class Look(Struct, frozen=True, kw_only=True):
-    """What a seeded request looks like while it waits: the request that it imitates."""
+    """What a seeded request looks like while it waits: the request that it imitates.
 
+    `run`: the run of that request, which began at `started_at` and asked at `opened_at`.
+    """
+
+    run: str
+    started_at: datetime
+    opened_at: datetime
+    owner: Person
     workflow_id: str
     workflow: str
     workflow_title: str
     version: int
     step: str
+    visit: int
     step_label: str
     uses: str
     requester: Person
@@ -65,15 +77,21 @@ def look_of(connection: Connection, row: OversightRow) -> Look | None:
     if found is None:
         return None
     details = cast("dict[str, Any]", json_values.loads(found.details))
+    persons = people.load_people(connection, {found.requester, found.owner})
     return Look(
+        run=found.of_run,
+        started_at=found.started_at,
+        opened_at=found.opened_at,
+        owner=persons[found.owner],
         workflow_id=found.workflow,
         workflow=found.name,
         workflow_title=found.title,
         version=found.version,
         step=found.step,
+        visit=found.visit,
         step_label=details.get("step_label") or in_words(found.step),
         uses=details["uses"],
-        requester=people.load_people(connection, [found.requester])[found.requester],
+        requester=persons[found.requester],
         origin=read_origin(found.origin),
         inputs=cast("dict[str, Value]", json_values.loads(found.inputs)),
         models=tuple((label, model) for label, model in details.get("models", ())),
@@ -135,6 +153,7 @@ def _disguised(view: RequestView, look: Look) -> RequestView:
         workflow_version=look.version,
         step_label=look.step_label,
         requester=look.requester,
+        started_at=view.started_at - (look.opened_at - look.started_at),
         models=look.models,
     )
 
@@ -156,35 +175,85 @@ def runs(connection: Connection, views: Sequence[RunView]) -> list[RunView]:
 
 
 def _run_view(connection: Connection, view: RunView, row: OversightRow) -> RunView:
-    owner = people.load_people(connection, [row.owner])[row.owner] if row.owner is not None else view.owner
     look = look_of(connection, row)
     if look is None:
+        owner = people.load_people(connection, [row.owner])[row.owner] if row.owner is not None else view.owner
         return replace(view, owner=owner)
     return replace(
         view,
-        owner=owner,
+        owner=look.owner,
         workflow=look.workflow,
         workflow_title=look.workflow_title,
         version=look.version,
         requester=look.requester,
         origin=look.origin,
         inputs=look.inputs,
-        steps=tuple(replace(step, step=look.step, label=look.step_label, uses=look.uses) for step in view.steps),
+        started_at=view.started_at - (look.opened_at - look.started_at),
+        steps=tuple(
+            replace(step, step=look.step, visit=look.visit, label=look.step_label, uses=look.uses)
+            for step in view.steps
+        ),
         step_labels={look.step: look.step_label},
     )
+
+
+def look_of_run(connection: Connection, run: str) -> Look | None:
+    """Return what the request of a run looks like, or None if the run looks like what it is."""
+    row = oversight_rows.find(connection, run)
+    return None if row is None else look_of(connection, row)
+
+
+def with_past(view: RunView, look: Look, imitated: RunView) -> RunView:
+    """Return the view of a seeded run with what the run that it imitates did before it asked.
+
+    All of that lies as far back as it did there. `imitated`: that run, with its steps.
+    """
+    moved = view.started_at - look.started_at
+    visits = [(step.step, step.visit) for step in imitated.steps]
+    past = (_moved(step, moved) for step in imitated.steps[: visits.index((look.step, look.visit))])
+    labels, inputs = imitated.step_labels, imitated.input_labels
+    return replace(view, steps=(*past, *view.steps), step_labels=labels, input_labels=inputs)
+
+
+def _moved(step: StepView, moved: timedelta) -> StepView:
+    calls = (
+        structs.replace(call, asked_at=call.asked_at + moved, answered_at=_later(call.answered_at, moved))
+        for call in step.model_calls
+    )
+    began, ended = _later(step.started_at, moved), _later(step.ended_at, moved)
+    return replace(step, started_at=began, ended_at=ended, model_calls=tuple(calls))
+
+
+def _later(at: datetime | None, moved: timedelta) -> datetime | None:
+    return None if at is None else at + moved
 
 
 def story(connection: Connection, run: str, after: int = 0) -> list[StoryEntry]:
     """Return the entries of a run after number `after`, oldest first, without those that give a disguise away."""
     entries = audit_log.story(connection, run, after)
-    row = oversight_rows.find(connection, run) if any(entry.kind in _TELLING for entry in entries) else None
-    if row is None or look_of(connection, row) is None:
+    look = look_of_run(connection, run)
+    if look is None:
         return entries
-    return [entry for entry in entries if entry.kind not in _TELLING]
+    told = [entry for entry in entries if entry.kind not in _TELLING]
+    began = _began(connection, run)
+    return [*_past(connection, look, after, moved=began - look.opened_at), *told]
+
+
+def _past(connection: Connection, look: Look, after: int, *, moved: timedelta) -> Iterator[StoryEntry]:
+    """Yield what the imitated run did before it asked, as far back as it was there."""
+    for entry in audit_log.story(connection, look.run):
+        if entry.kind == EntryKind.REQUEST_OPENED.value:
+            return
+        if entry.seq > after:
+            yield replace(entry, at=entry.at + moved)
+
+
+def _began(connection: Connection, run: str) -> datetime:
+    began: datetime = connection.execute(select(_run.c.started_at).where(_run.c.id == run)).scalar_one()
+    return began
 
 
 def shown_version(connection: Connection, run: str, row: Any) -> tuple[str, int]:
     """Return the id and the version of the workflow that the page of a run shows. `row`: the run, with its workflow."""
-    found = oversight_rows.find(connection, run) if row.workflow_name == OVERSIGHT_WORKFLOW else None
-    look = None if found is None else look_of(connection, found)
+    look = look_of_run(connection, run) if row.workflow_name == OVERSIGHT_WORKFLOW else None
     return (row.workflow, row.version) if look is None else (look.workflow_id, look.version)

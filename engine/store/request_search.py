@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from sqlalchemy import (
     ColumnElement,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -30,6 +31,7 @@ from engine.audit_entries import EntryKind
 from engine.domain import Params
 from engine.store.connection import Connection
 from engine.store.dialect import Upsert
+from engine.store.oversight_tables import OversightRequestRow
 from engine.store.port import Tx
 from engine.store.search_tables import SearchProgressRow, SearchWordRow
 from engine.store.statements import Statement
@@ -53,13 +55,19 @@ _decision = DecisionRow.__table__  # type: ignore[attr-defined]
 _change = ContentChangeRow.__table__  # type: ignore[attr-defined]
 _run = RunRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_seeded = OversightRequestRow.__table__  # type: ignore[attr-defined]
 
 _PROGRESS = Statement(select(_progress.c.seq).where(_progress.c.workspace == bindparam("workspace")))
 _SET_PROGRESS = Statement(Upsert(_progress, key=["workspace"], replaces=["seq"]))
 _TEXTS = (
     select(_request.c.id, _request.c.title, _request.c.details, _request.c.content)
     .add_columns(_run.c.requester_label, _workflow.c.title.label("workflow_title"), _workflow.c.name)
-    .select_from(_request.join(_run, _run.c.id == _request.c.run).join(_workflow, _workflow.c.id == _run.c.workflow))
+    .select_from(
+        _request.join(_run, _run.c.id == _request.c.run)
+        .outerjoin(_seeded, and_(_seeded.c.run == _run.c.id, _seeded.c.looks_like.is_not(None)))
+        # A seeded request has the words of the workflow that it looks like.
+        .join(_workflow, _workflow.c.id == func.coalesce(_seeded.c.about_workflow, _run.c.workflow))
+    )
 )
 _INSERT = Statement(insert(_word))
 _DELETE = Statement(

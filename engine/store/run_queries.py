@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, bindparam, exists, literal_column, select
 
 from engine import json_values
 from engine.domain import Params, Person, RunStatus, StepStatus
+from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.json_values import Value
 from engine.read_models import PageQuery, RunView, StepView
 from engine.store import (
@@ -71,7 +72,10 @@ def run_view(connection: Connection, run: str, *, steps: bool = True) -> RunView
     if steps:
         source = workflows.load_source(connection, row.workflow, row.version)
         view = _with_steps(connection, view, _step_labels(source), _value_labels(source))
-    return oversight_views.runs(connection, [view])[0]
+    seen = oversight_views.runs(connection, [view])[0]
+    look = oversight_views.look_of_run(connection, run) if steps and view.workflow == OVERSIGHT_WORKFLOW else None
+    imitated = run_view(connection, look.run) if look is not None else None
+    return seen if look is None or imitated is None else oversight_views.with_past(seen, look, imitated)
 
 
 def load_source(connection: Connection, run: str) -> bytes | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine import fields, json_values
+from engine import fields, file_references, json_values
 from engine.delivery.recipients import Resolved
 from engine.domain import Approver
 from engine.domain.oversight import About, OversightPurpose
@@ -21,7 +21,7 @@ from engine.read_models import RequestView
 from engine.references import ADDRESSES, GROUP, ROLE
 from engine.requests import Circle, Opening
 from engine.requests.oversight_request import OversightRequest
-from engine.store import request_queries, seeded_requests
+from engine.store import request_queries, run_queries, seeded_requests
 from engine.store.port import Tx
 from engine.store.run_rows import LoadedRun
 from engine.store.seeded_requests import Seeding
@@ -96,7 +96,8 @@ def _drawn(tx: Tx) -> int:
 def _made(tx: Tx, run: LoadedRun, opening: Opening, circle: Circle) -> OversightRequest | None:
     """Return a past request of the same step with one value changed, or None if none can be made."""
     ids = seeded_requests.past_requests(tx.connection, run.workflow, run.version, opening.subject.step)
-    past = [view for view in request_queries.load_by_ids(tx.connection, ids) if _is_whole(view, circle)]
+    views = request_queries.load_by_ids(tx.connection, ids)
+    past = [view for view in views if _is_whole(view, circle) and _has_a_plain_past(tx, view)]
     for _ in range(len(past)):
         view = past.pop(_drawn(tx) % len(past))
         changes = seeded_change.possible_changes(_places(view, past), _texts(view), asked_on=tx.now.date())
@@ -110,6 +111,22 @@ def _is_whole(view: RequestView, circle: Circle) -> bool:
     model, asked = view.model, {approver.person.id for approver in circle.approvers}
     is_edited = bool(view.edits) or bool(model.changes)
     return not is_edited and not model.content.secrets and model.requester not in asked and model.ask is None
+
+
+def _has_a_plain_past(tx: Tx, view: RequestView) -> bool:
+    """Return whether all that the run of a request did before it asked can be shown as if another run had done it.
+
+    Pages of other requests, runs and files would be those of the run that is imitated.
+    """
+    run = run_queries.run_view(tx.connection, view.run)
+    if run is None or run.is_erased or run.parent is not None or run.children or run.items:
+        return False
+    if any(other.id < view.id for other in request_queries.requests_of_run(tx.connection, run.id)):
+        return False
+    values = [dict(run.inputs), *(dict(step.output or {}) for step in run.steps)]
+    values += [step.params.value for step in run.steps if step.params is not None]
+    has_files = any(True for value in values for _ in file_references.find_all(value))
+    return not has_files and not any(step.answers for step in run.steps)
 
 
 def _places(view: RequestView, past: Sequence[RequestView]) -> list[ContentPlace]:

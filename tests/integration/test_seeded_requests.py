@@ -17,7 +17,9 @@ from engine.domain import (
     AskQuestion,
     Assurance,
     Away,
+    Cancel,
     Decided,
+    Done,
     NotAllowed,
     Person,
     Reassign,
@@ -28,6 +30,7 @@ from engine.domain import (
 )
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.read_models import DecisionFilter, RequestView
+from engine.service import Engine
 from engine.store import decision_export, people, seeded_requests
 from engine.store.port import Tx
 from engine.store.seeded_requests import SeededResult, Seeding
@@ -282,6 +285,24 @@ async def test_one_that_expires_or_that_no_one_answers_counts_for_nothing(env: E
     await env.settle()
     assert (await again(env, request)).model.state is not RequestState.PENDING
     assert await detection(env) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "by", [LEE, KIM, SAM, Address("email", "ann@example.com"), Address("email", "eve@example.com")]
+)
+async def test_who_cancels_it_makes_nothing_happen_and_learns_nothing_of_the_run_behind_it(
+    env: EngineEnv, by: Address
+) -> None:
+    env.engine = Engine(env.store, env.advancer, admins=frozenset({SAM}), clock=env.clock)
+    request = await open_seeded(env)
+    calls = len(env.step.calls)
+    result = await env.engine.cancel(Cancel(run=request.run, actor=by, origin=TERMINAL))
+    await env.settle()
+    assert isinstance(result, Done) == (by == SAM), result
+    assert OVERSIGHT_WORKFLOW not in repr(result)
+    assert (len(env.step.calls), await detection(env)) == (calls, (0, 0))
+    effects = await env.rows(f"SELECT step FROM step_run WHERE run = '{request.run}' AND status = 'succeeded'")
+    assert effects == []
 
 
 async def test_exports_and_the_log_say_what_it_was(env: EngineEnv) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.domain import Address, Decided
+from engine.store import log_followers
 from tests.integration.test_seeded_requests import FLOW, come_for
 from tests.support.web_env import ADA, BEN, WebEnv, open_web
 
@@ -66,3 +68,63 @@ async def test_a_test_is_reviewed_like_every_request_and_told_after_the_click(en
         seen = (await ben.get(path)).page.text
         assert "Ten times too much." not in seen
         assert ADA not in seen or path == "/inbox"
+
+
+async def real_run(env: WebEnv) -> str:
+    """Return the run of the real request beside the seeded one."""
+    of_flow = "SELECT run.id FROM run JOIN workflow ON workflow.id = run.workflow WHERE workflow.name = 'flow'"
+    return str((await env.engine_env.rows(f"{of_flow} ORDER BY run.id"))[-1][0])
+
+
+def without_values(page: str, ids: Mapping[str, str]) -> list[str]:
+    """Return the lines of a page without what differs between any two requests, and without the order of copies."""
+    for written, shown in ids.items():
+        page = page.replace(written, shown)
+    page = re.sub(r"1,?205(?:\.00)?|120\.50?", "AMOUNT", page)
+    page = re.sub(r"value=\"[^\"]{20,}\"", "VALUE", page)
+    page = re.sub(r"\b[0-9a-f]{64}\b", "DIGEST", page)
+    page = page.replace("? · AMOUNT EUR · hello", "?")  # a line names the values that its question does not have
+    page = re.sub(r"data-mark=\"[0-9.]+\"", "MARK", page)
+    return sorted(page.splitlines())
+
+
+async def test_before_the_click_no_page_tells_a_test_from_a_real_request(env: WebEnv) -> None:
+    """The run of the workflow did something before it asked: that is there as well, and in its order."""
+    seeded = await seeded_request(env)
+    engine = env.engine_env
+    ((seeded_run,),) = await engine.rows("SELECT run FROM oversight_request")
+    run = await real_run(env)
+    real = (await engine.engine.requests_of_run(run))[-1].id
+    await engine.settle()
+    for person in (ADA, BEN):
+        browser = await env.sign_in(person)
+        for path in ("/review/{request}", "/requests/{request}", "/runs/{run}"):
+            pages = [
+                without_values((await browser.get(path.format(request=asked, run=of))).text, {asked: "ID", of: "RUN"})
+                for asked, of in ((real, run), (seeded, str(seeded_run)))
+            ]
+            assert pages[0] == pages[1], path
+
+
+async def test_before_the_click_every_filter_and_search_finds_a_test_beside_the_real_request(env: WebEnv) -> None:
+    seeded = await seeded_request(env)
+    engine = env.engine_env
+    real = (await engine.engine.requests_of_run(await real_run(env)))[-1].id
+    await engine.store.transact(lambda tx: log_followers.follow_log(tx, "default"))
+    browser = await env.sign_in()
+    for query in (
+        "",
+        "workflow=flow",
+        "person=ann@example.com",
+        "search=refund",
+        "search=Refunds",
+        "search=flow",
+        "search=hello",
+        "search=oversight",
+    ):
+        page = (await browser.get(f"/inbox?{query}")).text
+        assert (seeded in page) == (real in page) == ("oversight" not in query), query
+    ((run,),) = await engine.rows("SELECT run FROM oversight_request")
+    for query in ("", "workflow=flow", "part=all"):
+        page = (await browser.get(f"/runs?{query}")).text
+        assert (str(run) in page) == (await real_run(env) in page), query

@@ -347,6 +347,7 @@ def measuring_process() -> Iterator[subprocess.Popen[str]]:
         "b'name: a\\nsteps: [{id: a, uses: set, with: {x: \"' + b'{{ y }}' * 2_800 + b'\"}}]'",
         "b'name: a\\nsteps: [{id: a, uses: set, with: {x: \"{{ ' + b'(' * 9_000 + b'\"}}]'",
         "b'name: a\\ninputs: {' + b''.join(b'k%d: x,' % i for i in range(9_000)) + b'}'",
+        "b'name: a\\ninputs: {k: {type: choice, options: [' + b''.join(b'o%d,' % i for i in range(18_000)) + b']}}'",
     ],
     ids=str,
 )
