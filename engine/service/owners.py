@@ -7,23 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Final
+
+from msgspec import Struct
 
 from engine.access import Reader
 from engine.delivery.recipients import Recipients, Resolved
 from engine.domain import Address, NotAllowed, Person, Refusal
+from engine.domain.workflow_commands import WorkflowState
 from engine.ports import DirectoryPerson
 from engine.read_models import WorkflowView
 from engine.references import EMAIL, Reference, parse
 from engine.service.context import CommandContext
 from engine.store import people, workflows
 from engine.store.port import Tx
-from engine.store.workflows import CurrentWorkflow
+from engine.store.workflows import CurrentWorkflow, NewVersion
+from engine.workflowfile import Workflow
+
+_LEFT: Final = "Its owner, {owner}, has left, and stays the owner. To change that: signoff transfer {name} PERSON."
 
 
 def rule_of(owner: str | None) -> str | None:
     """Return the role or group that a file names as the owner, or None if it names a person or no one."""
     reference = None if owner is None else parse(owner)
     return owner if reference is not None and reference.has_members else None
+
+
+class Owned(Struct, frozen=True, kw_only=True):
+    """The owner of a version. `rule`: the role or group of which `owner` is the contact. `doubts`: about them."""
+
+    owner: Person
+    rule: str | None
+    doubts: tuple[str, ...] = ()
+
+
+def of_version(
+    recipients: Recipients, tx: Tx, workspace: str, workflow: Workflow, current: NewVersion | None, actor: Person
+) -> Owned | Refusal:
+    """Return who owns a new version: the one that its file names, or else the owner of the version that it replaces.
+
+    Only a new workflow belongs to the person who registers it, and so does one that had been deleted.
+    """
+    if workflow.owner is None and current is not None and current.state != WorkflowState.DELETED:
+        owner = people.load_people_cached(tx, [current.owner])[current.owner]
+        has_left = current.owner_left_at is not None and owner.id != actor.id
+        return Owned(
+            owner=owner,
+            rule=current.owner_rule,
+            doubts=(_LEFT.format(owner=owner.label, name=workflow.name),) if has_left else (),
+        )
+    found = find(recipients, workspace, workflow.owner, actor)
+    return found if isinstance(found, Refusal) else Owned(owner=found, rule=rule_of(workflow.owner))
 
 
 def find(recipients: Recipients, workspace: str, owner: str | None, actor: Person) -> Person | Refusal:

@@ -137,11 +137,14 @@ def examine(
     if current is not None and is_same:
         owner = people.load_people_cached(tx, [current.owner])[current.owner]
         return Examined(actor=actor, owner=owner, owner_rule=current.owner_rule, current=current, warnings=())
-    checked = _checked(context, tx, recipients, command, workflow, actor)
-    if isinstance(checked, Refusal):
-        return checked
-    rule, doubtful = owners.rule_of(workflow.owner), tuple(checked[1])
-    return Examined(actor=actor, owner=checked[0], owner_rule=rule, current=current, warnings=doubtful)
+    owned = owners.of_version(recipients, tx, command.workspace, workflow, current, actor)
+    if isinstance(owned, Refusal):
+        return owned
+    doubtful = _doubts(context, tx, recipients, command, workflow)
+    if isinstance(doubtful, Refusal):
+        return doubtful
+    warnings = (*owned.doubts, *doubtful)
+    return Examined(actor=actor, owner=owned.owner, owner_rule=owned.rule, current=current, warnings=warnings)
 
 
 def check_base(base: int | None, name: str, current: NewVersion | None) -> NewerVersion | None:
@@ -159,18 +162,15 @@ def why_not(
     return examined if isinstance(examined, Refusal) else None
 
 
-def _checked(
-    context: CommandContext, tx: Tx, recipients: Recipients, command: Register, workflow: Workflow, actor: Person
-) -> tuple[Person, list[str]] | Refusal:
-    """Return the owner and the doubts about a version, or why this server cannot run it."""
-    owner = owners.find(recipients, command.workspace, workflow.owner, actor)
-    if isinstance(owner, Refusal):
-        return owner
+def _doubts(
+    context: CommandContext, tx: Tx, recipients: Recipients, command: Register, workflow: Workflow
+) -> list[str] | Refusal:
+    """Return the doubts about a version, or why this server cannot run it."""
     wrong, doubtful = reference_checks.check(recipients, workflow)
     doubtful += reference_checks.unknown_departments(context.advancer.directory, workflow)
     wrong += _missing_here(context, tx, command.workspace, workflow)
     doubtful += [*_missing_secrets(context, workflow), *_no_place_for_files(context, workflow)]
-    return NotAllowed(why=" ".join(wrong)) if wrong else (owner, doubtful)
+    return NotAllowed(why=" ".join(wrong)) if wrong else doubtful
 
 
 def _check_name(

@@ -27,7 +27,10 @@ _CURRENT = (
     select(
         *(
             _workflow.c[name]
-            for name in ("id", "name", "title", "owner", "version", "updated_at", "state", "owner_rule")
+            for name in (
+                *("id", "name", "title", "owner", "version", "updated_at", "state"),
+                *("owner_rule", "owner_left_at"),
+            )
         ),
         _version.c.source,
         _version.c.hash,
@@ -97,7 +100,11 @@ _REPLACE = Statement(
         title=bindparam("new_title"),
         owner=bindparam("new_owner"),
         owner_rule=bindparam("new_rule"),
-        owner_left_at=None,
+        # Admins are told once of an owner who left, and not again for each version.
+        owner_left_at=case(
+            (_workflow.c.owner == bindparam("kept_owner"), _workflow.c.owner_left_at),
+            else_=None,
+        ),
         version=bindparam("new_version"),
         updated_at=bindparam("now"),
         # A workflow that was deleted is there again.
@@ -134,6 +141,8 @@ class NewVersion(Struct, frozen=True, kw_only=True):
     """A `WorkflowState`, as it was loaded. A new version leaves it, but of a deleted workflow."""
     owner_rule: str | None = None
     """The role or group that owns it, of which `owner` is the contact."""
+    owner_left_at: datetime | None = None
+    """Since when the owner is known to have left, as it was loaded."""
 
 
 class CurrentWorkflow(Struct, frozen=True, kw_only=True):
@@ -331,6 +340,8 @@ def _try_replace(tx: Tx, registration: NewVersion, replaces: NewVersion) -> bool
         "new_title": registration.title,
         "new_owner": registration.owner,
         "new_rule": registration.owner_rule,
+        # The owner who registers a version is there again.
+        "kept_owner": None if registration.registered_by == registration.owner else registration.owner,
         "new_version": registration.version,
         "now": tx.now,
     }

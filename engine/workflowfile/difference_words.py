@@ -49,6 +49,8 @@ def sentence(change: PartChange, before: Workflow | None, after: Workflow) -> st
     match change.kind:
         case PartChangeKind.ADDED:
             return f"{subject}: {new} (new)"
+        case PartChangeKind.REMOVED if not change.place and change.key == ("owner",):
+            return f"{subject}: not in the file any more, so it stays {old}"
         case PartChangeKind.REMOVED:
             return f"{subject}: removed (was {old})"
         case PartChangeKind.MOVED:

@@ -82,7 +82,8 @@ TEXTS: Final[Mapping[type[BaseModel], PartTexts]] = {
             "name": "The name of the workflow. Registering a file with the same name makes a new version.",
             "title": "The text that people see.",
             "description": "What the workflow is for.",
-            "owner": "Who approves where a gate names no one, and gets messages about failures.",
+            "owner": "Who approves where a gate names no one, and gets messages about failures. "
+            "Without it: the owner of the version before, or of a new workflow the person who registers it.",
             "protected": "Whether another person has to approve a new version before it counts.",
             "inputs": "The values that a run needs to start, by name.",
             "may_run": "The people who may start it; the owner always may. Without it: every member.",

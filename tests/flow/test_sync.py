@@ -176,6 +176,18 @@ def test_a_protected_workflow_becomes_a_proposal(signoff: Commands, folder: Path
     assert versions(signoff) == {"alpha": 1, "beta": 1}
 
 
+def test_a_file_without_an_owner_changes_no_owner(signoff: Commands, folder: Path) -> None:
+    owned = f"{file('alpha', 'Owned')}owner: kim@example.com\n"
+    (folder / "alpha.yaml").write_text(owned, encoding="utf-8")
+    signoff.run_ok("sync", "workflows", "--apply")
+    (folder / "alpha.yaml").write_text(file("alpha", "Synced"), encoding="utf-8")
+    signoff.run_ok("sync", "workflows", "--apply")
+    (folder / "alpha.yaml").write_text(file("alpha", "Registered"), encoding="utf-8")
+    signoff.run_ok("register", "workflows/alpha.yaml")
+    (alpha,) = (one for one in signoff.json("workflows") if one["name"] == "alpha")
+    assert (alpha["version"], alpha["title"], alpha["owner"]["name"]) == (3, "Registered", "kim@example.com")
+
+
 def test_a_running_server_does_it(tmp_path: Path, empty_database: bytes) -> None:
     installation = create_installation(tmp_path)
     installation.database.write_bytes(empty_database)

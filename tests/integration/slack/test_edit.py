@@ -17,8 +17,6 @@ from tests.support.slack_env import REFUND_WORKFLOW, SlackEnv, expect_ok, words
 
 PART = "What do you want to change?"
 GATE = ("steps", "pay", "gate")
-# Without the line, the workflow would belong to the person who registered it last.
-OF_CLEO = f"{REFUND_WORKFLOW}owner: cleo@example.com\n"
 
 
 @pytest.fixture(params=["http"])
@@ -56,7 +54,7 @@ async def second_builder(env: SlackEnv) -> SimulatedPerson:
 
 
 async def test_two_builders_who_register_at_once_lose_nothing(env: SlackEnv) -> None:
-    ben, cleo = await second_builder(env), await opened(env, workflow=OF_CLEO)
+    ben, cleo = await second_builder(env), await opened(env)
     expect_ok(await ben.command("/signoff edit refund", channel="general"))
     await env.slack.until(lambda: ben.modal)
     expect_ok(await ben.submit({PART: "Pay"}))
@@ -72,18 +70,31 @@ async def test_two_builders_who_register_at_once_lose_nothing(env: SlackEnv) -> 
     assert (await value(env, *GATE, "expires"), await value(env, *GATE, "approve_label")) == ("3d", "Pay it")
 
 
+async def test_an_admin_who_changes_a_step_does_not_become_the_owner(env: SlackEnv) -> None:
+    ben, cleo = await second_builder(env), await opened(env, None)
+    await cleo.close(everything=True)
+    before = await env.engine.workflow("refund")
+    expect_ok(await ben.command("/signoff edit refund", channel="general"))
+    await env.slack.until(lambda: ben.modal)
+    for typed in ({PART: "Pay"}, {"Time to decide": "3d"}, {}):
+        expect_ok(await ben.submit(typed))
+    await env.finish_background_work()
+    after = await env.engine.workflow("refund")
+    assert (after.version, after.owner.id) == (2, before.owner.id)  # type: ignore[union-attr]
+
+
 def _has_opened(person: SimulatedPerson, text: str) -> bool:
     return text in words(person.modal)
 
 
 async def test_two_whole_files_at_once_lose_nothing(env: SlackEnv) -> None:
-    ben, cleo = await second_builder(env), await opened(env, None, OF_CLEO)
+    ben, cleo = await second_builder(env), await opened(env, None)
     expect_ok(await ben.command("/signoff edit refund", channel="general"))
     await env.slack.until(lambda: ben.modal)
     for person, amount in ((cleo, 75), (ben, 80)):
         expect_ok(await person.click("Edit the whole file"))
         await env.slack.until(partial(_has_opened, person, "Workflow file"))
-        changed = OF_CLEO.replace("default: 120", f"default: {amount}")
+        changed = REFUND_WORKFLOW.replace("default: 120", f"default: {amount}")
         expect_ok(await person.submit({"Workflow file": changed}))
     await asyncio.gather(cleo.submit(), ben.submit())
     await env.finish_background_work()
@@ -298,19 +309,19 @@ async def test_only_owners_and_builders_edit(env: SlackEnv) -> None:
 
 
 async def test_a_form_that_is_closed_is_filled_in_again_for_the_same_version(env: SlackEnv) -> None:
-    cleo = await opened(env, workflow=OF_CLEO)
+    cleo = await opened(env)
     expect_ok(await cleo.submit({"What people are asked": "Pay it?", "Time to decide": "2d"}))
     assert "Check the changes" in str(cleo.modal)
     await cleo.close(everything=True)
-    cleo = await opened(env, workflow=OF_CLEO)
+    cleo = await opened(env)
     assert "Your answers from" in words(cleo.modal)
     expect_ok(await cleo.click("Start afresh"))
     await env.finish_background_work()
     assert "Pay it?" not in str(cleo.modal)
     expect_ok(await cleo.submit({"Time to decide": "3d"}))
     await cleo.close(everything=True)
-    newer = OF_CLEO.replace("title: Pay", "title: Pay it")
-    cleo = await opened(env, part=None, workflow=newer if newer != OF_CLEO else f"{OF_CLEO}# newer\n")
-    expect_ok(await cleo.submit({PART: "Pay it" if newer != OF_CLEO else "Pay"}))
+    newer = REFUND_WORKFLOW.replace("title: Pay", "title: Pay it")
+    cleo = await opened(env, part=None, workflow=newer if newer != REFUND_WORKFLOW else f"{REFUND_WORKFLOW}# newer\n")
+    expect_ok(await cleo.submit({PART: "Pay it" if newer != REFUND_WORKFLOW else "Pay"}))
     assert "Your answers from" not in words(cleo.modal)
     assert "3d" not in str(cleo.modal)

@@ -153,6 +153,14 @@ async def test_a_file_is_checked_compared_and_registered(web: WebEnv) -> None:
     assert (await current(web)).source.decode() == source
 
 
+async def test_an_admin_who_registers_a_version_does_not_become_the_owner(web: WebEnv) -> None:
+    bare = SECOND.replace(f"owner: {OWNER}\n", "")
+    assert bare != SECOND
+    await save(await web.sign_in(ADMIN), bare)
+    after = await current(web)
+    assert (after.version, after.owner.label) == (3, OWNER)
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
