@@ -21,7 +21,7 @@ from engine.store import file_marks, lock
 from engine.store.connection import Connection
 from engine.store.files import create_private, free, sync_folder
 from engine.store.lock import make_file, own
-from engine.store.restored_backup import ASKED, find_suspicion
+from engine.store.restored_backup import ASKED, RestoreSuspicion, find_suspicion
 from engine.store.sqlite import SqliteStore
 from engine.store.sqlite_connection import BUSY_SECONDS, SqliteConnection, connect
 from engine.store.sqlite_errors import translate, translated
@@ -55,17 +55,10 @@ def owned(
         file_marks.check_beside(lock.real_path(path))
         file_marks.check_not_moved(lock.real_path(path))
         # Checked before the migration: a file for the other purpose stays as it is.
-        if path.is_file() and _own_revision(path) is not None and is_trial(path) != trial:
-            raise StoreError(
-                f"{path} holds real decisions, and `signoff try` uses only databases that it made. Name another file."
-                if trial
-                else f"{path} is a database of `signoff try`, where one person answers for everyone. "
-                "Set SIGNOFF_DATABASE_URL to another file."
-            )
-        suspicion = None if trial else find_suspicion(path)
+        found, suspicion = _examine(path, trial=trial)
         if suspicion is not None and not restored:
             raise StoreRestored(f"The database {path} may be an older copy. {suspicion.why} {ASKED}")
-        prepare(path, now=clock.now(), name=TRIAL if trial else DEFAULT_WORKSPACE)
+        _migrate(path, found, clock.now(), TRIAL if trial else DEFAULT_WORKSPACE, HISTORY)
         store = SqliteStore(
             path, clock=clock, ids=ids, busy_seconds=busy_seconds, noting=not trial, suspicion=suspicion
         )
@@ -73,6 +66,23 @@ def owned(
             yield store
         finally:
             store.close()
+
+
+def _examine(path: Path, *, trial: bool) -> tuple[str | None, RestoreSuspicion | None]:
+    """Return the schema of the file, and why it may be a restored backup. Raises `StoreError` for the other purpose.
+
+    On one connection, because each reads the whole schema anew.
+    """
+    with closing(connect(path, writable=False)) as connection, translated(path):
+        found = _revision_of(connection, path)
+        if found is not None and _is_trial(connection) != trial:
+            raise StoreError(
+                f"{path} holds real decisions, and `signoff try` uses only databases that it made. Name another file."
+                if trial
+                else f"{path} is a database of `signoff try`, where one person answers for everyone. "
+                "Set SIGNOFF_DATABASE_URL to another file."
+            )
+        return found, None if trial else find_suspicion(path, connection)
 
 
 def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history: Path = HISTORY) -> str | None:
@@ -83,12 +93,17 @@ def prepare(path: Path, *, now: datetime, name: str = DEFAULT_WORKSPACE, history
     """
     make_file(path)
     file_marks.check_beside(lock.real_path(path))
-    revision, known_revisions = _own_revision(path), revisions(history)
+    return _migrate(path, _own_revision(path), now, name, history)
+
+
+def _migrate(path: Path, revision: str | None, now: datetime, name: str, history: Path) -> str | None:
+    """Migrate the file, which has this schema now, after a backup. Returns the backup's path, if one was made."""
+    known_revisions = revisions(history)
     if revision is not None and revision not in known_revisions:
         raise StoreOutdated(_newer(path))
+    if revision == known_revisions[-1]:
+        return None
     with closing(connect(path, writable=True)) as connection, translated(path):
-        if revision == known_revisions[-1]:
-            return None
         saved = backup(path, _backup_path(path, revision, now)) if revision else None
         _upgrade(connection, now, name, history)
     return str(saved) if saved else None
@@ -104,10 +119,14 @@ def _backup_path(path: Path, revision: str, now: datetime) -> Path:
 def _own_revision(path: Path) -> str | None:
     """Return the schema of the file, or None if it is empty. Read before anything in the file is changed."""
     with closing(connect(path, writable=False)) as connection, translated(path):
-        revision = current_revision(connection)
-        if revision is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
-            raise StoreError(f"{path} is a database of another program. Set SIGNOFF_DATABASE_URL to another file.")
-    return revision
+        return _revision_of(connection, path)
+
+
+def _revision_of(connection: SqliteConnection, path: Path) -> str | None:
+    found = current_revision(connection)
+    if found is None and connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
+        raise StoreError(f"{path} is a database of another program. Set SIGNOFF_DATABASE_URL to another file.")
+    return found
 
 
 def revisions(history: Path) -> list[str]:
@@ -169,7 +188,11 @@ def revision(path: Path) -> str | None:
 def is_trial(path: Path) -> bool:
     """Return whether the file was made by `signoff try`, whatever its schema."""
     with closing(connect(path, writable=False)) as connection, translated(path):
-        return connection.execute(select(_workspace.c.name)).scalar() == TRIAL
+        return _is_trial(connection)
+
+
+def _is_trial(connection: SqliteConnection) -> bool:
+    return bool(connection.execute(select(_workspace.c.name)).scalar() == TRIAL)
 
 
 @contextmanager
