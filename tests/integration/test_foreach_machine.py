@@ -17,6 +17,7 @@ from engine.read_models import PageQuery
 from engine.worker.advance import ClaimedEffect
 from tests.support.databases import open_repeating
 from tests.support.engine_env import ANN, LEE, TERMINAL, EngineEnv, open_engine
+from tests.support.examples import example_count
 
 ITEMS = 5
 ONE_BY_ONE = """
@@ -122,7 +123,7 @@ class Lanes:
 
 
 @pytest.mark.parametrize("source", [ONE_BY_ONE, TOGETHER], ids=["one by one", "together"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=example_count(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES)
 def test_items_end_once_whatever_happens(source: str, moves: list[tuple[str, int]]) -> None:
     async def play() -> None:
