@@ -229,7 +229,7 @@ def structured(result: CallToolResult) -> dict[str, Any]:
 
 
 async def test_an_mcp_agent_asks_acts_and_reports(company: Company) -> None:
-    async with McpServer(company.program).client() as client:
+    async with McpServer(company.program, installed=True).client() as client:
         results: list[CallToolResult] = []
 
         async def call() -> None:
