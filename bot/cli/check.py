@@ -18,6 +18,7 @@ from engine.runs import examples
 from engine.steps.missing_services import find_missing
 from engine.system import SystemClock
 from engine.workflowfile import Workflow
+from engine.workflowfile.phrases import same_title
 from engine.workflowfile.step_kinds import StepKind
 
 
@@ -40,6 +41,7 @@ def check(files: tuple[Path, ...], with_examples: bool, as_json: bool) -> int:
         for file, workflow in workflows:
             for sentence in find_missing(workflow, kinds):
                 click.echo(f"Note: {file}: {sentence}", err=True)
+        _print_same_titles(workflows)
         for file, workflow in workflows if not problems else ():
             _print_schedules(file, workflow)
             _print_plans(file, workflow)
@@ -65,6 +67,15 @@ def _play_examples(workflow: Workflow) -> Iterator[Problem]:
     for index, example in enumerate(workflow.examples):
         for sentence in examples.failures(workflow, example, now):
             yield Problem(f"Example “{example.name}”: {sentence}", path=f"examples[{index}]")
+
+
+def _print_same_titles(workflows: Sequence[tuple[Path, Workflow]]) -> None:
+    """Print a note for each file whose workflow has the title of one in a file before it."""
+    first = dict[str, str]()
+    for file, workflow in workflows:
+        other = first.setdefault(workflow.title.lower(), workflow.name)
+        if other != workflow.name:
+            click.echo(f"Note: {file}: {same_title(other)}", err=True)
 
 
 def _print_schedules(file: Path, workflow: Workflow) -> None:

@@ -27,6 +27,7 @@ from engine.store.port import Tx
 from engine.store.workflows import NewVersion
 from engine.worker.oversight_requests import withdraw
 from engine.workflowfile import Gate, Trigger, Workflow, secret_names
+from engine.workflowfile.phrases import same_title
 
 LMTP: Final = "lmtp"
 """The part of a server that takes emails, in what is missing there."""
@@ -170,6 +171,8 @@ def _doubts(
     doubtful += reference_checks.unknown_departments(context.advancer.directory, workflow)
     wrong += _missing_here(context, tx, command.workspace, workflow)
     doubtful += [*_missing_secrets(context, workflow), *_no_place_for_files(context, workflow)]
+    twin = workflows.find_same_title(tx.connection, command.workspace, workflow.name, workflow.title)
+    doubtful += [] if twin is None else [same_title(twin)]
     return NotAllowed(why=" ".join(wrong)) if wrong else doubtful
 
 

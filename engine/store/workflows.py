@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 
 from engine.domain.oversight import OVERSIGHT_WORKFLOW
 from engine.domain.workflow_commands import WorkflowState
@@ -75,6 +75,18 @@ _NAMES = Statement(
     select(_workflow.c.name).where(
         _workflow.c.workspace == bindparam("workspace"), _OF_PEOPLE, _workflow.c.state != _DELETED
     )
+)
+_SAME_TITLE = Statement(
+    select(_workflow.c.name)
+    .where(
+        _workflow.c.workspace == bindparam("workspace"),
+        _workflow.c.state == WorkflowState.ACTIVE.value,
+        func.lower(_workflow.c.title) == func.lower(bindparam("title")),
+        _workflow.c.name != bindparam("name"),
+        _OF_PEOPLE,
+    )
+    .order_by(_workflow.c.name)
+    .limit(1)
 )
 _OWNED = Statement(
     select(_workflow.c.id).where(
@@ -238,6 +250,12 @@ def load_workflows(connection: Connection, workspace: str) -> list[NewVersion]:
 
 def load_names(connection: Connection, workspace: str) -> list[str]:
     return _NAMES.scalars(connection, {"workspace": workspace})
+
+
+def find_same_title(connection: Connection, workspace: str, name: str, title: str) -> str | None:
+    """Return the name of another workflow that can be started and has this title, whatever its case."""
+    names: list[str] = _SAME_TITLE.scalars(connection, {"workspace": workspace, "name": name, "title": title})
+    return next(iter(names), None)
 
 
 def load_owned(connection: Connection, workspace: str, person: str) -> list[str]:

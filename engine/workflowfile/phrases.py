@@ -89,3 +89,8 @@ def describe(value: Value) -> str:
             return "a list"
         case _:
             return "a mapping"
+
+
+def same_title(other: str) -> str:
+    """Return the warning about a workflow with the title of another one."""
+    return f"The workflow {other} has the same title, so people cannot tell them apart in Slack. Change one title."

@@ -103,6 +103,14 @@ def test_a_missing_file_hides_no_problem_of_the_others(signoff: Commands) -> Non
     assert finished.err == "2 of 3 files have problems.\n"
 
 
+def test_check_says_when_two_files_have_one_title(signoff: Commands) -> None:
+    for name in ("first", "second"):
+        signoff.installation.write(f"{name}.yaml", HELLO.replace("name: hello", f"name: {name}"))
+    checked = signoff("check", "first.yaml", "second.yaml")
+    assert (checked.code, checked.err.count("Note:")) == (0, 1)
+    assert "second.yaml: The workflow first has the same title, so people cannot tell them apart" in checked.err
+
+
 def test_check_names_every_problem_with_its_line(signoff: Commands) -> None:
     signoff.installation.write(
         "bad.yaml", REFUND.replace("uses: set", "uses: sett", 1).replace("edit: [amount", "edit: [amout")

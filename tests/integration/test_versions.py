@@ -238,3 +238,14 @@ async def test_of_two_new_workflows_of_one_name_at_once_one_is_registered(env: E
     same = await env.engine.register(Register(source=source(3), actor=SAM, origin=TERMINAL, base=1))
     assert isinstance(same, Registered)
     assert not same.changed
+
+
+async def test_a_title_that_another_workflow_has_is_a_warning(env: EngineEnv) -> None:
+    titled = FLOW.replace("name: flow", "name: flow\ntitle: Pay it")
+    assert (await register(env, 1, text=titled)).warnings == ()
+    other = titled.replace("name: flow\ntitle: Pay it", "name: other\ntitle: PAY IT")
+    expected = "The workflow flow has the same title, so people cannot tell them apart in Slack. Change one title."
+    assert (await register(env, 1, text=other)).warnings == (expected,)
+    assert (await register(env, 2, text=other.replace("PAY IT", "Pay that"))).warnings == ()
+    await change(env, WorkflowState.DISABLED)
+    assert (await register(env, 3, text=other)).warnings == ()
