@@ -12,14 +12,14 @@ from starlette.responses import Response
 from bot import gallery, gallery_answers
 from bot.gallery import GalleryTemplate
 from bot.gallery_answers import BuiltFile
-from bot.presentation import builder_refusals, refusals
+from bot.presentation import refusals
 from bot.web import form_data, gallery_form, workflow_diagram, workflow_page_view
 from bot.web.context import RequestContext
-from bot.web.reader_visit import STALE, ReaderVisit, signed_in
+from bot.web.reader_visit import STALE, ReaderVisit, no_builder, signed_in
 from bot.web.status_pages import NOT_FOUND, Notice
 from bot.web.workflow_editor import REGISTER
 from engine.domain import NotFound, Origin, Refusal, Register
-from engine.domain.workflow_commands import Proposed
+from engine.domain.workflow_commands import NewerVersion, Proposed
 from engine.errors import ChannelError
 from engine.off_loop import off_loop
 from engine.steps.missing_services import find_missing
@@ -42,7 +42,7 @@ class GalleryPages:
         reader = await signed_in(self._context, request)
         if isinstance(reader, Response):
             return reader
-        refusal = await self._refusal(reader)
+        refusal = await no_builder(self._context, reader)
         return self._context.pages.page(
             "workflow-new",
             status=200 if refusal is None else 403,
@@ -89,11 +89,15 @@ class GalleryPages:
         salt: str,
     ) -> Response:
         origin = Origin(surface="web", place={"form": salt})
-        command = Register(source=built.source, actor=reader.actor, origin=origin)
+        command = Register(source=built.source, actor=reader.actor, origin=origin, base=0)
         try:
             result = await self._context.service.engine.register(command)
         except ChannelError:
             return await self._page(request, reader, template, typed, built=built, notice=_LATER, status=503)
+        if isinstance(result, NewerVersion):
+            # The name was taken at the same moment.
+            built = await self._build(template, typed, await self._taken())
+            return await self._page(request, reader, template, typed, built=built, status=409)
         if isinstance(result, Refusal):
             notice = refusals.phrase(result)
             return await self._page(request, reader, template, typed, built=built, notice=notice, status=409)
@@ -105,15 +109,9 @@ class GalleryPages:
         if isinstance(reader, Response):
             return reader
         template = gallery.load().find(request.path_params["template"])
-        if await self._refusal(reader) is not None:
+        if await no_builder(self._context, reader) is not None:
             return await self.list(request)
         return self._context.status_page(NOT_FOUND) if template is None else (reader, template)
-
-    async def _refusal(self, reader: ReaderVisit) -> Refusal | None:
-        service = self._context.service
-        if await service.engine.is_named(reader.actor, service.builders):
-            return None
-        return builder_refusals.refused(service.builders)
 
     async def _taken(self) -> set[str]:
         return {view.name for view in await self._context.service.engine.workflows()}

@@ -8,12 +8,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.presentation.builder_refusals import refused
 from bot.web import status_pages
 from bot.web.context import RequestContext
 from bot.web.site_urls import SiteUrls
 from bot.web.status_pages import PageLink, StatusPage
 from engine.access import Reader
-from engine.domain import Address
+from engine.domain import Address, Refusal
 
 STALE: Final = "Nothing was done yet. Press the button again."
 """The notice above a form that was not made for this browser, or is too old."""
@@ -47,6 +48,12 @@ async def signed_in(context: RequestContext, request: Request) -> ReaderVisit | 
     """Return the visit, or the page that asks a visitor to sign in first."""
     visit = await reader_visit(context, request)
     return context.status_page(sign_in_first(context.at)) if visit is None else visit
+
+
+async def no_builder(context: RequestContext, visit: ReaderVisit) -> Refusal | None:
+    """Return why the person may not make workflows, or None if they may."""
+    service = context.service
+    return None if await service.engine.is_named(visit.actor, service.builders) else refused(service.builders)
 
 
 def sign_in_first(at: SiteUrls) -> StatusPage:

@@ -35,6 +35,7 @@ from bot.web.item_pages import ItemPages
 from bot.web.live_updates import LiveUpdates
 from bot.web.middleware import ErrorPages, Middleware, TypedForm
 from bot.web.mounted_apps import MountedApps
+from bot.web.new_file_page import NewFilePage
 from bot.web.preferences_handlers import PreferencesPages
 from bot.web.question_handlers import QuestionFormHandlers
 from bot.web.rating_handlers import RatingPages
@@ -181,7 +182,7 @@ def _workflow_routes(context: RequestContext) -> Iterator[Route]:
     """Yield the routes of the pages of workflows."""
     workflows, checks = WorkflowPages(context), WorkflowChecks(context)
     editor, page = WorkflowEditor(context, workflows, checks), f"{page_urls.WORKFLOWS}/{{name}}"
-    new = GalleryPages(context)
+    new, new_file = GalleryPages(context), NewFilePage(context, workflows, checks)
     trials, starts = WorkflowTrials(context, workflows), WorkflowStarts(context, workflows)
     handlers: dict[str, tuple[Handler, FormHandler | None]] = {
         page_urls.WORKFLOWS: (workflows.list, None),
@@ -189,11 +190,13 @@ def _workflow_routes(context: RequestContext) -> Iterator[Route]:
         f"{page}/{places.VERSIONS}": (workflows.compare, None),
         f"{page}/{places.EDIT}": (editor.show, editor.save),
         f"{page}/{places.TRY}": (trials.show, trials.play),
-        f"{page}/{places.START}": (starts.show, starts.start),
         page_urls.NEW_WORKFLOW: (new.list, None),
         f"{page_urls.NEW_WORKFLOW}/{{template}}": (new.show, new.answer),
+        page_urls.NEW_WORKFLOW_FILE: (new_file.show, new_file.save),
         page_urls.WORKFLOW_FILE: (checks.schema, checks.check),
     }
+    start = _either(context, starts.show, starts.start, may_upload=starts.may_upload)
+    yield Route(f"{page}/{places.START}", start, methods=["GET", "POST"])
     yield from _routes_of(context, handlers)
 
 
@@ -245,7 +248,11 @@ def _either(
             return refusal
         if may_upload is not None and form_data.may_be_large(request) and not await may_upload(request):
             return await get(request)
-        return await post(request, await form_data.read_form(request, largest_file=largest))
+        form = await form_data.read_form(request, largest_file=largest)
+        try:
+            return await post(request, form)
+        finally:
+            await form.close()
 
     return handle
 

@@ -153,6 +153,10 @@ class SiteUrls:
         return self.path(page_urls.NEW_WORKFLOW, template)
 
     @property
+    def new_file(self) -> str:
+        return self.path(page_urls.NEW_WORKFLOW_FILE)
+
+    @property
     def workflow_file(self) -> str:
         return self.path(page_urls.WORKFLOW_FILE)
 

@@ -16,18 +16,27 @@ from engine.json_values import Value
 from engine.workflowfile import Workflow
 
 _PATH: Final = "inputs."
-NO_FILES: Final = "It needs a file, which this form cannot take. Start it in Slack or in a terminal."
 
 
-def asked(workflow: Workflow) -> dict[str, Field]:
-    """Return the inputs that a form has: all but files."""
+def asked(workflow: Workflow, *, with_files: bool = False) -> dict[str, Field]:
+    """Return the inputs that a form has. Without files, a form has those that are no files."""
     declared = {} if workflow.is_asked else workflow.inputs
-    return {name: field for name, field in declared.items() if field.type is not FieldType.FILE}
+    return {name: field for name, field in declared.items() if with_files or field.type is not FieldType.FILE}
 
 
 def needs_file(workflow: Workflow) -> bool:
     """Return whether a run cannot start without a file."""
     return any(field.type is FieldType.FILE and field.required for field in workflow.inputs.values())
+
+
+def takes_files(missing: Mapping[str, str]) -> bool:
+    """Return whether a server has a place for files. `missing`: what it does not have."""
+    return FieldType.FILE not in missing
+
+
+def file_names(declared: Mapping[str, Field]) -> dict[str, str]:
+    """Return the inputs that take a file, by the name that they have in the form."""
+    return {form_inputs.key(f"{_PATH}{name}"): name for name, field in declared.items() if field.type is FieldType.FILE}
 
 
 def shown(

@@ -11,19 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.presentation import refusals
-from bot.web import form_data, workflow_inputs
+from bot.web import form_data, uploads, workflow_inputs
 from bot.web.context import RequestContext
 from bot.web.form_inputs import Raws
 from bot.web.reader_visit import STALE, ReaderVisit, hidden, signed_in
 from bot.web.status_pages import Notice
+from bot.web.uploads import TakenFiles
 from bot.web.workflow_pages import WorkflowPages
 from engine.domain import NotFound, Origin, Refusal, Start
 from engine.errors import ChannelError
+from engine.fields import Field
 from engine.off_loop import off_loop
 from engine.read_models import WorkflowView
 from engine.workflowfile import Workflow
 
 _LATER: Final = "Nothing was started. Signoff cannot look up the people at the moment. Try again in a minute."
+_NO_FILES: Final = "It needs a file, and this server has no place for files. Its operator can give it one."
 _CHANGED: Final = (
     "The workflow has changed since you opened this form, so nothing was started. What you entered is still here: "
     "check it, then press Start again."
@@ -59,14 +62,19 @@ class WorkflowStarts:
         visit = await self._visit(request)
         if isinstance(visit, Response):
             return visit
-        raws, salt = form_data.content_values(form), self._context.salt(request, form, _about(visit.view.name))
+        salt = self._context.salt(request, form, _about(visit.view.name))
+        taken = await self._taken(visit, form, is_ours=salt is not None)
+        form, raws = taken.form, form_data.content_values(taken.form)
         if salt is None:
             return await self._page(request, visit, raws, notice=STALE, status=422)
         if form_data.text(form, "version") != str(visit.view.version):
             return await self._page(request, visit, raws, notice=_CHANGED, status=409)
-        values, wrong = workflow_inputs.read(workflow_inputs.asked(visit.workflow), {}, raws)
+        declared = self._declared(visit)
+        values, wrong = workflow_inputs.read(declared, {}, raws)
+        names = workflow_inputs.file_names(declared)
+        wrong |= {names[name]: sentence for name, sentence in taken.wrong.items()}
         if wrong:
-            return await self._page(request, visit, raws, wrong=wrong, status=422)
+            return await self._page(request, visit, raws, wrong=wrong, status=413 if taken.is_too_large else 422)
         command = Start(
             workflow=visit.view.name,
             inputs=values,
@@ -81,6 +89,23 @@ class WorkflowStarts:
         if isinstance(answer, Refusal):
             return await self._page(request, visit, raws, notice=refusals.phrase(answer), status=409)
         return self._context.to(self._context.at.run(answer.run))
+
+    async def may_upload(self, request: Request) -> bool:
+        """Return whether the visitor may send files with the form of the page."""
+        return not isinstance(await self._visit(request), Response)
+
+    async def _taken(self, visit: StartVisit, form: FormData, *, is_ours: bool) -> TakenFiles:
+        """Take the files of the form in, if we made it for this browser."""
+        names = frozenset(workflow_inputs.file_names(self._declared(visit))) if is_ours else frozenset[str]()
+        return await uploads.take(form, names, self._context.service.engine.files, visit.reader.actor)
+
+    def _declared(self, visit: StartVisit) -> dict[str, Field]:
+        return workflow_inputs.asked(visit.workflow, with_files=self._takes_files)
+
+    @property
+    def _takes_files(self) -> bool:
+        """Whether this server has a place for files."""
+        return workflow_inputs.takes_files(self._context.service.engine.context.missing)
 
     async def _visit(self, request: Request) -> StartVisit | Response:
         """Return the visit, or the page that refuses it: others do not learn whether the workflow exists."""
@@ -105,7 +130,7 @@ class WorkflowStarts:
         notice: Notice = "",
         status: int = 200,
     ) -> Response:
-        declared = workflow_inputs.asked(visit.workflow)
+        declared = self._declared(visit)
         fields = workflow_inputs.shown(declared, {}, raws or {}, wrong or {})
         return self._context.form(
             "workflow-start",
@@ -117,6 +142,6 @@ class WorkflowStarts:
             description=visit.workflow.description or "",
             fields=fields,
             errors=[(field.focus, field.error) for field in fields if field.error],
-            without=workflow_inputs.NO_FILES if workflow_inputs.needs_file(visit.workflow) else "",
+            without=_NO_FILES if workflow_inputs.needs_file(visit.workflow) and not self._takes_files else "",
             notice_text=notice,
         )

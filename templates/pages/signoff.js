@@ -314,7 +314,7 @@ if (live && window.EventSource) {
 // A page that answers a form takes the address of the page that the form was on: reloading it, or going back to it,
 // then opens that page, where the browser would ask whether to send the form again.
 const answered = document.querySelector("[data-address]");
-if (answered) history.replaceState(null, "", answered.dataset.address);
+if (answered) history.replaceState(null, "", answered.dataset.address + location.hash); // the part that it scrolls to
 
 // Rows never move under the pointer: the page says that its list has changed, and people load it when they want to.
 const list = document.querySelector("[data-inbox]");

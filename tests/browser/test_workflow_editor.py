@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from engine.domain import NotFound
+from engine.steps.registry import builtin
 from tests.browser.review_page import NARROW, WIDE, ReviewWindows, open_review_windows, sign_in_as
 from tests.browser.workflow_states import SECOND, register_both, write_file
 
@@ -20,7 +21,8 @@ EDIT = "/workflows/refund/edit"
 @pytest_asyncio.fixture(loop_scope="session")
 async def windows(tmp_path: Path, browser: Browser) -> AsyncIterator[ReviewWindows]:
     """Yield windows that fail the test if the page reports an error, such as a violation of our content policy."""
-    async with open_review_windows(tmp_path / "signoff.db", browser) as windows:
+    builders = ("sam@example.com",)
+    async with open_review_windows(tmp_path / "signoff.db", browser, builders=builders, steps=builtin()) as windows:
         await register_both(windows.web.engine_env)
         yield windows
 
@@ -128,3 +130,18 @@ async def test_a_file_of_five_thousand_lines_stays_usable(windows: ReviewWindows
     await page.keyboard.type("may")
     await page.keyboard.press("Control+Space")
     await expect(offered(page).first).to_contain_text("may_run")
+
+
+async def test_a_page_with_steps_below_a_long_form_shows_them_at_once(windows: ReviewWindows) -> None:
+    page = await windows.window(size=NARROW)
+    await sign_in_as(windows, page, "sam@example.com")
+    await page.goto(f"{windows.web.url}/new-workflow/deploy")
+    for field in await page.locator("input[type=url]").all():
+        await field.fill("https://deploy.example.com")
+    await page.get_by_role("button", name="Show the steps").click()
+    await expect(page.get_by_role("heading", name="Its steps")).to_be_in_viewport()
+    await page.goto(f"{windows.web.url}/new-workflow-file")
+    await page.get_by_role("button", name="Check it and show the steps").click()
+    await expect(page.get_by_role("heading", name="The file has no problems")).to_be_in_viewport()
+    await page.get_by_role("button", name="Register").click()
+    await page.get_by_role("heading", name="Versions").wait_for()

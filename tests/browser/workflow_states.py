@@ -147,6 +147,13 @@ async def _answered_wrong(windows: ReviewWindows, page: Page) -> None:
     await page.get_by_text("Not submitted yet").wait_for()
 
 
+async def _new_file(windows: ReviewWindows, page: Page) -> None:
+    await _open(windows, page, "/new-workflow")
+    await page.get_by_role("link", name="write the file yourself").click()
+    await page.get_by_role("button", name="Check it and show the steps").click()
+    await page.get_by_text("The file has no problems").wait_for()
+
+
 WORKFLOW_STATES: Final[Mapping[str, PageState]] = {
     "workflows": _list,
     "workflows-empty": _empty,
@@ -155,6 +162,7 @@ WORKFLOW_STATES: Final[Mapping[str, PageState]] = {
     "workflow-new": _gallery,
     "workflow-answers": _answered,
     "workflow-answers-wrong": _answered_wrong,
+    "workflow-new-file": _new_file,
     "workflow-try": _tried,
     "workflow-try-wrong": _tried_wrong,
     "workflow-start": _starting,

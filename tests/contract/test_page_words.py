@@ -236,6 +236,10 @@ async def _workflows(env: WebEnv) -> Browser:
     await browser.get("/new-workflow")
     answers = (await browser.get("/new-workflow/contract")).page.form
     await browser.post(answers.action, answers.with_(act="steps"), kind=answers.kind)
+    file = (await browser.get("/new-workflow-file")).page.form
+    for act in ("check", "register"):
+        typed = {"source": "name: wrong"} if act == "register" else {}
+        await browser.post(file.action, file.with_(act=act, **typed), kind=file.kind)
     await browser.get("/workflows/refund/versions?from=1&to=2")
     return browser
 
@@ -444,6 +448,7 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
             "workflow-start",
             "workflow-new",
             "workflow-answers",
+            "workflow-file",
         )
     },
     ("inbox", "empty and full"): (_inbox, "No request is waiting for you"),
@@ -464,7 +469,17 @@ SCENARIOS: Final[Mapping[tuple[str, str], tuple[Scenario, str]]] = {
     **{("answered", answer.value): (_answered(answer), "You answered") for answer in ResumeAnswer},
 }
 """What leads to each state of each page, and what its last page says."""
-PARTS: Final = {"base", "parts", "question-parts", "inbox-parts", "run-parts", "said", "typed-inputs", "version-parts"}
+PARTS: Final = {
+    "base",
+    "parts",
+    "question-parts",
+    "inbox-parts",
+    "run-parts",
+    "said",
+    "typed-inputs",
+    "version-parts",
+    "file-parts",
+}
 """Templates of parts, and the one of the pages of a status, which have a test of their own."""
 
 
