@@ -17,7 +17,7 @@ from bot.cli.context import json_option, load_context
 from bot.cli.workflows import print_registered
 from bot.gallery import GalleryTemplate
 from bot.gallery_answers import BuiltFile
-from bot.presentation import characters, step_words
+from bot.presentation import characters, input_words, step_words
 from bot.step_types import load_step_types
 from bot.terminal.output import create_console, print_sentence, render_json
 from engine.domain import DEFAULT_WORKSPACE
@@ -136,6 +136,8 @@ def _show(workflow: Workflow) -> None:
     """Print the numbered steps, with who is asked when, and what is not set up here."""
     width = create_console().width
     print_sentence(f"{workflow.title} ({workflow.name})")
+    if entered := input_words.sentence(workflow):
+        print_sentence(textwrap.fill(entered, width))
     for number, step in enumerate(workflow.steps, start=1):
         print_sentence(step_words.title(number, step))
         sentences = "".join(piece.text for piece in step_words.of_step(workflow, step, {}))

@@ -20,6 +20,7 @@ _PART: Final = 150
 """Maximum length of a title, of an expression and of the names of an approver, in characters."""
 _MOST_APPROVERS: Final = 5
 _MOST_EDITABLE: Final = 5
+_HTTP: Final = "http"
 _ROLES: Final = {OWNER: "the owner of the workflow", REQUESTER: "the person who starts the run"}
 
 
@@ -45,6 +46,7 @@ def of_step(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Ite
         yield Words("Runs only if ")
         yield _condition(workflow, step.when)
         yield Words(". ")
+    yield from _call(step)
     if step.paths:
         yield from _paths(workflow, step)
     elif step.body is not None:
@@ -56,6 +58,17 @@ def of_step(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Ite
         yield Words(f"{' ' if step.gate is not None or step.paths else ''}If it fails, ")
         yield from _people(step.failure_gate.approvers, approvers, "or")
         yield Words(" can try it again, skip it, or stop the run.")
+
+
+def _call(step: Step) -> Iterator[Words]:
+    """Yield the address that a step calls. An expression in it stands as the file has it."""
+    params = step.params.value
+    if step.kind.name != _HTTP or not isinstance(params, dict):
+        return
+    method, url = (str(params.get(name, default)).strip() for name, default in (("method", "GET"), ("url", "")))
+    yield Words("Calls ")
+    yield _code(f"{method} {url}")
+    yield Words(". ")
 
 
 def _paths(workflow: Workflow, step: Step) -> Iterator[Words]:
@@ -102,7 +115,7 @@ def _gate(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Itera
     yield Words(f"{_separation(gate)}{_CONFIRMED.get(gate.confirm_with, '')}")
     yield from _escalation(gate, approvers)
     yield Words(_editable(step, gate))
-    yield Words(f"{_expiry(gate)}{_BY_RISK if gate.risk is not None else ''}")
+    yield Words(f"{_expiry(step, gate)}{_BY_RISK if gate.risk is not None else ''}")
 
 
 _BY_RISK: Final = " The risk may change who is asked, and how."
@@ -218,9 +231,12 @@ def _escalation(gate: Gate, approvers: Mapping[str, str]) -> Iterator[Words]:
         yield Words(".")
 
 
-def _expiry(gate: Gate) -> str:
-    """Return what happens at the end of the time to decide, unless it is the escalation."""
-    if gate.expires is None or (gate.on_expiry is OnExpiry.ESCALATE and gate.clocks.escalate_after is None):
+def _expiry(step: Step, gate: Gate) -> str:
+    """Return what happens at the end of the time to decide, unless it is the escalation; or that it never ends."""
+    if gate.expires is None:
+        acts = "fills it in" if step.kind.name == FORM else "decides"
+        return f" No deadline: it waits until a person {acts}."
+    if gate.on_expiry is OnExpiry.ESCALATE and gate.clocks.escalate_after is None:
         return ""
     return f" {expiry.of_gate(gate.expires, gate.on_expiry, working=gate.clocks.hours)}"
 

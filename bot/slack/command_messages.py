@@ -144,7 +144,7 @@ def workflow(
     title = f"{_title(workflow)}, version {version}"
     steps = workflow_view.steps(workflow, approvers=approvers, version=version)
     starts = [*_schedules(workflow, next_at), *_messages(workflow), _start(workflow, command), *_run_alone(workflow)]
-    return _message(title, [*steps, *_plans(plans), *starts])
+    return _message(title, [*steps, *_plans(plans), *workflow_view.inputs(workflow), *starts])
 
 
 def _messages(workflow: Workflow) -> list[Block]:

@@ -113,7 +113,7 @@ def check(workflow: Workflow, *, approvers: Mapping[str, str], notes: Sequence[s
     heading = f"{text_objects.line(workflow.title)} ({workflow.name}). Nothing is registered yet."
     blocks: list[Block] = [text_objects.section(heading, block="heading")]
     blocks += [text_objects.section(note, block=f"note:{number}") for number, note in enumerate(notes)]
-    blocks += workflow_view.steps(workflow, approvers=approvers, version=1)
+    blocks += [*workflow_view.inputs(workflow), *workflow_view.steps(workflow, approvers=approvers, version=1)]
     return form_blocks.view(
         callback=ids.NEW_CHECK_MODAL,
         title="Check the steps",

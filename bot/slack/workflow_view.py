@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from bot.presentation import step_words
+from bot.presentation import input_words, step_words
 from bot.presentation.step_words import Words
 from bot.slack import ids, rich_text, text_objects
 from bot.slack.text_objects import Block, Element
 from engine.workflowfile import Workflow
 
 MOST_STEPS: Final = 40
+_INPUTS: Final = 1_000
 _STEPS_TEXT: Final = 6_000
 """Maximum length of all steps together, in characters."""
 
@@ -30,6 +31,12 @@ def steps(workflow: Workflow, *, approvers: Mapping[str, str], version: int) -> 
     blocks: list[Block] = [{"type": "rich_text", "block_id": ids.block_id("steps", version), "elements": parts}]
     left = len(workflow.steps) - len(parts)
     return [*blocks, _left_out(left, version)] if left else blocks
+
+
+def inputs(workflow: Workflow) -> list[Block]:
+    """Return what people enter to start a workflow."""
+    sentence = input_words.sentence(workflow)
+    return [text_objects.section(text_objects.clipped(sentence, _INPUTS), block="inputs")] if sentence else []
 
 
 def _left_out(count: int, version: int) -> Block:

@@ -34,7 +34,9 @@ def test_a_script_gives_the_answers_and_gets_the_file(here: Installation) -> Non
     answers = (*ADDRESS, "--answer", "limit=250", "--answer", "approvers=role:finance, ada@example.com")
     made = here.run("new", "refund", *answers)
     assert made.code == 0, made.output
-    assert "1. Pay the refund If “Amount” is above 250 EUR or “VIP” is yes, it first needs approval by" in made.output
+    assert "To start it, you enter: Order number (text), Amount (amount in EUR)" in made.output
+    calls = "1. Pay the refund Calls POST https://pay.example.com/."
+    assert f"{calls} If “Amount” is above 250 EUR or “VIP” is yes, it first needs approval by" in made.output
     assert "signoff register refund.yaml" in made.output
     pay = yaml.safe_load((here.folder / "refund.yaml").read_text())["steps"][0]
     assert pay["gate"]["approvers"] == ["role:finance", "ada@example.com"]

@@ -46,6 +46,8 @@ async def test_a_workflow_is_made_by_answering_questions(env: SlackEnv) -> None:
     expect_ok(await cleo.submit(answers))
     assert "1. Pay the refund" in words(cleo.modal)
     assert "250.5" in words(cleo.modal)
+    assert "To start it, you enter: Order number (text), Amount (amount in EUR)" in words(cleo.modal)
+    assert "Calls POST https://pay.example.org/refunds" in " ".join(words(cleo.modal).split())
     assert "needs approval by Ada Approver or the owner" in " ".join(words(cleo.modal).split())
     assert await env.engine.workflows() == []
     expect_ok(await cleo.submit())

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.presentation import input_words
 from bot.slack import command_messages, home_view, ids, list_rows
 from bot.slack.list_rows import RunList
 from bot.slack.message_view import SlackMessage
 from bot.slack.text_objects import Block, View
 from engine import workflowfile
 from engine.domain import Approver, Person, Registered, RequestState, RunStatus
+from engine.fields import FieldType
 from engine.inbox import InboxPart
 from engine.read_models import RequestView, WorkflowView
 from engine.requests import Question
@@ -69,17 +71,38 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
     message = check_message(command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers=approvers))
     assert message.blocks[0]["text"]["text"] == "Refund a customer, version 3"
     assert lines_of(message.blocks[1]) == [
-        "1. Look the order up\nNo one is asked.",
+        "1. Look the order up\nCalls `GET https://shop.example.com/orders/{{ inputs.order }}`. No one is asked.",
         "2. Pause\nRuns only if “Urgent” is no. No one is asked.",
-        "3. Letter\nFirst needs approval by the owner of the workflow.",
-        "4. Pay\nRuns only if `false`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
+        "3. Letter\nFirst needs approval by the owner of the workflow. No deadline: it waits until a person decides.",
+        "4. Pay\nRuns only if `false`. Calls `POST https://pay.example.com/refunds`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
         "the “Account owner” that “Lookup” gives. Approvers may change “Amount”, “Fee”, “Text” and “URL”. "
         "Without a decision in 2 days, the request is rejected.",
-        "5. Receipt\nIf “Status” of step “Receipt” is not 200, its result needs approval by the owner of the workflow. "
-        "Approvers may change “Body”.",
+        "5. Receipt\nCalls `GET https://pay.example.com/receipts/{{ run.id }}`. If “Status” of step “Receipt” is not 200, "
+        "its result needs approval by the owner of the workflow. Approvers may change “Body”. "
+        "No deadline: it waits until a person decides.",
         "6. Quiet\nNo one is asked.",
     ]
+
+
+def test_the_inputs_of_a_workflow_are_told_with_their_types() -> None:
+    message = check_message(command_messages.workflow(load_workflow(FULL_WORKFLOW), version=3, approvers={}))
+    assert (
+        "To start it, you enter: Order number (text), Amount (amount in EUR), Note (long text), Urgent (yes or no), "
+        "Boss (person, optional)."
+    ) in join_texts(message.blocks)
+    every = "\n".join(
+        f"  {kind}: {{type: {kind}{', options: [a, {value: b, label: Bee}]' if 'choice' in kind else ''}}}"
+        for kind in FieldType
+    )
+    flow = workflowfile.load(
+        f"name: a\ninputs:\n{every}\nsteps: [{{id: a, uses: set}}]".encode(), kinds=registry.builtin()
+    )
+    sentence = input_words.sentence(flow)
+    for part in ("Choice (one of a, Bee)", "Choices (some of a, Bee)", "URL (web address)", "Money (amount and currency)"):
+        assert part in sentence
+    none = workflowfile.load(b"name: a\nsteps: [{id: a, uses: set}]", kinds=registry.builtin())
+    assert input_words.sentence(none) == "It starts without any input."
 
 
 def test_a_branch_names_its_paths_with_the_numbers_of_their_steps() -> None:
@@ -133,7 +156,7 @@ steps:
     message = check_message(command_messages.workflow(flow, version=1, approvers={}))
     assert lines_of(message.blocks[1])[0] == (
         "1. Pay\nFirst needs approval by the people that the route payments chooses. "
-        "The risk may change who is asked, and how."
+        "No deadline: it waits until a person decides. The risk may change who is asked, and how."
     )
 
 
@@ -144,7 +167,8 @@ def test_a_form_is_filled_in_and_more_approvers_than_fit_are_counted() -> None:
     form = workflowfile.load(source.encode(), kinds=registry.all_step_types())
     message = check_message(command_messages.workflow(form, version=1, approvers={}))
     names = ", ".join(f"p{number}@example.com" for number in range(5))
-    assert lines_of(message.blocks[1]) == [f"1. Ask\nFilled in by {names} or 2 more."]
+    never = "No deadline: it waits until a person fills it in."
+    assert lines_of(message.blocks[1]) == [f"1. Ask\nFilled in by {names} or 2 more. {never}"]
 
 
 POLICIES = {
@@ -191,7 +215,8 @@ def test_the_policy_of_a_gate_is_told_in_words(gate: str) -> None:
     workflow = workflowfile.load(source.encode(), kinds=registry.all_step_types())
     names = {"lee@example.com": "Lee", "group:finance": "Finance"}
     message = check_message(command_messages.workflow(workflow, version=1, approvers=names))
-    assert lines_of(message.blocks[1]) == [f"1. Ask\n{POLICIES[gate]}"]
+    never = "" if "expires" in gate else " No deadline: it waits until a person decides."
+    assert lines_of(message.blocks[1]) == [f"1. Ask\n{POLICIES[gate]}{never}"]
 
 
 def test_approvers_who_cannot_be_looked_up_are_shown_as_the_file_names_them() -> None:
