@@ -23,8 +23,8 @@ from engine.errors import DefinitionError, InvalidValue, Problem, about
 from engine.json_values import Value
 from engine.runs import examples
 from engine.workflowfile import Workflow, text_edits, yaml_tree
-from engine.workflowfile.phrases import write_path
-from engine.workflowfile.scalars import Channel, Duration, People, Title, WorkflowName, has_expression
+from engine.workflowfile.phrases import cite, write_path
+from engine.workflowfile.scalars import Channel, Duration, People, Title, WorkflowName, has_expression, person_kind
 from engine.workflowfile.step_kinds import StepKind
 
 NAME: Final = "name"
@@ -38,6 +38,10 @@ _MOST_NAME: Final = 63
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _STANDS_FOR: Final = re.compile(r"\$([a-z][a-z0-9_]*)")
 _IN_BRACES: Final = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_NAMED_SO: Final = (
+    "Write an email address such as lee@example.com, a role such as role:finance, a group in Slack such as "
+    "group:finance, or owner."
+)
 _NO_EXPRESSIONS: Final = "must be plain text, without {{"
 _ADAPTERS: Final[Mapping[QuestionType, TypeAdapter[Any]]] = {
     QuestionType.PEOPLE: TypeAdapter(People),
@@ -102,6 +106,9 @@ def read_answer(question: GalleryQuestion, typed: str) -> Value:
         typed = durations.from_words(typed)
     adapter = _ADAPTERS[question.type]
     if question.type is QuestionType.PEOPLE:
+        for named in filter(None, map(str.strip, re.split("[,;\n]", typed))):
+            if not all(map(person_kind, named.split())):
+                raise InvalidValue(f"`{cite(named)}` is not a person or a group. {_NAMED_SO}")
         people: Value = _adapted(adapter, [person for person in _SEPARATORS.split(typed) if person])
         return people
     adapted = _adapted(adapter, typed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from engine.errors import ChannelError
@@ -14,6 +15,7 @@ from engine.workflowfile import Gate, Workflow
 
 LOOKING_UP: Final = 1.2
 """Time for looking up people, in seconds: Slack waits three for the whole answer."""
+_OTHERS: Final = "Choose other people."
 _MOST_NAMES: Final = 5
 """Maximum number of people of one group who are named."""
 
@@ -36,6 +38,21 @@ async def look_up(directory: Directory, workflow: Workflow) -> dict[str, str]:
         for text, reference in references.items()
         if reference in resolutions
     }
+
+
+async def refuse(directory: Directory, named: Iterable[str]) -> str:
+    """Return why some of these people can never be asked, such as a bot; empty if all can, or if it is not known."""
+    parsed = [reference for text in named if (reference := parse(text)) is not None]
+    asked = [reference for reference in dict.fromkeys(parsed) if directory.asks(reference)]
+    try:
+        async with asyncio.timeout(LOOKING_UP):
+            resolutions = await directory.resolve(asked)
+    except (ChannelError, TimeoutError):
+        return ""
+    refused = {reference: answer.why for reference, answer in resolutions.items() if answer.never and answer.why}
+    # Whom a person chose by name, they do not know by the id.
+    sentences = [why.removeprefix(f"{reference.value}: ") for reference, why in refused.items()]
+    return f"{' '.join(sentences)} {_OTHERS}" if sentences else ""
 
 
 def _literals(gate: Gate) -> list[Template]:

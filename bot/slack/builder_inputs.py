@@ -6,23 +6,23 @@ What is entered in an input, or in the two for people, is one text: as it would 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.slack import form_blocks, ids, text_objects, view_state
 from bot.slack.text_objects import Block, Element
 from engine.domain.accounts import SLACK
+from engine.references import OWNER
 
+_MOST_CITED: Final = 100
 _PEOPLE: Final = "people"
 _CHANNEL: Final = "channel"
 _TYPED: Final = frozenset({"plain_text_input", "number_input"})
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
-_ALSO: Final = "Also"
-_PEOPLE_HINT: Final = (
-    "People without Slack by email address, role:NAME, group:HANDLE, or owner for the owner of the workflow, "
-    "with commas between them."
-)
+_TYPED_PEOPLE: Final = "(or type them)"
+_PEOPLE_HINT: Final = "Email addresses, role:NAME, group:HANDLE or owner, with commas between them. {}."
+_NUMBER_HINT: Final = "For example 1250.50."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class BuilderInput:
     required: bool = False
     options: tuple[tuple[str, str], ...] = ()
     most: int = ids.INPUT_TEXT
+    owner: str = "owner is the owner of the workflow"
+    """Who is meant by `owner` in an input for people."""
 
 
 def _block(name: str, part: str = "", version: int = 0) -> str:
@@ -81,7 +83,7 @@ def _blocks(asked: BuilderInput, version: int) -> list[Block]:
 def _hint(asked: BuilderInput) -> str:
     if asked.kind == "channel" and asked.text:
         return f"{asked.help} If you choose none, it is {text_objects.line(asked.text)}.".strip()
-    return asked.help
+    return f"{asked.help} {_NUMBER_HINT}".strip() if asked.kind == "number" else asked.help
 
 
 def _people(asked: BuilderInput, version: int) -> list[Block]:
@@ -93,14 +95,23 @@ def _people(asked: BuilderInput, version: int) -> list[Block]:
     picker: Element = {"type": "multi_users_select", "action_id": ids.INPUT}
     if accounts:
         picker["initial_users"] = accounts
-    also = BuilderInput(name=asked.name, label=_ALSO, text=others, most=asked.most)
+    also = BuilderInput(name=asked.name, label=asked.label, text=others, most=asked.most)
     label = text_objects.line(asked.label)
+    hint, typed_hint = f"{asked.help} {_needed(asked, others)}".strip(), _PEOPLE_HINT.format(asked.owner)
     return [
-        form_blocks.input_block(_block(asked.name, _PEOPLE, version), label, picker, hint=asked.help),
+        form_blocks.input_block(_block(asked.name, _PEOPLE, version), label, picker, hint=hint),
         form_blocks.input_block(
-            _block(asked.name, version=version), f"{label} ({_ALSO.lower()})", _text(also), hint=_PEOPLE_HINT
+            _block(asked.name, version=version), f"{label} {_TYPED_PEOPLE}", _text(also), hint=typed_hint
         ),
     ]
+
+
+def _needed(asked: BuilderInput, typed: str) -> str:
+    """Return that one of the two inputs is enough, and what the one below holds, which may be out of sight."""
+    needed = "Fill in this field or the next one." if asked.required else "The next field takes typed names."
+    if typed == OWNER:
+        return f"{needed} Typed there now: {asked.owner.replace(' is ', ' (', 1)})."
+    return f"{needed} Typed there now: {text_objects.line(typed)}." if 0 < len(typed) <= _MOST_CITED else needed
 
 
 def _text(asked: BuilderInput) -> Element:
@@ -163,6 +174,19 @@ def _entered(asked: BuilderInput, parts: Mapping[str, view_state.ViewState]) -> 
     if asked.kind == "choice":
         return next((value for value, _ in asked.options if ids.option_key(value) == text), "")
     return text
+
+
+def people(text: str) -> list[str]:
+    """Return the people of an input, each as the file names them. An expression names none yet."""
+    return [] if "{{" in text else [person for person in _SEPARATORS.split(text) if person]
+
+
+async def refused(
+    inputs: Iterable[BuilderInput], typed: Mapping[str, str], refuse: Callable[[str], Awaitable[str]]
+) -> dict[str, str]:
+    """Return a sentence for each input with people who can never approve. `refuse`: says why, of a typed list."""
+    named = [asked.name for asked in inputs if asked.kind == "people" and typed.get(asked.name)]
+    return {name: sentence for name in named if (sentence := await refuse(typed[name]))}
 
 
 def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput], values: Mapping[str, Any]) -> dict[str, str]:

@@ -129,7 +129,9 @@ class EditHandlers:
             return
         await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         made = await self._made(form, changes)
-        if isinstance(made, dict):
+        refused = await builder_inputs.refused(asked, changes, self._context.service.refuse_approvers)
+        if isinstance(made, dict) or refused:
+            made = made if isinstance(made, dict) else refused
             await ack(**replies.errors(builder_inputs.errors(made, asked, sent.view.values)))
             return
         metadata = gallery_modal.with_draft(sent.view.ref, changes, version=view.version)

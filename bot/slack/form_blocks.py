@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from bot.presentation import dates, labels
@@ -17,6 +18,12 @@ from engine.json_values import Value
 from engine.name_lists import join_names
 
 _LABEL: Final = 300
+_NUMBERS: Final = {
+    FieldType.NUMBER: Decimal("1250.50"),
+    FieldType.MONEY: Decimal("1250.50"),
+    FieldType.INTEGER: Decimal("1250"),
+}
+"""An example for each type of number."""
 _LISTED: Final = 60
 """Maximum length of a field's name in the sentence about fields that are missing, in characters."""
 
@@ -109,12 +116,22 @@ def _hint(asked_field: AskedField, part: InputPart) -> str:
             None,
             (
                 text_objects.shown(asked_field.field.help),
+                _typing(asked_field.field),
                 _bounds(asked_field.field),
                 _keeps(asked_field, part),
                 _hidden(asked_field.current),
             ),
         )
     )
+
+
+def _typing(field: Field) -> str:
+    """Return how a number is typed: Slack itself refuses commas, and does not say what to type."""
+    example = _NUMBERS.get(field.type)
+    if example is None:
+        return ""
+    low, high = (bound if isinstance(bound, int | Decimal) else example for bound in (field.min, field.max))
+    return f"For example {example}." if low <= example <= high else "Without commas."
 
 
 def _bounds(field: Field) -> str:

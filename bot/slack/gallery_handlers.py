@@ -77,8 +77,9 @@ class GalleryHandlers:
         await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         typed = builder_inputs.read(sent.view.values, asked)
         built = await self._build(template, typed)
-        if built.workflow is None:
-            await ack(**replies.errors(builder_inputs.errors(built.wrong or {}, asked, sent.view.values)))
+        wrong = built.wrong or await builder_inputs.refused(asked, typed, self._context.service.refuse_approvers)
+        if built.workflow is None or wrong:
+            await ack(**replies.errors(builder_inputs.errors(wrong, asked, sent.view.values)))
             return
         metadata = gallery_modal.with_draft(_metadata(sent.view.ref, template.name), typed)
         if metadata is None:

@@ -20,7 +20,7 @@ from bot.presentation import (
     states,
     summary,
 )
-from bot.slack import approver_names, builders, list_rows
+from bot.slack import approver_names, builder_inputs, builders, list_rows
 from bot.slack.confirmations import Confirmations
 from bot.slack.ids import Ref, RunRef
 from bot.slack.list_rows import RunList
@@ -350,6 +350,10 @@ class SlackService:
     async def approver_names(self, workflow: Workflow) -> dict[str, str]:
         """Return the names of the approvers that the file names, by their text in the file."""
         return await approver_names.look_up(self.directory, workflow)
+
+    async def refuse_approvers(self, named: str) -> str:
+        """Return why people of a typed list can never approve, or an empty text."""
+        return await approver_names.refuse(self.directory, builder_inputs.people(named))
 
     # -- accounts --
 

@@ -39,6 +39,8 @@ _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,9}
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\Z)[a-z0-9][a-z0-9-]{{0,61}}[a-z0-9]")
 _NOT_IN_EMAIL: Final = frozenset(' ()<>[]:;,\\"')
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?(/|\?|$)", re.ASCII | re.IGNORECASE)
+_MOST_CITED: Final = 200
 _NOT_IN_URL: Final = frozenset(' <>"\\')
 
 
@@ -104,10 +106,20 @@ def url(value: Value) -> str:
         raise InvalidValue("must be an http or https address, like https://example.com/page")
     parts = _split(value)
     if parts is None or parts.scheme not in ("http", "https") or not (parts.hostname or "").strip("."):
+        meant = _with_scheme(value)
+        if meant:
+            raise InvalidValue(f"must begin with https://, as in {meant}")
         raise InvalidValue("must be an http or https address, like https://example.com/page")
     if "@" in parts.netloc:
         raise InvalidValue("must not contain a user name or password before the host")
     return value
+
+
+def _with_scheme(text: str) -> str:
+    """Return the https address that a text without a scheme means, such as `example.com/page`; empty if it is none."""
+    meant = f"https://{text}"
+    parts = _split(meant) if _HOST.match(text) and len(text) <= _MOST_CITED else None
+    return meant if parts is not None and "@" not in parts.netloc else ""
 
 
 def _split(text: str) -> SplitResult | None:

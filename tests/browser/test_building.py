@@ -99,11 +99,11 @@ async def test_each_mistake_in_a_form_gets_one_sentence_and_loses_nothing(window
     for label, mistake, correction, sentence in (
         (NAME, "refund", "refund-3", "There is a workflow refund already. The name refund-2 is free."),
         (NAME, "Refund!", "refund-3", "Write `refund`"),
-        (ADDRESS, "pay.example.com", filled[ADDRESS], "must be an http or https address"),
+        (ADDRESS, "pay.example.com", filled[ADDRESS], "must begin with https://, as in https://pay.example.com"),
         (ADDRESS, "ftp://pay.example.com", filled[ADDRESS], "must be an http or https address"),
         (LIMIT, "", "70", "Please complete this required field."),
         (LIMIT, "-1", "70", "at least 0"),
-        ("Who approves it? (also)", "finance", "role:finance", "`finance` is not a person"),
+        ("Who approves it? (or type them)", "Lee Smith", "role:finance", "`Lee Smith` is not a person or a group."),
     ):
         await form.get_by_label(label).fill(mistake)
         await form.get_by_role("button", name="Show the steps").click()
@@ -113,7 +113,7 @@ async def test_each_mistake_in_a_form_gets_one_sentence_and_loses_nothing(window
             await expect(form.get_by_label(other)).to_have_value(correction if other == label else text)
             filled[other] = correction if other == label else text
         await expect(ben).to_be_checked()
-    await form.get_by_label("Who approves it? (also)").fill("owner")
+    await form.get_by_label("Who approves it? (or type them)").fill("owner")
     await form.get_by_role("button", name="Show the steps").click()
     steps = cleo.get_by_role("dialog", name="Check the steps")
     await expect(steps).to_contain_text("If “Amount” is above 70 EUR or “VIP” is yes")

@@ -74,9 +74,12 @@ REFUSED_VALUES: list[tuple[Any, Any, str]] = [
         f"a@{'.'.join([LONG_LABEL[:60]] * 5)}.com", f"a@{LONG_LABEL}.com",
     )],
     *[("url", wrong, "must be an http or https address, like https://example.com/page") for wrong in (
-        5, "example.com", "ftp://example.com", "javascript:alert(1)", "https://", "https:///x", "https://./",
+        5, "ftp://example.com", "javascript:alert(1)", "https://", "https:///x", "https://./",
         "https://a b.com", "https://a.com/\n", "https://a.com\\@b.com", "https://[::1", "https://a.com:99999/",
         "https://a.com/<b>",
+    )],
+    *[("url", wrong, f"must begin with https://, as in https://{wrong}") for wrong in (
+        "example.com", "Pay.example.com:8443/a?b=c", "a-b.example.org?x",
     )],
     ("url", "https://good.com@evil.com/", "must not contain a user name or password before the host"),
     ("url", f"https://a.com/{'x' * 3000}", "must be at most 3000 characters long, and has 3014"),

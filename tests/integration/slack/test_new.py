@@ -80,7 +80,7 @@ async def test_each_wrong_answer_gets_a_sentence_at_its_field(env: SlackEnv) -> 
         "What is it called for people?": "{{ inputs.amount }}",
         ADDRESS: "ftp://pay.example.org",
         LIMIT: "-1",
-        "Who approves it? (also)": "finance",
+        "Who approves it? (or type them)": "finance",
     }
     expect_ok(await cleo.submit(wrong))
     assert cleo.modal is not None
@@ -88,6 +88,39 @@ async def test_each_wrong_answer_gets_a_sentence_at_its_field(env: SlackEnv) -> 
     for part in ("Write `refund`", "expressions do not work here", "at least 0", "`finance` is not a person"):
         assert part in errors(cleo)
     assert await env.engine.workflows() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("Lee", "`Lee` is not a person or a group. Write an email address such as lee@example.com"),
+        ("ada@example.com, Lee Smith", "`Lee Smith` is not a person or a group. Write an email address"),
+        ("USLACKBOT", "Slackbot is a bot and is not asked. Choose other people."),
+        ("U0NOONE", "U0NOONE is not an account in this Slack workspace and is not asked. Choose other people."),
+        ("group:nothing", "There is no usergroup @nothing in this Slack workspace. Choose other people."),
+    ],
+)
+async def test_approvers_who_cannot_be_asked_are_refused_in_the_form(env: SlackEnv, typed: str, sentence: str) -> None:
+    cleo = await opened(env)
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", "Who approves it? (or type them)": typed}))
+    assert sentence in errors(cleo)
+    assert await env.engine.workflows() == []
+
+
+async def test_a_bot_that_was_picked_is_refused_by_its_name(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    bot = env.slack.app.bot_user
+    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", WHO: [env.person("ada").id, bot]}))
+    assert "is a bot and is not asked. Choose other people." in errors(cleo)
+    assert bot not in errors(cleo)
+
+
+async def test_the_form_says_how_to_type_numbers_and_that_owner_is_the_builder(env: SlackEnv) -> None:
+    cleo = await opened(env)
+    hints = [block["hint"]["text"] for block in cleo.modal["blocks"] if "hint" in block]  # type: ignore[index]
+    assert "Any one of them decides. Fill in this field or the next one. Typed there now: owner (you)." in hints
+    assert "For example 1250.50." in hints
+    assert any(hint.endswith("with commas between them. owner is you.") for hint in hints)
 
 
 async def test_a_name_that_is_taken_gets_a_free_one(env: SlackEnv) -> None:
@@ -112,7 +145,9 @@ async def test_a_name_that_was_taken_meanwhile_registers_nothing(env: SlackEnv) 
 async def test_answers_that_slack_cannot_carry_are_refused_at_the_longest(env: SlackEnv) -> None:
     cleo = await opened(env)
     people = ", ".join(f"person{number}@example.org" for number in range(140))
-    expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", "Who approves it? (also)": people[:2_990]}))
+    expect_ok(
+        await cleo.submit({ADDRESS: "https://pay.example.org", "Who approves it? (or type them)": people[:2_990]})
+    )
     assert "too long" in errors(cleo) or "is not a person" in errors(cleo)
 
 
@@ -120,7 +155,12 @@ async def test_answers_that_slack_cannot_carry_are_refused_at_the_longest(env: S
 async def test_a_form_that_is_closed_is_filled_in_when_it_is_opened_again(env: SlackEnv, left: str) -> None:
     cleo = await opened(env)
     ada = env.person("ada").id
-    answers = {ADDRESS: "https://pay.example.org/refunds", LIMIT: "250.5", WHO: [ada], "Who approves it? (also)": ""}
+    answers = {
+        ADDRESS: "https://pay.example.org/refunds",
+        LIMIT: "250.5",
+        WHO: [ada],
+        "Who approves it? (or type them)": "",
+    }
     if left == "while typing":
         for label, value in answers.items():
             expect_ok(await cleo.fill(label, value))
@@ -176,7 +216,9 @@ async def test_every_template_is_registered_with_hostile_titles(env: SlackEnv, n
         if question.type == "url":
             typed[question.label] = "https://api.example.org"
         elif question.type == "people" and question.required:
-            typed[f"{question.label} (also)"] = f"lee.{question.name}@example.org, sam.{question.name}@example.org"
+            typed[f"{question.label} (or type them)"] = (
+                f"lee.{question.name}@example.org, sam.{question.name}@example.org"
+            )
     expect_ok(await cleo.submit(typed))
     shown = words(cleo.modal)
     expect_ok(await cleo.submit())

@@ -392,12 +392,16 @@ def test_hints_show_bounds_help_and_invisible_characters() -> None:
     request = samples.request(
         {
             "n": ({"type": "number", "min": 0, "max": 9, "help": "How many?"}, 3),
+            "m": ({"type": "money", "currency": "EUR", "min": Decimal("0.01")}, "5 EUR"),
+            "i": ("integer", 3),
             "t": ({"type": "text", "max_length": 5, "required": False}, hidden),
             "plain": ("text", "abc"),
         }
     )
     hints = {block["block_id"]: block["hint"]["text"] for block in open_edit_form(request)["blocks"] if "hint" in block}
-    assert hints[ids.field_block("n", version=1)] == "How many? At least 0, at most 9."
+    assert hints[ids.field_block("n", version=1)] == "How many? Without commas. At least 0, at most 9."
+    assert hints[ids.field_block("m", part="amount", version=1)] == "For example 1250.50. At least 0.01."
+    assert hints[ids.field_block("i", version=1)] == "For example 1250."
     assert "At most 5 characters." in hints[ids.field_block("t", version=1)]
     assert "⟦U+202E⟧ RIGHT-TO-LEFT OVERRIDE" in hints[ids.field_block("t", version=1)]
     assert "and 1 more kinds" in hints[ids.field_block("t", version=1)]

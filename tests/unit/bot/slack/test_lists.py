@@ -74,12 +74,13 @@ def test_the_steps_of_a_workflow_are_told_in_words() -> None:
         "1. Look the order up\nCalls `GET https://shop.example.com/orders/{{ inputs.order }}`. No one is asked.",
         "2. Pause\nRuns only if “Urgent” is no. No one is asked.",
         "3. Letter\nFirst needs approval by the owner of the workflow. No deadline: it waits until a person decides.",
-        "4. Pay\nRuns only if `false`. Calls `POST https://pay.example.com/refunds`. If “Amount” is above 100 EUR, it first needs approval by Lee, the "
+        "4. Pay\nRuns only if `false`. Calls `POST https://pay.example.com/refunds`. "
+        "If “Amount” is above 100 EUR, it first needs approval by Lee, the "
         "owner of the workflow, the person who starts the run, the person in “Boss” or "
         "the “Account owner” that “Lookup” gives. Approvers may change “Amount”, “Fee”, “Text” and “URL”. "
         "Without a decision in 2 days, the request is rejected.",
-        "5. Receipt\nCalls `GET https://pay.example.com/receipts/{{ run.id }}`. If “Status” of step “Receipt” is not 200, "
-        "its result needs approval by the owner of the workflow. Approvers may change “Body”. "
+        "5. Receipt\nCalls `GET https://pay.example.com/receipts/{{ run.id }}`. If “Status” of step “Receipt” is not "
+        "200, its result needs approval by the owner of the workflow. Approvers may change “Body”. "
         "No deadline: it waits until a person decides.",
         "6. Quiet\nNo one is asked.",
     ]
@@ -99,7 +100,12 @@ def test_the_inputs_of_a_workflow_are_told_with_their_types() -> None:
         f"name: a\ninputs:\n{every}\nsteps: [{{id: a, uses: set}}]".encode(), kinds=registry.builtin()
     )
     sentence = input_words.sentence(flow)
-    for part in ("Choice (one of a, Bee)", "Choices (some of a, Bee)", "URL (web address)", "Money (amount and currency)"):
+    for part in (
+        "Choice (one of a, Bee)",
+        "Choices (some of a, Bee)",
+        "URL (web address)",
+        "Money (amount and currency)",
+    ):
         assert part in sentence
     none = workflowfile.load(b"name: a\nsteps: [{id: a, uses: set}]", kinds=registry.builtin())
     assert input_words.sentence(none) == "It starts without any input."
