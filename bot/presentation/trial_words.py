@@ -19,6 +19,7 @@ from engine.workflowfile.workflow import Example
 
 MADE_UP: Final = "Made-up inputs"
 _OF_A_STEP: Final = "steps."
+_UNKNOWN: Final = "How the run ends depends on the answer of a call, and a trial calls nothing."
 _ALONE: Final = "It would run without asking anyone."
 
 
@@ -80,7 +81,7 @@ def _who(rules: Sequence[str], names: Mapping[str, str]) -> str:
 def end(played: PlayedExample) -> str:
     """Return how the run ends, as a sentence; empty if a trial cannot say it."""
     if _OF_A_STEP in played.error:
-        return "How the run goes on depends on what a call returns. Examples in the file can say that."
+        return f"{_UNKNOWN} An example in the file can say what the call would answer."
     failed_in_a_step = StepStatus.FAILED in played.statuses.values()
     why = f" {_why(played.error)}" if played.error and not failed_in_a_step else ""
     clause = "" if played.ends is None else f"The run {states.RUN_CLAUSES[played.ends]}."
@@ -89,7 +90,7 @@ def end(played: PlayedExample) -> str:
 
 def _why(error: str) -> str:
     if _OF_A_STEP in error:
-        return "It needs what an earlier step returns, which only a real call says."
+        return "It uses the answer of a call, and a trial calls nothing."
     return characters.line(error)
 
 
@@ -107,5 +108,6 @@ def _name(rule: str, names: Mapping[str, str]) -> str:
     """Return an approver by name, or as the file names them; of an expression, what it is about."""
     bare = rule.removeprefix("{{").removesuffix("}}").strip()
     if bare.startswith((_OF_A_STEP, "inputs.")):
-        return f"the “{labels.in_words(bare.rpartition('.')[2])}” of the run"
+        what = f"the person in “{labels.in_words(bare.rpartition('.')[2])}”"
+        return f"{what}, as “{labels.in_words(bare.split('.')[1])}” answers" if bare.startswith(_OF_A_STEP) else what
     return characters.line(names.get(rule) or ("the owner" if rule == OWNER else rule))

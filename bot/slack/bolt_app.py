@@ -135,6 +135,7 @@ def _commands(app: AsyncApp, commands: CommandHandlers) -> None:
 
 def _building(app: AsyncApp, context: SlackContext) -> None:
     gallery = GalleryHandlers(context)
+    app.action(ids.NEW_WORKFLOW)(gallery.begin)
     app.view(ids.NEW_MODAL)(gallery.chosen)
     app.view(ids.ANSWERS_MODAL)(gallery.answered)
     app.view(ids.NEW_CHECK_MODAL)(gallery.checked)

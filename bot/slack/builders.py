@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from bot.presentation import builder_refusals
 from bot.slack import approver_names
 from bot.slack.payloads import Actor
-from engine.domain import NotAllowed, Refusal
+from engine.domain import NotAllowed, Person, Refusal
 from engine.errors import ChannelError
 from engine.ports import Directory
 from engine.references import EMAIL, Reference, parse
+
+
+def is_named(builders: Sequence[str], person: Person) -> bool:
+    """Return whether an address of a person is among the builders. Members of groups are not looked up."""
+    references = (reference for builder in builders if (reference := parse(builder)) is not None)
+    return any(not reference.has_members and reference.address in person.addresses for reference in references)
 
 
 async def refuse(directory: Directory, builders: Sequence[str], by: Actor) -> Refusal | None:

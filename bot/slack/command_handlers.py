@@ -107,11 +107,20 @@ class CommandHandlers:
             them = "it" if waiting == 1 else "them"
             return f"{summary.waiting(waiting)}. To see {them}, type {typed.command} pending."
         if await self._context.service.engine.workflows():
-            return f"To start a workflow, type {typed.command} list. It shows what to type for each one."
+            start = f"To start a workflow, type {typed.command} list. It shows what to type for each one."
+            return f"{start}{await self._make_one(typed)}"
+        return await self._none_registered(typed)
+
+    async def _none_registered(self, typed: TypedCommand) -> str:
         refusal = await self._context.service.may_register(typed.by)
         if refusal is None:
             return f"No workflow is registered yet. To make the first one from a template, type {typed.command} new."
         return f"No workflow is registered yet. {refusals.sentence(refusal)}"
+
+    async def _make_one(self, typed: TypedCommand) -> str:
+        """Return how a builder makes a workflow, after another sentence; empty for other people."""
+        refused = await self._context.service.may_register(typed.by) is not None
+        return "" if refused else f" To make one from a template, type {typed.command} new."
 
     async def _unknown(self, typed: TypedCommand) -> Answer:
         close = difflib.get_close_matches(typed.word, filter(None, self._words), n=1, cutoff=_ALIKE)
@@ -120,8 +129,11 @@ class CommandHandlers:
 
     async def _list(self, typed: TypedCommand) -> Answer:
         registered = await self._context.service.engine.workflows()
+        if not registered:
+            return await self._none_registered(typed)
         asked = await self._context.service.engine.asked_workflows(registered)
-        return command_messages.workflows(registered, command=typed.command, asked=asked)
+        make = await self._make_one(typed)
+        return command_messages.workflows(registered, command=typed.command, asked=asked, make=make)
 
     async def _which(self, typed: TypedCommand) -> Answer:
         """Ask for the name of a workflow, with those that there are."""

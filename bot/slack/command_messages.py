@@ -74,10 +74,11 @@ def workflows(
     title: str = "Workflows",
     word: str = "run",
     asked: Collection[str] = (),
+    make: str = "",
 ) -> SlackMessage:
     """Return the list of registered workflows, each with what to type. `word`: what it does, "run" or "show".
 
-    `asked`: the names of those that only programs start.
+    `asked`: the names of those that only programs start. `make`: how this person makes one, if they are a builder.
     """
     if not views:
         return _message(f"No workflow is registered yet. To make one from a template, type {command} new.", [])
@@ -96,7 +97,7 @@ def workflows(
         )
     left = len(views) - len(shown)
     hints = [list_rows.not_shown(left, "more is", "more are")] if left > 0 else []
-    hints += [f"To see the steps of one, type {command} show and its name."] if word != "show" else []
+    hints += [f"To see the steps of one, type {command} show and its name.{make}"] if word != "show" else []
     blocks += [text_objects.context([text_objects.plain(" ".join(hints))], block="hint")] if hints else []
     return _list(title, blocks)
 

@@ -39,6 +39,20 @@ class GalleryHandlers:
         self._context, self._registration = context, RegistrationHandlers(context)
         self._kept = KeptAnswers(context)
 
+    async def begin(self, ack: Any, body: Any) -> None:
+        """Open the choice among the templates."""
+        click = Click.of(body)
+        await ack()
+        self._context.after(
+            click.by, None, self._context.replies.open_when_ready(click, self._choice(click), metadata=ModalRef())
+        )
+
+    async def _choice(self, click: Click) -> View:
+        refusal = await self._context.service.may_register(click.by)
+        if refusal is not None:
+            return request_modals.sentence(refusals.phrase(refusal))
+        return gallery_modal.choice(gallery.load(), metadata=ModalRef())
+
     async def chosen(self, ack: Any, body: Any) -> None:
         """Ask the questions of the template that was chosen."""
         sent = Submission.of(body)

@@ -36,12 +36,14 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
     except ChannelError as error:
         return HomeContent(page=_EMPTY, is_unsure=not error.permanent)
     if reader is None:
-        return HomeContent(page=_EMPTY)
+        is_builder = await service.may_register(by) is None
+        return HomeContent(page=_EMPTY, builds=is_builder, can_start=bool(await service.engine.workflows()))
     person = reader.person
     wanted, words = await _filter(service, shown, person)
     shown, page = await _page(service, reader, shown, wanted)
     has_runs = shown.read in (HomeRef(), HomeRef(part=InboxPart.ALL))
     asked = await service.engine.requests_asking(person.id)
+    runs = await _runs(service, by, shown) if has_runs else RunList()
     return HomeContent(
         shown=shown,
         reader=reader,
@@ -51,7 +53,9 @@ async def load(service: SlackService, by: Actor, shown: HomeRef) -> HomeContent:
         can_decide_several=sum(can_decide_together(view, person) for view in page.requests) > 1,
         attention=await _attention(service, person),
         asked=[*question_notes.open_to(asked, person.id)],
-        runs=await _runs(service, by, shown) if has_runs else RunList(),
+        runs=runs,
+        builds=service.builds(person),
+        can_start=bool(runs.runs) or not has_runs or bool(await service.engine.workflows()),
         away=await _away(service, person),
         figures=attention.own(await service.engine.figures(person.id)) if shown.part in attention.PARTS else "",
         notice=await _receipt(service, by, shown.receipt) if shown.receipt is not None else "",

@@ -26,6 +26,7 @@ ROWS: Final = {InboxPart.NEEDS_YOU: 12, InboxPart.WAITING: 20, InboxPart.DECIDED
 MOST_ATTENTION: Final = 4
 _RUNS: Final = {InboxPart.NEEDS_YOU: 5, InboxPart.ALL: 14}
 """Latest runs below the requests of a part; the others have none."""
+_NO_WORKFLOW: Final = "No workflow is registered yet, so there is nothing to start."
 _NONE_WAITING: Final = "New requests appear here, and in the Messages tab."
 
 
@@ -50,6 +51,10 @@ class HomeContent:
     notice: Sentence = ""
     figures: str = ""
     """How long the person looked at what they decided last, for them alone."""
+    builds: bool = False
+    """Whether the person is a builder, so that the first page offers to make a workflow."""
+    can_start: bool = True
+    """Whether a workflow is registered."""
     is_unsure: bool = False
     """Whether Slack did not say who the person is, so that the tab may lack what they can see."""
 
@@ -67,7 +72,7 @@ class HomeContent:
 def home(content: HomeContent, *, command: str = command_messages.COMMAND) -> View:
     """Return the Home tab. Requests open from here with all their buttons, even if the message was deleted."""
     blocks = [*_top(content, command), *_others(content), *_requests(content), *_runs(content, command)]
-    blocks += _settings(content)
+    blocks += [*_building(content), *_settings(content)]
     return {
         "type": "home",
         "callback_id": ids.HOME,
@@ -86,8 +91,9 @@ def _top(content: HomeContent, command: str) -> Iterator[Block]:
         yield sentences.block((*content.away, f" To end this, type {command} back."), name="away")
     yield text_objects.header(_heading(content), block="heading")
     if content.reader is not None:
-        explained = inbox_texts.explanation(content.shown.part, content.reader)
-        yield text_objects.context([text_objects.plain(explained)], block="explained")
+        if content.page.requests or content.shown.part is not InboxPart.NEEDS_YOU:
+            explained = inbox_texts.explanation(content.shown.part, content.reader)
+            yield text_objects.context([text_objects.plain(explained)], block="explained")
         if content.figures:
             yield text_objects.context([text_objects.plain(content.figures)], block="figures")
         yield text_objects.actions([*_parts(content)], block="parts")
@@ -185,9 +191,24 @@ def _runs(content: HomeContent, command: str) -> Iterator[Block]:
     if content.shown.pages or content.wanted or not most:
         return
     is_all = content.shown.part is InboxPart.ALL and content.reader is not None and content.reader.reads_everything
-    yield text_objects.header("Latest runs" if is_all else "Your latest runs", block="runs")
+    yield text_objects.header("Latest runs" if is_all else _runs_heading(content.runs), block="runs")
     rows = list_rows.runs(content.runs, most=most)
-    yield from rows or [text_objects.section(command_messages.no_runs(command), block="runs:none")]
+    none = command_messages.no_runs(command) if content.can_start else _NO_WORKFLOW
+    yield from rows or [text_objects.section(none, block="runs:none")]
+
+
+def _runs_heading(runs: RunList) -> str:
+    """Return whose runs are listed: also those that other people started of workflows that the reader owns."""
+    is_own = all(run.requester.id == runs.reader for run in runs.runs[: list_rows.MOST_ROWS])
+    return "Your latest runs" if is_own else "Latest runs: yours, and those of your workflows"
+
+
+def _building(content: HomeContent) -> list[Block]:
+    """Return the button that makes a workflow, for builders."""
+    if not (content.builds and content.is_first):
+        return []
+    button = text_objects.button("New workflow", action=ids.NEW_WORKFLOW, value="new")
+    return [text_objects.header("For builders", block="builders"), text_objects.actions([button], block="building")]
 
 
 def _settings(content: HomeContent) -> list[Block]:

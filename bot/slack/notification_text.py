@@ -23,6 +23,8 @@ from engine.domain import Card, CardFact, CardField, CardOutcome, DeliveryKind, 
 
 _LEFT_OUT: Final = 200
 """Characters that are reserved for the sentence about what was left out."""
+_APART: Final = frozenset({rich_text.QUOTE, rich_text.PREFORMATTED})
+"""Parts of rich text that nothing in them can leave."""
 _QUOTE: Final = "> "
 """Prefix of the second and later lines of a text, so that data cannot imitate our own lines."""
 _DATE: Final = re.compile(r"<!date\^(\d+)\^[^|>]*\|[^>]*>")
@@ -217,7 +219,7 @@ def _block_texts(block: Block) -> Iterator[Phrase]:
         case "rich_text":
             for part in block["elements"]:
                 text = tuple(_rich_content(element) for element in part["elements"])
-                yield (_QUOTE, *map(_mark_lines, text)) if part["type"] == "rich_text_quote" else text
+                yield (_QUOTE, *map(_mark_lines, text)) if part["type"] in _APART else text
         case "context":
             contents = [_content(element) for element in block["elements"] if "text" in element]
             yield tuple(part for number, content in enumerate(contents) for part in ((" · ",) * bool(number) + content))

@@ -126,11 +126,17 @@ def line_parts(shown: Iterable[Line]) -> list[Element]:
 
 def quotation(content: str, *, block: str) -> Block:
     """Return a text in a quote."""
-    return paragraphs([_part(_QUOTE, value(content))], block=block)
+    return paragraphs([_part(QUOTE, value(content))], block=block)
+
+
+def code(label: str, content: str, *, block: str) -> Block:
+    """Return a text below its label as a block of code, in which columns stand below each other."""
+    return paragraphs([section(words(label, bold=True)), _part(PREFORMATTED, words(content))], block=block)
 
 
 _SECTION: Final = "rich_text_section"
-_QUOTE: Final = "rich_text_quote"
+QUOTE: Final = "rich_text_quote"
+PREFORMATTED: Final = "rich_text_preformatted"
 
 
 def line_elements(line: Line) -> Iterator[Element]:
@@ -154,12 +160,12 @@ def _quoted_line(line: Line) -> Iterator[Element]:
     """Return a label, and below it the value in a quote that nothing in it can leave."""
     yield _part(_SECTION, words(line.label, bold=True))
     if line.segments:
-        yield _part(_QUOTE, difference(line.segments))
+        yield _part(QUOTE, difference(line.segments))
         return
     if line.before is not None:
-        yield _part(_QUOTE, value(line.before, strike=True))
+        yield _part(QUOTE, value(line.before, strike=True))
         yield _part(_SECTION, words(ARROW.strip()))
-    yield _part(_QUOTE, _after(line))
+    yield _part(QUOTE, _after(line))
 
 
 def difference(segments: Iterable[Segment]) -> Iterator[Element]:

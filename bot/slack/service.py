@@ -376,6 +376,10 @@ class SlackService:
             return None
         return await self.may_register(by)
 
+    def builds(self, person: Person) -> bool:
+        """Return whether the settings name this person as a builder, without asking Slack for the members of groups."""
+        return builders.is_named(self.builders, person)
+
     async def may_register(self, by: Actor) -> Refusal | None:
         """Return why this person may not register workflows, or None if they may."""
         return await builders.refuse(self.directory, self.builders, by)

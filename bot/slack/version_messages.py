@@ -8,7 +8,6 @@ from typing import Final
 from bot.slack import ids, list_rows, notification_text, rich_text, text_objects
 from bot.slack.ids import WorkflowRef
 from bot.slack.message_view import SlackMessage
-from bot.slack.rich_text import Line
 from bot.slack.text_objects import Block
 from engine.domain.workflow_commands import WorkflowState
 from engine.read_models import WorkflowView
@@ -44,7 +43,7 @@ def changes(before: Workflow | None, after: Workflow) -> list[Block]:
     lines = difference.text_difference(b"" if before is None else before.source, after.source)
     if before is not None and lines:
         clipped = text_objects.clipped(text_objects.shown(lines), _LINES)
-        blocks.append(rich_text.lines([Line(label="Lines of the file", after=clipped)], block="lines"))
+        blocks.append(rich_text.code("Lines of the file", clipped, block="lines"))
     return blocks or [text_objects.section(SAME, block="changes")]
 
 

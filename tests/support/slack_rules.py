@@ -210,11 +210,18 @@ def _elements(kind: str, elements: list[dict[str, Any]]) -> Iterator[str]:
 _DATE_KEYS = {"type", "timestamp", "format", "fallback"}
 
 
+_PARTS = ("rich_text_section", "rich_text_quote", "rich_text_preformatted")
+
+
+def _is_styled_code(part: dict[str, Any]) -> bool:
+    return part["type"] == "rich_text_preformatted" and any({*one} != {"type", "text"} for one in part["elements"])
+
+
 def _rich(block: dict[str, Any], surface: str) -> Iterator[str]:
     if not block["elements"]:
         yield "empty rich text"
     for part in block["elements"]:
-        if part["type"] not in ("rich_text_section", "rich_text_quote") or not part["elements"]:
+        if part["type"] not in _PARTS or not part["elements"] or _is_styled_code(part):
             yield "rich text part"
         yield from _own_lines(part)
         for element in part["elements"]:

@@ -226,8 +226,15 @@ async def test_a_form_that_is_delivered_twice_starts_one_run(env: SlackEnv) -> N
 
 
 async def test_workflows_are_listed_and_shown_with_their_approvers(env: SlackEnv) -> None:
-    assert "No workflow is registered yet" in await answer_to(env, "ada", "/signoff list")
+    for_ada = await answer_to(env, "ada", "/signoff list")
+    assert for_ada == "No workflow is registered yet. Only builders may register workflows here. Ask cleo@example.com."
+    make_first = "No workflow is registered yet. To make the first one from a template, type /signoff new."
+    assert await answer_to(env, "cleo", "/signoff list") == make_first
     await env.register()
+    make = "To make one from a template, type /signoff new."
+    for command in ("/signoff", "/signoff list"):
+        assert make in await answer_to(env, "cleo", command)
+        assert make not in await answer_to(env, "ada", command)
     listed = " ".join((await answer_to(env, "ada", "/signoff list")).split())
     assert "Refund /signoff run refund version 1, owner Cleo Builder" in listed
     text = await answer_to(env, "ada", "/signoff show refund")
@@ -355,7 +362,10 @@ async def test_home_says_how_to_start_a_first_run(env: SlackEnv) -> None:
     ada = env.person("ada")
     ada.open_home()
     await env.slack.until(lambda: ada.home)
-    assert "You haven't started a run yet" in words(ada.home)
+    assert "No workflow is registered yet, so there is nothing to start." in words(ada.home)
+    await env.register()
+    ada.open_home()
+    await env.slack.until(lambda: "You haven't started a run yet" in words(ada.home))
     assert "/signoff list" in words(ada.home)
 
 

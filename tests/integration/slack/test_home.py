@@ -429,3 +429,23 @@ async def test_opening_the_tab_does_not_wait_behind_a_write(env: SlackEnv) -> No
         released.set()
     assert "Pay 80 EUR?" in home(ada)
     await holding
+
+
+async def test_the_home_of_a_builder_leads_to_a_new_workflow(env: SlackEnv) -> None:
+    cleo, ada = await open_home(env, "cleo"), await open_home(env, "ada")
+    assert "No request is waiting for you" in home(cleo)
+    assert "The one that expires first" not in home(cleo)
+    assert "No workflow is registered yet, so there is nothing to start." in home(cleo)
+    assert "New workflow" not in home(ada)
+    expect_ok(await cleo.click("New workflow", on="home"))
+    await env.slack.until(lambda: cleo.modal)
+    expect_ok(await cleo.submit({"What is it for?": "Refund a customer"}))
+    assert "Which address pays the refund?" in str(cleo.modal)
+
+
+async def test_home_says_whose_runs_it_lists(env: SlackEnv) -> None:
+    await env.register(workflow())
+    await env.start("pay", by="ben", amount=100)
+    await env.settle()
+    assert "Latest runs: yours, and those of your workflows" in home(await open_home(env, "cleo"))
+    assert "Your latest runs" in home(await open_home(env, "ben"))

@@ -119,7 +119,7 @@ async def test_the_owner_agrees_to_a_share_in_slack_and_the_author_cannot(env: S
 async def test_home_lists_the_runs_of_people_and_not_what_signoff_asks(env: SlackEnv) -> None:
     await propose(env)
     shown = await press_home(env, await open_home(env, "dana"), "Everything")
-    listed = shown[shown.index("Your latest runs") :]
+    listed = shown[shown.index("Latest runs: yours, and those of your workflows") :]
     assert listed.count("started by Cleo Builder") == 3
     assert "started by Signoff" not in listed
 
