@@ -99,6 +99,7 @@ def save(
             version=registration.version,
             hash=registration.hash,
             owner=registration.owner_rule or owner.label,
+            owner_id=owner.id,
             surface=command.origin.surface,
             approved_by=None if approved_by is None else approved_by.id,
         ),

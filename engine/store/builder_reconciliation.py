@@ -1,4 +1,4 @@
-"""Compares secrets and the states of workflows with the audit log: no one may change them without an entry."""
+"""Compares secrets, and the states and owners of workflows, with the audit log, without which no one changes them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from sqlalchemy import select
 
 from engine.domain.workflow_commands import WorkflowState
 from engine.store.connection import Connection
+from engine.store.people_tables import PersonRow
 from engine.store.secret_tables import SecretRow
 from engine.store.tables import WorkflowRow
 
 _secret = SecretRow.__table__  # type: ignore[attr-defined]
 _workflow = WorkflowRow.__table__  # type: ignore[attr-defined]
+_person = PersonRow.__table__  # type: ignore[attr-defined]
 _SET: Final = "secret.set"
 _DELETED: Final = "secret.deleted"
 _REGISTERED: Final = "workflow.registered"
+_RULES: Final = ("role:", "group:")
+_JOINED: Final = select(_person.c.id, _person.c.joined_into).where(_person.c.joined_into.is_not(None))
+"""People who turned out to be another one, with whom they are."""
 _STATES: Final = {
     "workflow.enabled": WorkflowState.ACTIVE.value,
     "workflow.disabled": WorkflowState.DISABLED.value,
@@ -42,6 +47,7 @@ def differences(connection: Connection, workspace: str, entries: Iterable[Builde
     about = [entry for entry in entries if entry.kind in (_SET, _DELETED, _REGISTERED, *_STATES)]
     yield from _secrets(connection, workspace, [entry for entry in about if entry.kind in (_SET, _DELETED)])
     yield from _states(connection, workspace, [entry for entry in about if entry.kind not in (_SET, _DELETED)])
+    yield from _owners(connection, workspace, [entry for entry in about if entry.kind == _REGISTERED])
 
 
 def _secrets(connection: Connection, workspace: str, entries: list[BuilderEntry]) -> Iterator[str]:
@@ -97,3 +103,24 @@ def _states(connection: Connection, workspace: str, entries: list[BuilderEntry])
             yield f"the workflow {row.name} is {row.state} in the tables, and {states[row.name]} by its entries"
         if row.name in versions and row.version != versions[row.name]:
             yield f"the workflow {row.name} runs version {row.version}, and version {versions[row.name]} by its entries"
+
+
+def _owners(connection: Connection, workspace: str, entries: list[BuilderEntry]) -> Iterator[str]:
+    """Compare who owns each workflow: the person, or the role or group, whose contact changes with its members."""
+    last = {str(entry.content["workflow"]): entry for entry in entries if entry.content}
+    if any(entry.content is None for entry in entries):
+        return
+    joined = {row.id: row.joined_into for row in connection.execute(_JOINED)}
+    columns = (_workflow.c.name, _workflow.c.owner, _workflow.c.owner_rule)
+    stored = select(*columns).where(_workflow.c.workspace == workspace).order_by(_workflow.c.name)
+    for row in connection.execute(stored):
+        entry = last.get(row.name)
+        if entry is None or entry.content is None:
+            continue
+        owner, known = str(entry.content.get("owner")), entry.content.get("owner_id")
+        rule = owner if owner.startswith(_RULES) else None
+        if row.owner_rule != rule:
+            stated = row.owner_rule or "a person"
+            yield f"the workflow {row.name} belongs to {stated}, and entry {entry.seq} says {owner}"
+        elif rule is None and known is not None and row.owner not in (known, joined.get(known)):
+            yield f"the workflow {row.name} belongs to another person than entry {entry.seq} says"

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from sqlalchemy import text
 
 from engine.access import may_build_workflow, may_see_workflow
 from engine.domain import Address, Cancel, Decided, Done, NotAllowed, Person, Refusal, Register, Registered
 from engine.domain.workflow_commands import Proposed, TransferWorkflow
 from engine.service import Engine
-from tests.integration.test_roles import KIM, LEE, World, new_world
+from engine.store import reconciliation
+from engine.store.port import Tx
+from tests.integration.test_roles import KIM, LEE, LEE_KIM, ROLES, World, new_world
 from tests.support.databases import OpenStore
 from tests.support.engine_env import ANN, TERMINAL, open_engine
 
@@ -118,3 +121,41 @@ async def test_members_see_and_build_the_workflow_and_others_do_not(world: World
         assert [view.name for view in views if may_see_workflow(reader, view)] == may_see
         assert [view.name for view in views if may_build_workflow(reader, view)] == may_see
         assert [view.name for view in views if await engine.may_build(address, view)] == may_see
+
+
+def differences(tx: Tx) -> list[str]:
+    return list(reconciliation.compare(tx.connection, "default"))
+
+
+async def test_the_log_says_which_role_owns_a_workflow_and_that_its_contact_changed_is_no_difference(
+    world: World,
+) -> None:
+    """`signoff audit verify` compares the owner with the entry of the present version."""
+
+    def own_by(tx: Tx, rule: str | None) -> None:
+        tx.connection.execute(text("UPDATE workflow SET owner_rule = :rule"), {"rule": rule})
+
+    await register(world)
+    world.text = world.text.replace('[lee@example.com, "group:leads"]', "[noa@example.com]")
+    await world.start(by=KIM)
+    assert await contact(world) == "Noa"
+    transact = world.env.store.transact
+    assert await transact(differences) == []
+    await transact(lambda tx: own_by(tx, None))
+    assert "the workflow flow belongs to a person, and entry" in "".join(await transact(differences))
+    await transact(lambda tx: own_by(tx, "role:thieves"))
+    assert "the workflow flow belongs to role:thieves, and entry" in "".join(await transact(differences))
+
+
+@pytest.mark.parametrize("first", [LEE, LEE_KIM])
+async def test_an_owner_who_turns_out_to_be_another_person_is_no_difference(world: World, first: Address) -> None:
+    """The roles file says that two persons are one, after one of them became an owner."""
+    world.text = "people: []"
+    world.accounts.active = {}
+    for address in (LEE, LEE_KIM):
+        await register(world, owner=address.value, by=ANN)
+    await register(world, 2, owner=first.value, by=ANN)
+    world.text = ROLES
+    await world.start(by=KIM)
+
+    assert await world.env.store.transact(differences) == []

@@ -311,6 +311,14 @@ FORGERIES = {
         "UPDATE workflow SET version = 1 WHERE name = 'flow'",
         "the workflow flow runs version 1, and version 2 by its entries",
     ),
+    "a workflow of another owner": (
+        "UPDATE workflow SET owner = (SELECT id FROM person WHERE id <> workflow.owner LIMIT 1) WHERE name = 'flow'",
+        "the workflow flow belongs to another person than entry",
+    ),
+    "a workflow that a role owns": (
+        "UPDATE workflow SET owner_rule = 'role:thieves' WHERE name = 'flow'",
+        "the workflow flow belongs to role:thieves, and entry",
+    ),
     "a secret that no one set": (
         "UPDATE secret SET name = 'FORGED' WHERE name = 'SHOP' AND ended_at IS NULL",
         "the secret FORGED is in the tables, and no entry says that it was set",
