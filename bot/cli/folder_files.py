@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from engine.workflowfile.yaml_tree import MAX_BYTES
 MAX_FILES: Final = 1_000
 """Maximum number of workflow files in a folder."""
 _ENDINGS: Final = frozenset({".yaml", ".yml"})
+_LINK: Final = (errno.ELOOP, errno.EMLINK)
+"""What systems say if a link is not followed."""
 _TWINS: Final = "Another file has a name that looks the same. Give one of them another name."
 
 
@@ -28,7 +31,10 @@ class FolderFiles:
 
 def read_folder(folder: Path) -> FolderFiles:
     """Read the workflow files of a folder itself; folders inside it are not looked into."""
-    found = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in _ENDINGS)
+    try:
+        found = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in _ENDINGS)
+    except OSError as error:
+        return FolderFiles({}, [(characters.line(str(folder)), _unreadable("folder", error))])
     if len(found) > MAX_FILES:
         message = f"There are {len(found):,} workflow files here, and at most {MAX_FILES:,} are read."
         return FolderFiles({}, [(characters.line(str(folder)), Problem(message))])
@@ -48,17 +54,34 @@ def _read(path: Path) -> str | Problem:
         # A link may lead to any file of this machine, and a pipe would never end.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if path.is_symlink():
+        if error.errno in _LINK:
             return Problem("This is a link to another file, which is not followed. Put the file itself here.")
-        return Problem(f"The file cannot be read: {error.strerror}.")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return _unreadable("file", error)
+    try:
+        return _read_open(descriptor)
+    except OSError as error:
+        return _unreadable("file", error)
+    finally:
         os.close(descriptor)
+
+
+def _read_open(descriptor: int) -> str | Problem:
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
         return Problem("This is no ordinary file.")
-    with open(descriptor, "rb") as opened:
-        raw = opened.read(MAX_BYTES + 1)
+    raw = b""
+    while piece := os.read(descriptor, MAX_BYTES + 1 - len(raw)):
+        raw += piece
+    after = os.fstat(descriptor)
+    if (len(raw), before.st_mtime_ns) != (min(after.st_size, MAX_BYTES + 1), after.st_mtime_ns):
+        return Problem("The file changed while it was read. Do this again.")
     if len(raw) > MAX_BYTES:
         return Problem(f"The file is larger than {MAX_BYTES:,} bytes.")
     try:
         return raw.decode()
     except UnicodeDecodeError:
         return Problem("The file is not text in UTF-8.")
+
+
+def _unreadable(what: str, error: OSError) -> Problem:
+    return Problem(f"The {what} cannot be read: {error.strerror}.")

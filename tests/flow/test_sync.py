@@ -116,6 +116,20 @@ def test_any_problem_of_any_file_stops_all_and_all_are_named(signoff: Commands, 
     assert versions(signoff) == {}
 
 
+def test_nothing_is_disabled_while_a_file_cannot_be_read_or_says_nothing(signoff: Commands, folder: Path) -> None:
+    """A file that is half written, or replaced by something else, is no workflow that was taken away."""
+    signoff.run_ok("sync", folder, "--apply")
+    beta = folder / "beta.yaml"
+    for damage in ("", "name: be", None):
+        if damage is None:
+            beta.unlink()
+            beta.symlink_to("elsewhere.yaml")
+        else:
+            beta.write_text(damage, encoding="utf-8")
+        assert signoff("sync", folder, "--apply", "--delete").code == 1
+        assert {one["state"] for one in signoff.json("workflows")} == {"active"}
+
+
 def test_file_names_that_look_the_same_are_refused_so_that_none_is_lost(signoff: Commands, folder: Path) -> None:
     (folder / "x  y.yaml").write_text(file("one"), encoding="utf-8")
     (folder / "x y.yaml").write_text(file("two"), encoding="utf-8")
