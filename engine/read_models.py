@@ -201,6 +201,8 @@ class StepView:
     """The labels that the builder gave to parts of the output."""
     is_unreviewed: bool = False
     """Whether it went through its gate without review, because its plan lets a share through."""
+    repeats_unknown: bool = True
+    """Whether it may be called again although the outcome of the call before is not known; also if the file is lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +269,8 @@ class RunView:
 
     input_labels: Mapping[Path, str] = field(default_factory=dict)
     """The labels that the builder gave to inputs, in a view with steps."""
+    current_version: int | None = None
+    """The version with which new runs of its workflow start."""
 
     def step_label(self, step: str) -> str:
         """Return the label of a step, or the id in words if it is not known."""

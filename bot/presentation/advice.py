@@ -19,6 +19,8 @@ _READS: Final = frozenset({"GET", "HEAD"})
 """Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
 
 
+_HTTP: Final = "http"
+"""The kind of a step that calls an address."""
 TRY_AGAIN: Final = "Fix the cause, then try the run again. It goes on from the step that failed."
 Call = tuple[str, int, int]
 """A step, its visit, and the call in it."""
@@ -56,6 +58,17 @@ def confirmation_of_retry(run: RunView) -> str:
     return MAY_HAVE_HAPPENED if before_trying_again(run) else ""
 
 
+def newer_version(run: RunView) -> str:
+    """Return which version a run keeps that is tried again, if its workflow has a newer one; else an empty text."""
+    newest = run.current_version
+    if newest is None or newest <= run.version:
+        return ""
+    keeps = f"This run keeps version {run.version}."
+    if _before_another(run):
+        return f"{keeps} Only new runs use version {newest}."
+    return f"{keeps} To use version {newest}, start the workflow again."
+
+
 def after_failure(run: RunView) -> str:
     """Return the advice for the owner of a failed run."""
     answered = last_answer(run)
@@ -64,7 +77,7 @@ def after_failure(run: RunView) -> str:
     if _is_asked(run):
         return _ASK_AGAIN
     if can_be_tried_again(run):
-        return f"{before_trying_again(run)} {TRY_AGAIN}".strip()
+        return " ".join(filter(None, (before_trying_again(run), TRY_AGAIN, newer_version(run))))
     return _before_another(run) or "Fix the cause, then start a new run."
 
 
@@ -115,9 +128,16 @@ def _only_reads(step: StepView) -> bool:
 
 
 def _was_refused(step: StepView) -> bool:
-    """Return whether the only call of the step was refused: of earlier ones nothing is known here."""
-    once = step.status is StepStatus.FAILED and step.attempt == 1 and not step.answers and step.output is None
-    return once and "url" in _given(step) and http_failures.did_nothing(step.error or "")
+    """Return whether all calls of the step were refused, so that it is certain that it did not happen.
+
+    A step is called again without asking only if the call before certainly did nothing, unless its file says otherwise.
+    """
+    if step.status is not StepStatus.FAILED or step.answers or step.output is not None or "url" not in _given(step):
+        return False
+    error = step.error or ""
+    if step.attempt == 1:
+        return http_failures.did_nothing(error)
+    return not step.repeats_unknown and step.uses == _HTTP and http_failures.is_refused_for_good(error)
 
 
 def _given(step: StepView) -> Mapping[str, Value]:

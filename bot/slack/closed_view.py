@@ -1,6 +1,6 @@
 """A closed card in at most three lines: how it ended, what was asked and changed, and what became of it. Pure.
 
-The first takes two lines if it names several people who approved.
+The first takes two lines if it names several people who approved, and the last if it is whole then.
 
 Changes that do not fit are counted on the second line, and the caller says how many characters were cut. Everything is
 whole in the details.
@@ -66,11 +66,17 @@ def lines(card: Card, outcome: CardOutcome) -> tuple[list[Element], int]:
     shown = [
         _fitted([_statement(how)], _HEADLINE * (1 + outcome.names_several) - columns.width(icon), bold=True),
         _question(card),
-        _fitted([*_results(outcome, led_to)], COLUMNS, first=_RESULT),
+        _last_line([*_results(outcome, led_to)]),
     ]
     first = (*rich_text.words(icon), *shown[0].elements)
     parts = [rich_text.section(elements) for elements in (first, *(line.elements for line in shown[1:])) if elements]
     return parts, sum(line.missing for line in shown)
+
+
+def _last_line(results: Sequence[_Statement]) -> _ShownLine:
+    """Return what became of it: whole if that takes two lines at most, because less is not worth a click."""
+    whole = _fitted(results, 2 * COLUMNS)
+    return _fitted(results, COLUMNS, first=_RESULT) if whole.missing else whole
 
 
 def _split(line: Phrase) -> tuple[Phrase, Phrase]:

@@ -41,5 +41,5 @@ class RetryHandlers:
         if isinstance(answer, Refusal) or ref is None:
             sentence: Phrase = refusals.phrase(answer) if isinstance(answer, Refusal) else (ANOTHER_VERSION,)
         else:
-            sentence = (f"You tried this run again: {await self._context.service.run_name(ref.run)}",)
+            sentence = (await self._context.service.tried_again(ref.run),)
         await self._context.replies.answer(click, sentence)

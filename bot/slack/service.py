@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from bot.presentation import (
+    advice,
     alert_card,
     characters,
     outcome_card,
@@ -324,6 +325,12 @@ class SlackService:
             return run_id
         latest = await self.engine.latest_requests([run_id])
         return questions.of_run(run, latest.get(run_id)) or characters.line(run.workflow_title)
+
+    async def tried_again(self, run_id: str) -> str:
+        """Return the answer to a person who tried a run again, with the version that it keeps if one is newer."""
+        run = await self.engine.run(run_id)
+        newer = "" if run is None else advice.newer_version(run)
+        return "\n".join(filter(None, (f"You tried this run again: {await self.run_name(run_id)}", newer)))
 
     async def _runs_of(self, person: Person, *, started_only: bool) -> list[RunView]:
         mine: list[RunView] = []

@@ -228,7 +228,7 @@ def _lead(run: RunView, next_at: datetime | None) -> Iterator[str | datetime]:
 
 def _advice(run: RunView, actions: RunActions) -> str:
     if actions.can_try_again:
-        return advice.before_trying_again(run)
+        return f"{advice.before_trying_again(run)} {advice.newer_version(run)}".strip()
     return advice.after_failure(run) if run.status is RunStatus.FAILED and actions.may_change else ""
 
 

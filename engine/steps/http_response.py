@@ -107,12 +107,17 @@ def unwelcome(call: str, answer: Answer, quoted: str) -> StepError:
         message += f" and points to {_location_host(answer)}; redirects are not followed"
     unknown = status >= 500 and status not in http_failures.REFUSED
     return StepError(
-        f"{message}: {quoted}" if quoted else message,
+        f"{message}: {quoted}" if _words(quoted) - _words(message) else message,
         outcome_unknown=unknown,
         # A refusal did nothing, so `retry` in the file decides whether to call again.
         retryable=status >= 400,
         retry_after=wait_of(answer) if status in (408, 425, 429, 503) else None,
     )
+
+
+def _words(text: str) -> frozenset[str]:
+    """Return the words of a text, to see whether an answer says more than its status: many say "404: Not Found"."""
+    return frozenset(re.findall(r"\w+", text.lower()))
 
 
 def _location_host(answer: Answer) -> str:

@@ -45,6 +45,7 @@ _RUNS = select(
     _workflow.c.name.label("workflow_name"),
     _workflow.c.title,
     _workflow.c.owner,
+    _workflow.c.version.label("current_version"),
     sampling_plans.IS_UNREVIEWED,
 ).select_from(_run.join(_workflow, _workflow.c.id == _run.c.workflow))
 _RUN = Statement(_RUNS.where(_run.c.id == bindparam("id")))
@@ -155,6 +156,7 @@ def _run_view(row: Row[Any], persons: Mapping[str, Person]) -> RunView:
         workflow=row.workflow_name,
         workflow_title=row.title,
         version=row.version,
+        current_version=row.current_version,
         status=RunStatus(row.status),
         requester=persons[row.requester],
         owner=persons[row.owner],
@@ -185,6 +187,7 @@ def _step_view(row: Row[Any], run: RunView, values: ValueLabels) -> StepView:
         params=Params.from_value(json_values.loads(row.params)) if row.params is not None else None,
         output=cast("dict[str, Value]", json_values.loads(row.output)) if row.output is not None else None,
         uses=values.uses.get(row.step, ""),
+        repeats_unknown=values.repeats.get(row.step, True),
         param_labels=values.params.get(row.step, {}),
         output_labels=values.outputs.get(row.step, {}),
         error=row.error,

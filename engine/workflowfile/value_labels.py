@@ -38,6 +38,8 @@ class ValueLabels:
     outputs: Mapping[str, Labels] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
     """The kinds of the steps by id."""
+    repeats: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the file says of a step by id that repeating it is harmless."""
 
 
 def load_value_labels(source: bytes) -> ValueLabels:
@@ -63,6 +65,11 @@ def load_value_labels(source: bytes) -> ValueLabels:
         params={step: dict(_iter_labels(declared)) for step, declared in params.items()},
         outputs={step: dict(_iter_labels(declared)) for step, declared in outputs.items()},
         uses={step.id: step.uses for step in draft.steps if step.id is not None and step.uses is not None},
+        repeats={
+            step.id: step.file.idempotent is True
+            for step in draft.steps
+            if step.id is not None and step.file is not None
+        },
     )
 
 

@@ -832,7 +832,7 @@ FAULTS: Final = (
     Fault(
         "a repetition is advised for an effect that may have happened",
         "bot/presentation/advice.py",
-        '        return f"{before_trying_again(run)} {TRY_AGAIN}".strip()\n',
+        '        return " ".join(filter(None, (before_trying_again(run), TRY_AGAIN, newer_version(run))))\n',
         "        return TRY_AGAIN\n",
         "tests/unit/bot/presentation/test_card.py tests/integration/slack/test_trouble.py",
     ),

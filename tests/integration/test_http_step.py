@@ -353,6 +353,14 @@ async def test_an_error_body_is_quoted_shortly_and_cleaned() -> None:
     assert len(quoted) == 301
 
 
+@pytest.mark.parametrize("body", ["404: Not Found", "Not Found", "404", "<h1>404</h1> not found", ""])
+async def test_an_error_body_that_only_says_the_status_is_not_quoted(body: str) -> None:
+    async with serving(replying(body, status=404, Content_Type="text/plain")) as url:
+        message = str(await failure(HttpStep(allow=LOCAL), url))
+    said = message.endswith("answered 404 Not Found")
+    assert said is ("<h1>" not in body), message
+
+
 async def test_a_binary_error_body_is_not_quoted() -> None:
     async with serving(replying(b"\x89PNG", status=404, Content_Type="image/png")) as url:
         assert str(await failure(HttpStep(allow=LOCAL), url)).endswith("answered 404 Not Found")

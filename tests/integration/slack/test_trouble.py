@@ -440,6 +440,18 @@ async def test_the_owner_tries_a_failed_run_again_from_the_alert(env: SlackEnv) 
     assert len(env.bot.step.calls) == 2
 
 
+async def test_who_tries_a_run_again_hears_that_it_keeps_its_version(env: SlackEnv) -> None:
+    await start_failed_run(env, StepError("the bank is closed", retryable=False))
+    cleo = env.person("cleo")
+    assert "keeps version" not in words(cleo.sees()[-1])
+    await env.register(f"{ACTS}# corrected\n")
+    expect_ok(await cleo.click("Try again"))
+    await env.settle()
+    keeps = "This run keeps version 1. Only new runs use version 2."
+    assert keeps in ephemeral_texts(env.slack, cleo)[-1]
+    assert keeps in words(cleo.sees()[-1]), "the alert about the second failure"
+
+
 async def test_an_outdated_alert_does_not_repeat_another_failure(env: SlackEnv) -> None:
     run = await start_failed_run(env, StepError("the bank is closed", retryable=False))
     cleo = env.person("cleo")

@@ -295,6 +295,10 @@ async def test_a_failed_run_is_tried_again_once(env: WebEnv, bank: Bank) -> None
     sam = await env.sign_in(SAM)
     page = await sam.get(f"/runs/{run}")
     assert buttons(page) == ["Try again"]
+    assert "keeps version" not in page.page.text
+    await env.engine_env.register(f"{FLOW}# corrected\n")
+    page = await sam.get(f"/runs/{run}")
+    assert "This run keeps version 1. Only new runs use version 2." in page.page.text
     form = page.page.form
     confirmation = await sam.post(form.action, form.with_(act="try-again"), kind=form.kind)
     assert "they are asked again" in confirmation.page.text

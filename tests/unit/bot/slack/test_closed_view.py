@@ -76,17 +76,19 @@ def test_any_closed_card_has_three_short_lines_and_what_is_folded_is_counted_and
     # One test, because these cards are large: rendering them takes nearly all of its time.
     lines = parts(card)
     assert 1 <= len(lines) <= 3
-    for line in lines:
+    for line in lines[:-1]:
         _check_line(line)
+    # The last line is whole in two lines, or it is cut to one.
+    _check_line(lines[-1], most=closed_view.COLUMNS * (1 if "…" in _written(lines[-1]) else 2))
     changed = [field for field in card.values if field.before is not None]
     assert _told(lines) >= sum(field.before != field.text for field in changed)
     _check_details(card, changed)
 
 
-def _check_line(line: dict[str, Any]) -> None:
+def _check_line(line: dict[str, Any], most: int = closed_view.COLUMNS) -> None:
     assert line["type"] == "rich_text_section"
     assert "\n" not in _written(line)
-    assert width(line) <= closed_view.COLUMNS
+    assert width(line) <= most
 
 
 def _told(lines: list[dict[str, Any]]) -> int:
@@ -205,14 +207,21 @@ def test_values_that_tell_a_question_from_others_give_way_to_its_changes() -> No
 
 def test_a_long_reason_and_a_long_result_share_the_last_line() -> None:
     effect = "Pay the refund: failed. The payment service answered that the account is closed"
-    reason = "Paid already by bank transfer on Monday. See the thread with Dan."
+    reason = "Paid already by bank transfer on Monday. See the thread with Dan, and the bill of March."
     outcome = CardOutcome(line=("Approved by Ada, ", DECIDED), effect=effect, reason=reason)
     assert written(outcome=outcome)[2] == (
         "Pay the refund: failed. The payment… · *Reason*  Paid already by bank transfer…"
     )
-    assert button(outcome=outcome) == "Details (81 more characters)"
+    assert button(outcome=outcome) == "Details (104 more characters)"
     outcome = CardOutcome(line=("Rejected by Ada, ", DECIDED), reason=reason)
     assert written(outcome=outcome)[2] == f"*Reason*  {reason}"
+
+
+def test_what_two_lines_hold_is_not_folded() -> None:
+    effect = "Pay: failed. POST https://payments.example.com/refunds answered 404 Not Found, three times in ten seconds"
+    outcome = CardOutcome(line=("Approved by Ada, ", DECIDED), effect=effect)
+    assert written(outcome=outcome)[2] == f"{effect}."
+    assert button(outcome=outcome) == "Details"
 
 
 def test_an_expired_request_says_what_that_led_to() -> None:
