@@ -30,6 +30,7 @@ REASONS: Final = {
     BadNews.BY_HAND: "a person wanted it so",
     Lapse.TOO_OLD: "people agreed to it 90 days ago, and have to agree anew",
     Lapse.IDLE: "nothing came through it for 20 days",
+    Lapse.WRONG_CLOCK: "people agreed to it while the clock of this server was ahead",
     Lapse.NEW_KEY: "this server has a new key, so it can draw no more",
 }
 """Why everything is reviewed again, as words that follow “because”."""

@@ -19,6 +19,8 @@ LIFE: Final = timedelta(days=90)
 """How long people can agree that only a share is reviewed. Then everything is, until they agree anew."""
 IDLE: Final = timedelta(days=20)
 """After so long without a run through the gate everything is reviewed again: what was learned may not hold any more."""
+CLOCK_SLACK: Final = timedelta(minutes=1)
+"""How far in the future an agreement may be, because a clock was set back a little. Beyond it, the clock was wrong."""
 ANSWER_WITHIN: Final = timedelta(days=14)
 """How long the proposal to review only a share waits for an answer."""
 
@@ -49,6 +51,7 @@ class Lapse(StrEnum):
     TOO_OLD = "too_old"
     IDLE = "idle"
     NEW_KEY = "new_key"
+    WRONG_CLOCK = "wrong_clock"
 
 
 class SamplingPlan(Struct, frozen=True, kw_only=True):
@@ -166,6 +169,9 @@ def lapse(state: PlanState, now: datetime, *, used_at: datetime | None = None) -
         return None
     if now >= state.agreed_at + LIFE:
         return Lapse.TOO_OLD
+    if now < state.agreed_at - CLOCK_SLACK:
+        # It would last for longer than people agreed to, as long as the clock had been ahead.
+        return Lapse.WRONG_CLOCK
     return Lapse.IDLE if now >= _last_use(state, used_at) + IDLE else None
 
 

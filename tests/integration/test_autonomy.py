@@ -197,6 +197,26 @@ async def test_an_agreement_lapses(env: EngineEnv, reason: str) -> None:
     assert await findings(env) == []
 
 
+@pytest.mark.parametrize("jump", [{"days": 90}, {"days": 3650}, {"days": -1}, {"days": -400}, {"seconds": -30}])
+async def test_a_clock_that_jumps_never_makes_an_agreement_last_longer(env: EngineEnv, jump: dict[str, float]) -> None:
+    """The first run after the jump is reviewed, also if no process has looked at the plan yet."""
+    await approved(env)  # the log begins before all jumps
+    env.pass_time(days=500)
+    plan = await relax(env, 2)
+    env.pass_time(**jump)
+    run = await env.start()
+    if jump == {"seconds": -30}:
+        assert (await plan_of(env)).state.stage is PlanStage.SAMPLE
+        return
+    await env.settle()
+    assert (await env.view(run)).status is RunStatus.WAITING
+    await env.engine.process_due(f"{sampling_plans.WORK}{plan.id}")  # as the hint of the draw asks for
+    assert (await plan_of(env)).state.stage is PlanStage.ALL
+    (entry,) = await contents(env, "autonomy.lapsed")
+    assert entry["reason"] in ("too_old", "idle", "wrong_clock")
+    assert await findings(env) == []
+
+
 async def test_a_share_is_reviewed_and_the_rest_is_recorded_as_not_reviewed(env: EngineEnv) -> None:
     await relax(env)
     run = await start_until(env, reviewed=False)

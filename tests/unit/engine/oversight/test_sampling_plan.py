@@ -160,6 +160,18 @@ def test_an_agreement_lapses(days: int, used: int | None, why: Lapse | None) -> 
     assert sampling_plan.lapse(relaxed(), NOW + timedelta(days=days), used_at=used_at) is why
 
 
+@pytest.mark.parametrize(
+    ("ahead", "why"),
+    [
+        (timedelta(minutes=1), None),
+        (timedelta(minutes=1, seconds=1), Lapse.WRONG_CLOCK),
+        (timedelta(days=365), Lapse.WRONG_CLOCK),
+    ],
+)
+def test_an_agreement_of_a_clock_that_was_ahead_lapses(ahead: timedelta, why: Lapse | None) -> None:
+    assert sampling_plan.lapse(relaxed(), NOW - ahead) is why
+
+
 def test_what_is_reviewed_in_full_never_lapses() -> None:
     assert sampling_plan.lapse(NEW, NOW + timedelta(days=1000)) is None
     assert NEW.lapses_at is None
