@@ -137,14 +137,15 @@ export class Modal {
 
   /** Close only once, even if called again: a second call would close the modal below. */
   async close(everything) {
-    if (this.closing) return;
-    this.closing = true;
+    const id = this.view?.id;
+    if (this.closing === id) return;
+    this.closing = id;
     try {
       // What is on its way arrives first, as it does at Slack.
       await this.sending?.catch(() => undefined);
       await this.attempt(() => act(this.me, "close", { everything }));
     } finally {
-      this.closing = false;
+      if (this.closing === id) this.closing = null;
     }
   }
 
