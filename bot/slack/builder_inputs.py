@@ -40,6 +40,8 @@ class BuilderInput:
     required: bool = False
     options: tuple[tuple[str, str], ...] = ()
     most: int = ids.INPUT_TEXT
+    is_common: bool = True
+    """Whether it stands above the settings that most people leave as they are."""
     owner: str = "owner is the owner of the workflow"
     """Who is meant by `owner` in an input for people."""
 

@@ -56,10 +56,13 @@ def chosen(values: object) -> str:
 
 def step_form(title: str, asked: Sequence[BuilderInput], *, metadata: ModalRef, version: int = 0) -> View:
     """Return the form of a step. `version`: another one empties inputs that hold something."""
+    common = [one for one in asked if one.is_common]
+    more = builder_inputs.blocks([one for one in asked if not one.is_common], version=version)
+    above_more = [text_objects.header("More settings", block="more")]
     return form_blocks.view(
         callback=ids.STEP_MODAL,
         title=title,
-        blocks=builder_inputs.blocks(asked, version=version),
+        blocks=[*builder_inputs.blocks(common, version=version), *(above_more if more else []), *more],
         metadata=metadata,
         submit="Show what changes",
         close="Back",

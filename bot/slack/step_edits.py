@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from bot.presentation import labels
@@ -82,32 +83,41 @@ class StepForm:
                 BuilderInput(name="title", label="Title", text=self._at("title"), required=True),
                 BuilderInput(name="description", label="Description", kind="lines", text=self._at("description")),
             ]
-        return [
-            BuilderInput(name="title", label=f"Title of the {'rule' if self._is_rule else 'step'}", text=self._title()),
+        title = f"Title of the {'rule' if self._is_rule else 'step'}"
+        common = [
             *self._question(),
             BuilderInput(name="approvers", label="Who approves", kind="people", text=self._approvers()),
             *self._condition(),
+            *self._deadlines(),
+        ]
+        more = [
+            BuilderInput(name="title", label=title, text=self._title()),
+            *self._reason(),
             BuilderInput(name="approve_label", label="Text of Approve", text=self._in_gate("approve_label")),
             BuilderInput(name="reject_label", label="Text of Reject", text=self._in_gate("reject_label")),
-            *self._deadlines(),
+            *self._reminders(),
             *self._policy(),
         ]
+        return [*common, *(replace(asked, is_common=False) for asked in more)]
 
     def _title(self) -> str:
         return self._at("name" if self._is_rule else "title")
 
     def _question(self) -> list[BuilderInput]:
-        """Return what people are asked and why. A form has its own title in this place."""
+        """Return what people are asked. A form has its own title in this place."""
         if self._is_form:
             return []
-        question = BuilderInput(
-            name="question", label="What people are asked", help=_EXPRESSION_HELP, text=self._in_gate("title")
-        )
-        why = "Stands below the question, such as: Over 100 EUR"
         return [
-            question,
-            BuilderInput(name="reason", label="Why they are asked", help=why, text=self._in_gate("reason")),
+            BuilderInput(
+                name="question", label="What people are asked", help=_EXPRESSION_HELP, text=self._in_gate("title")
+            )
         ]
+
+    def _reason(self) -> list[BuilderInput]:
+        if self._is_form:
+            return []
+        why = "Stands below the question, such as: Over 100 EUR"
+        return [BuilderInput(name="reason", label="Why they are asked", help=why, text=self._in_gate("reason"))]
 
     def _at(self, key: str) -> str:
         return _text(self._base_value(key))
@@ -167,6 +177,10 @@ class StepForm:
                 text=self._in_gate("on_expiry") or _STOP,
                 options=_ON_EXPIRY,
             ),
+        ]
+
+    def _reminders(self) -> list[BuilderInput]:
+        return [
             BuilderInput(
                 name="remind_after",
                 label="Remind them after",

@@ -86,3 +86,28 @@ async def test_buttons_of_the_list_and_of_the_steps_open_the_form_of_a_run(env: 
         expect_ok(await ben.submit({"Amount": "75"}))
         await env.finish_background_work()
         assert len(await env.engine.runs(PageQuery())) == number
+
+
+async def test_a_trial_says_in_plain_words_what_only_a_call_would_answer(env: SlackEnv) -> None:
+    source = """name: payout
+inputs: {lead: person}
+steps:
+  - {id: look_up, uses: http, with: {url: https://crm.example.org/a}}
+  - {id: keep, uses: set, with: {answer: "{{ steps.look_up.body }}"}}
+  - {id: note, uses: set, with: {n: 1}, gate: {approvers: ["{{ steps.look_up.body.account_owner }}"]}}
+  - {id: end, uses: set, with: {n: 1}, gate: {approvers: ["{{ inputs.lead }}"]}}
+examples:
+  - name: A lead agrees
+    inputs: {lead: lee@example.com}
+    expect: {calls: [look_up]}
+  - name: The owner of the account agrees
+    inputs: {lead: lee@example.com}
+    outputs: {look_up: {body: {account_owner: kim@example.com}}}
+    expect: {asks: {note: true, end: true}}
+"""
+    await env.register(source)
+    text = await answer_to(env, "cleo", "/signoff try payout")
+    assert "It uses the answer of a call, and a trial calls nothing." in text
+    assert "How the run ends depends on the answer of a call, and a trial calls nothing." in text
+    assert "Signoff would ask the person in “Account owner”, as “Look up” answers." in text
+    assert "Signoff would ask the person in “Lead”." in text
