@@ -18,6 +18,8 @@ from engine.references import OWNER
 _MOST_CITED: Final = 100
 _PEOPLE: Final = "people"
 _CHANNEL: Final = "channel"
+_PICKED: Final = "/picked"
+"""Behind the name of an input for people, for a sentence at its picker."""
 _TYPED: Final = frozenset({"plain_text_input", "number_input"})
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _TYPED_PEOPLE: Final = "(or type them)"
@@ -184,11 +186,20 @@ def people(text: str) -> list[str]:
 
 
 async def refused(
-    inputs: Iterable[BuilderInput], typed: Mapping[str, str], refuse: Callable[[str], Awaitable[str]]
+    inputs: Iterable[BuilderInput], values: object, refuse: Callable[[str], Awaitable[str]]
 ) -> dict[str, str]:
-    """Return a sentence for each input with people who can never approve. `refuse`: says why, of a typed list."""
-    named = [asked.name for asked in inputs if asked.kind == "people" and typed.get(asked.name)]
-    return {name: sentence for name in named if (sentence := await refuse(typed[name]))}
+    """Return a sentence for each input with people who can never approve, picked or typed.
+
+    `values`: what came back, by block. `refuse`: says why, of a typed list.
+    """
+    form, wrong = view_state.states(values), dict[str, str]()
+    for asked in inputs:
+        parts = form.get(ids.field_key(asked.name), {}) if asked.kind == "people" else {}
+        for part, state in parts.items():
+            named = state.raw if isinstance(state.raw, str) else ", ".join(state.raw)
+            if named and (sentence := await refuse(named)):
+                wrong[f"{asked.name}{_PICKED if part == _PEOPLE else ''}"] = sentence
+    return wrong
 
 
 def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput], values: Mapping[str, Any]) -> dict[str, str]:
@@ -200,8 +211,8 @@ def errors(wrong: Mapping[str, str], inputs: Sequence[BuilderInput], values: Map
     came_back = {ids.read_field_block(block): block for block in values}
     placed: dict[str, str] = {}
     for name, sentence in wrong.items():
-        asked = by_name.get(name, inputs[0])
-        part = _CHANNEL if asked.kind == "channel" else ""
+        asked = by_name.get(name.removesuffix(_PICKED), inputs[0])
+        part = _CHANNEL if asked.kind == "channel" else _PEOPLE if name.endswith(_PICKED) else ""
         block = came_back.get((ids.field_key(asked.name), part), _block(asked.name, part))
         placed[block] = f"{placed[block]} {sentence}" if block in placed else sentence
     return {block: text_objects.clipped(text_objects.shown(text), ids.ERROR_TEXT) for block, text in placed.items()}

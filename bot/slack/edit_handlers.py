@@ -129,7 +129,8 @@ class EditHandlers:
             return
         await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         made = await self._made(form, changes)
-        refused = await builder_inputs.refused(asked, changes, self._context.service.refuse_approvers)
+        people = [one for one in asked if one.name in changes]
+        refused = await builder_inputs.refused(people, sent.view.values, self._context.service.refuse_approvers)
         if isinstance(made, dict) or refused:
             made = made if isinstance(made, dict) else refused
             await ack(**replies.errors(builder_inputs.errors(made, asked, sent.view.values)))

@@ -24,8 +24,10 @@ from engine.domain import Refusal
 from engine.domain.workflow_commands import NewerVersion
 from engine.errors import Problem
 from engine.off_loop import off_loop
+from engine.references import OWNER
 from engine.steps.missing_services import find_missing
 
+_YOU: Final = "you, the owner of the workflow"
 _CHOOSE: Final = "Choose what the workflow is for."
 _GONE: Final = "This template is not in the gallery any more. Close this form, then type /signoff new again."
 _TOO_LONG: Final = "Your answers are too long to be shown in Slack. Shorten this one, or register a file instead."
@@ -91,7 +93,9 @@ class GalleryHandlers:
         await self._kept.keep(sent.by, sent.view.ref, sent.view.values)
         typed = builder_inputs.read(sent.view.values, asked)
         built = await self._build(template, typed)
-        wrong = built.wrong or await builder_inputs.refused(asked, typed, self._context.service.refuse_approvers)
+        wrong = built.wrong or await builder_inputs.refused(
+            asked, sent.view.values, self._context.service.refuse_approvers
+        )
         if built.workflow is None or wrong:
             await ack(**replies.errors(builder_inputs.errors(wrong, asked, sent.view.values)))
             return
@@ -100,7 +104,7 @@ class GalleryHandlers:
             longest = max(typed, key=lambda name: len(typed[name]))
             await ack(**replies.errors(builder_inputs.errors({longest: _TOO_LONG}, asked, sent.view.values)))
             return
-        approvers = await self._context.service.approver_names(built.workflow)
+        approvers = {OWNER: _YOU, **await self._context.service.approver_names(built.workflow)}
         notes = find_missing(built.workflow, self._context.service.kinds)
         view = gallery_modal.check(built.workflow, approvers=approvers, notes=notes, metadata=metadata)
         await ack(**replies.push(view))

@@ -6,6 +6,7 @@ import pytest
 
 from bot import gallery
 from bot.devtools.sandbox.server import SimulatedPerson
+from bot.slack import ids
 from engine.workflowfile import text_edits
 from tests.support.slack_env import SlackEnv, ephemeral_texts, expect_ok, words
 
@@ -48,7 +49,7 @@ async def test_a_workflow_is_made_by_answering_questions(env: SlackEnv) -> None:
     assert "250.5" in words(cleo.modal)
     assert "To start it, you enter: Order number (text), Amount (amount in EUR)" in words(cleo.modal)
     assert "Calls POST https://pay.example.org/refunds" in " ".join(words(cleo.modal).split())
-    assert "needs approval by Ada Approver or the owner" in " ".join(words(cleo.modal).split())
+    assert "needs approval by Ada Approver or you, the owner of the workflow" in " ".join(words(cleo.modal).split())
     assert await env.engine.workflows() == []
     expect_ok(await cleo.submit())
     await env.finish_background_work()
@@ -113,6 +114,9 @@ async def test_a_bot_that_was_picked_is_refused_by_its_name(env: SlackEnv) -> No
     expect_ok(await cleo.submit({ADDRESS: "https://pay.example.org", WHO: [env.person("ada").id, bot]}))
     assert "is a bot and is not asked. Choose other people." in errors(cleo)
     assert bot not in errors(cleo)
+    # It stands at the picker, and not at the input for typed people.
+    assert cleo.modal is not None
+    assert [*cleo.modal["errors"]] == [ids.field_block("approvers", part="people")]
 
 
 async def test_the_form_says_how_to_type_numbers_and_that_owner_is_the_builder(env: SlackEnv) -> None:
