@@ -145,7 +145,7 @@ def decide_as(
 def _ruling(
     context: CommandContext, tx: Tx, request: Request, command: Decide, proof: Proof, resolved: Resolved
 ) -> Ruling | Refusal:
-    ruling = oversight_requests.barred(tx, request, proof.person) or rule(context, tx, request, command, proof)
+    ruling = oversight_requests.barred(context, tx, request, proof.person) or rule(context, tx, request, command, proof)
     if isinstance(ruling, Refusal):
         return ruling
     checks = (gate_changes.why_not, new_versions.why_not)

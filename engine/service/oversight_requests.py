@@ -26,6 +26,9 @@ from engine.store.port import Tx
 from engine.worker import oversight_workflow
 
 _BARRED: Final = "You wrote what this is about, so other people decide about it."
+_FORMER: Final = "You were asked as an admin, and you are no admin any more. Admins decide about it."
+_ADMIN: Final = "an admin"
+"""The rule by which admins are asked."""
 
 
 class Deciders(Struct, frozen=True, kw_only=True):
@@ -59,7 +62,7 @@ def deciders(context: CommandContext, tx: Tx, *, owner: str, author: str, rule: 
         if named is not None:
             return Deciders(approvers=(named,), barred=(author,), owner=owner)
     admins = sorted(context.admins, key=str)
-    asked = (Reference(address.kind, address.value, "an admin") for address in admins)
+    asked = (Reference(address.kind, address.value, _ADMIN) for address in admins)
     return Deciders(approvers=tuple(asked), barred=(author,), owner=owner)
 
 
@@ -94,12 +97,17 @@ def _is_human(tx: Tx, person: str, other: str) -> bool:
     return other in joined_people.humans(tx.connection, person)
 
 
-def barred(tx: Tx, request: Request, person: Person | None) -> Refusal | None:
-    """Return the refusal for a person who never decides an oversight request, also if they go by another address."""
-    if person is None or not request.separation.barred:
+def barred(context: CommandContext, tx: Tx, request: Request, person: Person | None) -> Refusal | None:
+    """Return the refusal for a person who may not decide an oversight request, also if they go by another address."""
+    if person is None:
         return None
-    is_barred = _is_one_of(tx, person, request.separation.barred)
-    return NotAllowed(why=_BARRED) if is_barred else None
+    if request.separation.barred and _is_one_of(tx, person, request.separation.barred):
+        return NotAllowed(why=_BARRED)
+    if request.subject.workflow != OVERSIGHT_WORKFLOW:
+        return None
+    asked = next((one for one in request.approvers if one.person.id == person.id), None)
+    is_former = asked is not None and asked.rule == _ADMIN and not context.reader(person).is_admin
+    return NotAllowed(why=_FORMER) if is_former else None
 
 
 def _is_one_of(tx: Tx, person: Person, ids: Iterable[str]) -> bool:

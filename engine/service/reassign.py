@@ -53,7 +53,7 @@ def reassign(context: CommandContext, tx: Tx, command: Reassign, resolved: Resol
         (None if is_owner else _not_an_approver(request, actor))
         or requests.check_open(request, actor, tx.now)
         # A person who may not decide does not choose who decides either.
-        or oversight_requests.barred(tx, request, actor)
+        or oversight_requests.barred(context, tx, request, actor)
     )
     if refusal is not None:
         return refusal

@@ -413,8 +413,10 @@ async def test_a_seeded_request_looks_like_the_one_that_it_imitates_until_it_end
     view = await env.view(run)
     page = (view.workflow_title, view.requester.label, [step.label for step in view.steps])
     assert page == ("Payments", "ann@example.com", ["Act"])
-    story = await env.engine.story(run)
-    assert {entry.kind for entry in story}.isdisjoint({"run.started", "oversight.opened"})
+    story, real_story = await env.engine.story(run), await env.engine.story(real.run)
+    assert "oversight.opened" not in {entry.kind for entry in story}
+    begun = [entry for entry in story if entry.kind == "run.started"]
+    assert [entry.content for entry in begun] == [real_story[0].content], "as the run that it imitates began"
     assert view.origin.surface == "terminal"
     compiled = await env.engine.workflow_of(run)
     assert compiled is not None
