@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
@@ -52,7 +54,7 @@ def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> di
     """
     kinds: dict[str, StepType[Any]] = {}
     owners: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+    for entry in _installed(group, tuple(sys.path)):
         kind = _load(entry, services)
         if kind.name in RESERVED:
             raise _error(entry, f"calls itself {kind.name!r}, a name of Signoff's own", "rename it")
@@ -62,6 +64,12 @@ def discover(services: StepServices = _NO_SERVICES, *, group: str = GROUP) -> di
         kinds[kind.name] = kind
         owners[kind.name] = entry
     return kinds
+
+
+@lru_cache(4)
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001 another path, another answer
+    """Return the entry points of what is installed on the path. They are kept: looking at each distribution is slow."""
+    return tuple(sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)))
 
 
 def all_step_types(services: StepServices = _NO_SERVICES) -> dict[str, StepType[Any]]:

@@ -75,15 +75,17 @@ def import_all() -> None:
     from bot.cli.main import signoff
     from bot.web.renderer import Renderer
     from bot.web.site_urls import SiteUrls
+    from engine.steps import registry
 
     for command in signoff.commands.values():
         assert isinstance(command, LazyCommand)
         command.load()
     for module in _LATER:
         importlib.import_module(module)
-    # Every server with pages would compile the templates again, and read the operations of the API.
+    # Every server would compile the templates again, read the operations of the API, and look for step types.
     Renderer(SiteUrls("", ""))
     declared.document("")
+    registry.discover()
     gc.freeze()
     # A fork has only the thread that forked.
     assert threading.active_count() == 1
