@@ -21,5 +21,8 @@ def restored_logging(*, quiet: bool = True) -> Iterator[None]:
         logging.captureWarnings(capture=False)
         root.handlers[:] = handlers
         root.setLevel(level)
-        for name in logging.root.manager.loggerDict:
-            logging.getLogger(name).setLevel(levels.get(name, logging.NOTSET))
+        for logger in map(logging.getLogger, logging.root.manager.loggerDict):
+            level = levels.get(logger.name, logging.NOTSET)
+            # Each call forgets what all loggers know about their levels.
+            if logger.level != level:
+                logger.setLevel(level)
