@@ -65,7 +65,7 @@ def _sentences(step: Step, played: PlayedExample, names: Mapping[str, str]) -> I
     elif status is StepStatus.SKIPPED:
         yield "It would be skipped."
     elif status is StepStatus.STOPPED:
-        yield "It would not run."
+        yield "It is not approved here, so it would not run." if rules is not None else "It would not run."
     elif rules is None and status is StepStatus.SUCCEEDED:
         yield _ALONE
     elif rules is None and status is None:

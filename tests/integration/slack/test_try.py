@@ -104,6 +104,11 @@ examples:
     inputs: {lead: lee@example.com}
     outputs: {look_up: {body: {account_owner: kim@example.com}}}
     expect: {asks: {note: true, end: true}}
+  - name: The owner of the account refuses
+    inputs: {lead: lee@example.com}
+    outputs: {look_up: {body: {account_owner: kim@example.com}}}
+    answers: {note: {reject: Too much}}
+    expect: {asks: {note: true}, ends: rejected}
 """
     await env.register(source)
     text = await answer_to(env, "cleo", "/signoff try payout")
@@ -111,3 +116,4 @@ examples:
     assert "How the run ends depends on the answer of a call, and a trial calls nothing." in text
     assert "Signoff would ask the person in “Account owner”, as “Look up” answers." in text
     assert "Signoff would ask the person in “Lead”." in text
+    assert "as “Look up” answers. It is not approved here, so it would not run." in text
