@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from bot.presentation import autonomy, expiry, people, questions, request_content, request_outcome, states
 from bot.presentation.characters import line, visible
 from engine.domain import Card, CardFact, CardField, DeliveryKind, Phrase, RequestState, RunStatus
 from engine.read_models import DeliveryContent, RequestView, RunView
+
+_LEAST_NAMED: Final = 3
+_MOST_NAMED: Final = 60
+"""Lengths between which a text in a title can be told to be the value of a field, in characters."""
 
 
 def outcome_card(copy: DeliveryContent) -> Card:
@@ -50,7 +58,42 @@ def run_notes(run: RunView) -> Iterator[CardFact]:
 def title(run: RunView, request: RequestView | None, status: RunStatus) -> str:
     """Return how a run ended, and which one: by the question of its last request, or by its workflow."""
     words = states.run_end(status, run.error)
-    return f"{words[:1].upper()}{words[1:]}: {subject(run, request)}"
+    asked = request if request is None or request.model.state is RequestState.PENDING else _settled(request)
+    return f"{words[:1].upper()}{words[1:]}: {subject(run, asked)}"
+
+
+def _settled(request: RequestView) -> RequestView:
+    """Return a request that is closed with its question as a statement, and in it what was approved."""
+    title = request.title.rstrip().removesuffix("?")
+    is_approved = request.model.state is RequestState.APPROVED
+    return replace(request, title=_with_approved(title, changed_values(request)) if is_approved else title)
+
+
+def _with_approved(title: str, changed: Sequence[CardField]) -> str:
+    """Return the title with the values in it as they were approved, each with the one that was asked about.
+
+    A value is taken for that of a field if it is there once, and no other field had it. A short text or a plain number
+    may be anything.
+    """
+    pairs = [(line(field.before or ""), line(field.text)) for field in changed]
+    befores = Counter(before for before, _ in pairs)
+    approved = {
+        before: f"{after} (was {before})"
+        for before, after in pairs
+        if befores[before] == 1
+        and _LEAST_NAMED <= len(before) <= _MOST_NAMED
+        and len(after) <= _MOST_NAMED
+        and not before.isdigit()
+        and len(_mentions(before).findall(title)) == 1
+    }
+    if not approved:
+        return title
+    any_of = _mentions(*sorted(approved, key=len, reverse=True))
+    return any_of.sub(lambda found: approved[found[0]], title)
+
+
+def _mentions(*texts: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, texts))})(?!\w)")
 
 
 def subject(run: RunView, request: RequestView | None) -> str:

@@ -75,7 +75,7 @@ async def test_a_refund_is_built_from_nothing_run_edited_and_paid(
     await edit.get_by_role("button", name="Pay the refund").click()
     await expect(edit).to_have_count(0)
     await expect(ada.get_by_text("Approved with edits by Ada Approver")).to_be_visible()
-    await expect(cleo.get_by_text("Done: Refund 250.00 EUR for order A-1007?")).to_be_visible()
+    await expect(cleo.get_by_text("Done: Refund 95.00 EUR (was 250.00 EUR) for order A-1007")).to_be_visible()
     (refund,) = windows.demo.payments.for_order("A-1007")
     assert (refund.amount, refund.note) == ("95 EUR", "Arrived broken")
 

@@ -42,7 +42,7 @@ async def test_the_menu_of_a_message_starts_a_run(windows: SandboxWindows) -> No
     await expect(cleo.get_by_text("Ada Approver was asked.").first).to_be_visible()
     request = ada.locator("li.message", has_text="Take over?").last
     await request.get_by_role("button", name="Approve").click()
-    await expect(cleo.locator("li.message", has_text="Replied in a thread").last).to_contain_text("Done: Take over?")
+    await expect(cleo.locator("li.message", has_text="Replied in a thread").last).to_contain_text("Done: Take over")
 
 
 async def test_a_reaction_starts_a_run(windows: SandboxWindows) -> None:

@@ -42,15 +42,15 @@ ada, ben see “Refund 120.00 EUR for order A-1002?” [Pay the refund] [Edit] [
 nothing is paid while it is
 sees under the amount “Please enter a number of at least 0.01.”
 ben’s copy says “Approved with edits by Ada Approver … 120.00 EUR → 95.00 EUR”, and has no buttons to decide
-cleo hears “Done: Refund 120.00 EUR for order A-1002?”
+cleo hears “Done: Refund 95.00 EUR (was 120.00 EUR) for order A-1002”
 95 EUR was paid exactly once
 cleo refunds 30 EUR to a VIP: ben says no
 ada’s copy says “Rejected by Ben Approver … Reason Paid back last week.”, and has no buttons to decide
-cleo hears “Rejected: Refund 30.00 EUR for order A-1003?”
+cleo hears “Rejected: Refund 30.00 EUR for order A-1003”
 nothing was paid
 no one decides
 ada’s copy says “Expired without a decision … It was rejected automatically”, and has no buttons to decide
-cleo hears “Rejected: Refund 150.00 EUR for order A-1004?”
+cleo hears “Rejected: Refund 150.00 EUR for order A-1004”
 it waited 2s from the moment it was shown
 You can no longer decide it.
 ada and ben approve at the same moment
@@ -81,7 +81,7 @@ sees “You approved this with edits,
 the receipt says that she approved it
 and what identified her
 ada’s copy says “Approved with edits by mia@example.com … 200.00 EUR → 180.00 EUR”, and has no buttons to decide
-cleo hears “Done: Refund 200.00 EUR for order A-1007?”
+cleo hears “Done: Refund 180.00 EUR (was 200.00 EUR) for order A-1007”
 180 EUR was paid exactly once
 gets the email “Re: Refund 200.00 EUR for order A-1007? (Cleo Builder)” from Signoff <signoff@example.com>
 it is in the thread of the first
@@ -97,7 +97,7 @@ ada gets the message “Ben Approver changed what you approved”
 ada’s copy says “1 of 2: Ben Approver approved … 300.00 EUR → 250.00 EUR”, and has its buttons
 ada approved 300 EUR, which does not count for 250
 ada’s copy says “Approved with edits by Ben Approver and Ada Approver … 300.00 EUR → 250.00 EUR”, and has no
-cleo hears “Done: Refund 300.00 EUR for order A-1008?”
+cleo hears “Done: Refund 250.00 EUR (was 300.00 EUR) for order A-1008”
 250 EUR was paid exactly once
 no run is left open
 no one saw an error in Slack

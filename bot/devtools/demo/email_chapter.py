@@ -189,7 +189,9 @@ def _expect_text(scene: Scene, loaded: LoadedPage, part: str, claim: str) -> Non
 async def _expect_outcome(scene: Scene, request: ShownRequest, first: ReceivedMail) -> None:
     for name in APPROVERS:
         await scene.expect_closed(name, _ORDER, f"Approved with edits by {MIA}", "200.00 EUR → 180.00 EUR")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 200.00 EUR for order {_ORDER}?")
+    await scene.expect_end(
+        request.run, RunStatus.SUCCEEDED, f"Done: Refund 180.00 EUR (was 200.00 EUR) for order {_ORDER}"
+    )
     scene.expect_paid_once(request.run, _ORDER, "180 EUR")
     last = await _receive_email(scene, "about the outcome", lambda email: email.subject == f"Re: {first.subject}")
     scene.narrator.claim("it is in the thread of the first", emails.is_reply(last, first), actual=last.parsed.headers)

@@ -88,7 +88,9 @@ async def approve_with_edits(scene: Scene) -> None:
     await scene.act("ada", "changes it to 95, and sends it", ada.submit({"Amount (EUR)": "95"}))
     for name in "ada", "ben":
         await scene.expect_closed(name, order, "Approved with edits by Ada Approver", "120.00 EUR → 95.00 EUR")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 120.00 EUR for order {order}?")
+    await scene.expect_end(
+        request.run, RunStatus.SUCCEEDED, f"Done: Refund 95.00 EUR (was 120.00 EUR) for order {order}"
+    )
     scene.expect_paid_once(request.run, order, "95 EUR")
 
 

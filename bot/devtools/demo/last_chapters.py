@@ -27,7 +27,7 @@ async def reject_request(scene: Scene) -> None:
     await scene.act("ben", f"writes “{why}”, and sends it", ben.submit({"Reason": why}))
     for name in "ben", "ada":
         await scene.expect_closed(name, request.order, "Rejected by Ben Approver", f"Reason {why}")
-    await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 30.00 EUR for order {request.order}?")
+    await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 30.00 EUR for order {request.order}")
     scene.expect_not_paid(request.order)
 
 
@@ -44,7 +44,7 @@ async def let_request_expire(scene: Scene) -> None:
     scene.narrator.line("ada, ben", "do nothing")
     for name in "ada", "ben":
         await scene.expect_closed(name, request.order, "Expired without a decision", "It was rejected automatically")
-    await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 150.00 EUR for order {request.order}?")
+    await scene.expect_end(request.run, RunStatus.REJECTED, f"Rejected: Refund 150.00 EUR for order {request.order}")
     await _check_waiting_time(scene, request)
     before = len(scene.ephemeral_texts("ben"))
     act = scene.person("ben").click(PAY, on=request.copies["ben"], stale=True)
@@ -78,7 +78,7 @@ async def decide_simultaneously(scene: Scene) -> None:
     await scene.expect_ephemeral(loser, before[loser], f"{NAMES[winner]} already approved this request")
     for name in request.copies:
         await scene.expect_closed(name, request.order, f"Approved by {NAMES[winner]}")
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 130.00 EUR for order {request.order}?")
+    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 130.00 EUR for order {request.order}")
     entries = await scene.env.app.engine.story(request.run)
     decisions = [entry.kind for entry in entries].count("request.approved")
     scene.narrator.claim("there is one decision on the record", decisions == 1, actual=f"there are {decisions}")

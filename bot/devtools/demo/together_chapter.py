@@ -33,7 +33,9 @@ async def decide_together(scene: Scene) -> None:
         await scene.expect_closed(
             name, _ORDER, "Approved with edits by Ben Approver and Ada Approver", "300.00 EUR → 250.00 EUR"
         )
-    await scene.expect_end(request.run, RunStatus.SUCCEEDED, f"Done: Refund 300.00 EUR for order {_ORDER}?")
+    await scene.expect_end(
+        request.run, RunStatus.SUCCEEDED, f"Done: Refund 250.00 EUR (was 300.00 EUR) for order {_ORDER}"
+    )
     scene.expect_paid_once(request.run, _ORDER, "250 EUR")
 
 

@@ -212,7 +212,7 @@ async def test_an_owner_who_approved_gets_the_failure_in_the_thread_of_the_reque
     assert isinstance(decided, Decided)
     assert await status(server, run) is RunStatus.FAILED
     _, *later = await mail_sandbox.mail.wait_for(to=SAM.value, count=3, seconds=20)
-    (failure,) = [email for email in later if "✕ Failed: Tell Mia?" in str(email.text)]
+    (failure,) = [email for email in later if "✕ Failed: Tell Mia" in str(email.text)]
     for email in later:
         assert opened.header("message-id") in str(email.header("references")).split()
         assert email.subject == f"Re: {opened.subject}"

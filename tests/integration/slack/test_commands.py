@@ -394,7 +394,7 @@ async def test_the_sender_of_a_form_reads_where_the_outcome_will_be(env: SlackEn
     await env.settle()
     expect_ok(await env.person("ada").click("Approve", on=copy_of(env.person("ada"))))
     await env.settle()
-    outcome = "Done: Refund 120 EUR?"
+    outcome = "Done: Refund 120 EUR"
     assert (outcome in words(cleo.sees("general"))) is (channel == "general")
     assert (outcome in words(cleo.sees())) is (channel == "secret")
 

@@ -213,7 +213,7 @@ async def test_the_requester_reads_the_outcome_where_they_started_the_run(env: S
     await env.person("ada").click("Approve")
     await env.settle()
     text = words(env.person("cleo").sees("general")[-1])
-    assert "Done: Refund 120 EUR?" in text
+    assert "Done: Refund 120 EUR" in text
     assert "Approved by Ada Approver" in text
 
 
@@ -225,7 +225,7 @@ async def test_the_requester_reads_who_rejected_the_request_and_why(env: SlackEn
     await ben.submit({"Reason": "Paid already"})
     await env.settle()
     text = words(env.person("cleo").sees("general")[-1])
-    assert "Rejected: Refund 120 EUR?" in text
+    assert "Rejected: Refund 120 EUR" in text
     assert "Rejected by Ben Approver" in text
     assert "Reason: Paid already" in text
 

@@ -73,7 +73,7 @@ async def test_a_request_is_posted_approved_and_the_run_is_done(tmp_path: Path, 
             expect_ok(await ada.click("Approve"))
             await slack.until(lambda: buttons(copy_of(ben, "Greet?")) == ["Details"])
             assert "Approved by Ada Approver" in words(copy_of(ben, "Greet?"))
-            await slack.until(lambda: "Done: Greet?" in words(cleo.sees("general")))
+            await slack.until(lambda: "Done: Greet" in words(cleo.sees("general")))
 
 
 async def test_the_channel_of_a_shared_copy_is_checked_and_joined_behind_roles_and_email(

@@ -289,7 +289,7 @@ async def test_an_outcome_goes_to_the_person_when_the_channel_cannot_be_posted_t
     await env.person("ada").click("Approve")
     await env.settle()
     assert (await env.view(run)).status is RunStatus.SUCCEEDED
-    assert "Done: Refund 120 EUR?" in words(env.person("cleo").sees()[-1])
+    assert "Done: Refund 120 EUR" in words(env.person("cleo").sees()[-1])
 
 
 # -- steps of unknown outcome -------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ async def test_the_owner_of_a_failed_run_is_informed(env: SlackEnv) -> None:
     await env.request_approval(REFUND_WORKFLOW.replace("edit: [text]", "edit: [text]\n      expires: 2h"))
     env.pass_time(hours=3)
     await env.settle()
-    assert "Expired without a decision: Refund 120 EUR?" in words(
+    assert "Expired without a decision: Refund 120 EUR" in words(
         [message["blocks"] for message in env.person("cleo").sees()]
     )
 
@@ -505,7 +505,7 @@ def end_messages(env: SlackEnv, person: str, channel: str | None = None) -> list
 async def test_a_requester_who_is_the_owner_gets_one_complete_message_about_the_expiry(env: SlackEnv) -> None:
     run = await start_and_expire(env)
     (text,) = end_messages(env, "cleo")
-    for part in ("Refund 120 EUR?", *DECIDED, TO_DO):
+    for part in ("Refund 120 EUR", *DECIDED, TO_DO):
         assert text.count(part) == 1
     expect_ok(await env.person("cleo").click("Details"))
     await env.slack.until(lambda: env.person("cleo").modal)

@@ -770,7 +770,7 @@ def test_the_outcome_of_an_expired_run_says_once_that_it_expired() -> None:
     run = run_view(status=RunStatus.EXPIRED)
     copy = DeliveryContent(delivery="c1", kind=DeliveryKind.OUTCOME, topic=None, person=EVE, run=run, request=request)
     card = cards.card(copy)
-    assert card.title == "Expired without a decision: Pay? · draft"
+    assert card.title == "Expired without a decision: Pay · draft"
     assert card.lead == (("The run was stopped, ", START, "."),)
 
 
