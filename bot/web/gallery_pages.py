@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -13,18 +12,16 @@ from bot import gallery, gallery_answers
 from bot.gallery import GalleryTemplate
 from bot.gallery_answers import BuiltFile
 from bot.presentation import refusals
-from bot.web import form_data, gallery_form, workflow_diagram, workflow_page_view
+from bot.web import form_data, gallery_form, registration, workflow_diagram, workflow_page_view
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE, ReaderVisit, no_builder, signed_in
+from bot.web.registration import NotRegistered
 from bot.web.status_pages import NOT_FOUND, Notice
 from bot.web.workflow_editor import REGISTER
-from engine.domain import NotFound, Origin, Refusal, Register
-from engine.domain.workflow_commands import NewerVersion, Proposed
-from engine.errors import ChannelError
+from engine.domain import NotFound
+from engine.domain.workflow_commands import NewerVersion
 from engine.off_loop import off_loop
 from engine.steps.missing_services import find_missing
-
-_LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
 
 
 def _about(template: str) -> str:
@@ -88,21 +85,15 @@ class GalleryPages:
         built: BuiltFile,
         salt: str,
     ) -> Response:
-        origin = Origin(surface="web", place={"form": salt})
-        command = Register(source=built.source, actor=reader.actor, origin=origin, base=0)
-        try:
-            result = await self._context.service.engine.register(command)
-        except ChannelError:
-            return await self._page(request, reader, template, typed, built=built, notice=_LATER, status=503)
+        result = await registration.register(self._context, built.source, reader.actor, salt=salt, base=0)
         if isinstance(result, NewerVersion):
             # The name was taken at the same moment.
             built = await self._build(template, typed, await self._taken())
             return await self._page(request, reader, template, typed, built=built, status=409)
-        if isinstance(result, Refusal):
-            notice = refusals.phrase(result)
-            return await self._page(request, reader, template, typed, built=built, notice=notice, status=409)
-        at = self._context.at
-        return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(result.workflow))
+        if isinstance(result, NotRegistered):
+            why = result.notice
+            return await self._page(request, reader, template, typed, built=built, notice=why, status=result.status)
+        return result
 
     async def _visit(self, request: Request) -> tuple[ReaderVisit, GalleryTemplate] | Response:
         reader = await signed_in(self._context, request)

@@ -9,17 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot import gallery_answers
-from bot.presentation import refusals
-from bot.web import form_data, workflow_checks, workflow_diagram, workflow_page_view
+from bot.web import form_data, registration, workflow_checks, workflow_diagram, workflow_page_view
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE, ReaderVisit, no_builder, signed_in
+from bot.web.registration import NotRegistered
 from bot.web.status_pages import Notice
 from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_editor import REGISTER
 from bot.web.workflow_pages import WorkflowPages
-from engine.domain import Origin, Refusal, Register
-from engine.domain.workflow_commands import NewerVersion, Proposed
-from engine.errors import ChannelError, Problem
+from engine.domain.workflow_commands import NewerVersion
+from engine.errors import Problem
 from engine.off_loop import off_loop
 from engine.steps.missing_services import find_missing
 
@@ -38,7 +37,6 @@ steps:
       approvers: [owner]
 """
 """What a new file says at first. It has no problems, and its steps have no effects."""
-_LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
 _TAKEN: Final = "There is a workflow {name} already, so nothing was registered. Give this one another name in the file."
 _ABOUT: Final = "new-file"
 
@@ -71,20 +69,13 @@ class NewFilePage:
             return await self._page(request, reader, typed, problems=wrong, status=422)
         if form_data.text(form, "act") != REGISTER:
             return await self._page(request, reader, typed, is_checked=True)
-        return await self._register(request, reader, typed, Origin(surface="web", place={"form": salt}))
-
-    async def _register(self, request: Request, reader: ReaderVisit, typed: str, origin: Origin) -> Response:
-        command = Register(source=typed.encode(), actor=reader.actor, origin=origin, base=0)
-        try:
-            result = await self._context.service.engine.register(command)
-        except ChannelError:
-            return await self._page(request, reader, typed, notice=_LATER, status=503)
-        if isinstance(result, Refusal):
-            taken = _TAKEN.format(name=result.workflow) if isinstance(result, NewerVersion) else None
-            notice = taken or refusals.phrase(result)
+        result = await registration.register(self._context, typed.encode(), reader.actor, salt=salt, base=0)
+        if isinstance(result, NewerVersion):
+            notice = _TAKEN.format(name=result.workflow)
             return await self._page(request, reader, typed, notice=notice, status=409)
-        at = self._context.at
-        return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(result.workflow))
+        if isinstance(result, NotRegistered):
+            return await self._page(request, reader, typed, notice=result.notice, status=result.status)
+        return result
 
     async def _builder(self, request: Request) -> ReaderVisit | Response:
         """Return the visit of a builder, or the page for others."""

@@ -8,21 +8,19 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.presentation import refusals
-from bot.web import form_data, version_comparison, workflow_checks
+from bot.web import form_data, registration, version_comparison, workflow_checks
 from bot.web.context import RequestContext
 from bot.web.reader_visit import STALE
+from bot.web.registration import NotRegistered
 from bot.web.status_pages import Notice
 from bot.web.workflow_checks import WorkflowChecks
 from bot.web.workflow_pages import WorkflowPages, WorkflowVisit
-from engine.domain import Origin, Refusal, Register
-from engine.domain.workflow_commands import NewerVersion, Proposed
-from engine.errors import ChannelError, Problem
+from engine.domain.workflow_commands import NewerVersion
+from engine.errors import Problem
 from engine.off_loop import off_loop
 from engine.workflowfile import difference_words
 
 REGISTER: Final = "register"
-_LATER: Final = "Nothing was registered. Signoff cannot look up the people at the moment. Try again in a minute."
 _CHANGED: Final = (
     "Version {version} was registered meanwhile. Your text is still here: compare it with the new version below, "
     "and register it if it is still right."
@@ -62,20 +60,16 @@ class WorkflowEditor:
             return await self._page(request, visit, typed, is_checked=True)
         if form_data.text(form, "version") != str(visit.view.version):
             return await self._newer(request, typed)
-        return await self._register(request, visit, typed, Origin(surface="web", place={"form": salt}))
+        return await self._register(request, visit, typed, salt)
 
-    async def _register(self, request: Request, visit: WorkflowVisit, typed: str, origin: Origin) -> Response:
-        command = Register(source=typed.encode(), actor=visit.reader.actor, origin=origin, base=visit.view.version)
-        try:
-            result = await self._context.service.engine.register(command)
-        except ChannelError:
-            return await self._page(request, visit, typed, notice=_LATER, status=503)
+    async def _register(self, request: Request, visit: WorkflowVisit, typed: str, salt: str) -> Response:
+        actor, base = visit.reader.actor, visit.view.version
+        result = await registration.register(self._context, typed.encode(), actor, salt=salt, base=base)
         if isinstance(result, NewerVersion):
             return await self._newer(request, typed)
-        if isinstance(result, Refusal):
-            return await self._page(request, visit, typed, notice=refusals.phrase(result), status=409)
-        at = self._context.at
-        return self._context.to(at.run(result.run) if isinstance(result, Proposed) else at.workflow(visit.view.name))
+        if isinstance(result, NotRegistered):
+            return await self._page(request, visit, typed, notice=result.notice, status=result.status)
+        return result
 
     async def _newer(self, request: Request, typed: str) -> Response:
         """Show what was typed beside the version that was registered at the same moment."""

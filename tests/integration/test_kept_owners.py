@@ -18,12 +18,11 @@ from engine.domain.workflow_commands import (
     WorkflowState,
     WorkflowStateChanged,
 )
-from engine.service import Engine
 from engine.store import left_owners
-from tests.integration.test_roles import KIM, LEE, World, new_world
+from tests.integration.test_roles import KIM, LEE, World, open_with_admin
 from tests.support.account_directory import account
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, TERMINAL, open_engine
+from tests.support.engine_env import ANN, TERMINAL
 
 BARE: Final = """\
 name: flow
@@ -35,9 +34,7 @@ steps:
 @pytest.fixture
 async def world(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[World]:
     """Return a server with the members of a role, on which Ann is an admin."""
-    world = new_world()
-    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=world.directory) as world.env:
-        world.env.engine = Engine(world.env.store, world.env.advancer, admins=frozenset({ANN}), clock=world.env.clock)
+    async with open_with_admin(tmp_path / "signoff.db", open_database) as world:
         yield world
 
 

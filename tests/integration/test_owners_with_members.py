@@ -12,12 +12,11 @@ from sqlalchemy import text
 from engine.access import may_build_workflow, may_see_workflow
 from engine.domain import Address, Cancel, Decided, Done, NotAllowed, Person, Refusal, Register, Registered
 from engine.domain.workflow_commands import Proposed, TransferWorkflow
-from engine.service import Engine
 from engine.store import reconciliation
 from engine.store.port import Tx
-from tests.integration.test_roles import KIM, LEE, LEE_KIM, ROLES, World, new_world
+from tests.integration.test_roles import KIM, LEE, LEE_KIM, ROLES, World, open_with_admin
 from tests.support.databases import OpenStore
-from tests.support.engine_env import ANN, TERMINAL, open_engine
+from tests.support.engine_env import ANN, TERMINAL
 
 NOA: Final = Address("email", "noa@example.com")
 FLOW: Final = """\
@@ -30,9 +29,7 @@ steps:
 
 @pytest.fixture
 async def world(tmp_path: Path, open_database: OpenStore) -> AsyncIterator[World]:
-    world = new_world()
-    async with open_engine(tmp_path / "signoff.db", open_store=open_database, directory=world.directory) as world.env:
-        world.env.engine = Engine(world.env.store, world.env.advancer, admins=frozenset({ANN}), clock=world.env.clock)
+    async with open_with_admin(tmp_path / "signoff.db", open_database) as world:
         yield world
 
 

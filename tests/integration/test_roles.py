@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -48,11 +49,12 @@ from engine.domain import (
 from engine.domain.workflow_commands import Proposed
 from engine.ports import Directory, DirectoryPerson, Route
 from engine.references import Reference, parse
+from engine.service import Engine
 from engine.store import person_queries
 from engine.store.port import Tx
 from tests.support.account_directory import AccountDirectory, account
 from tests.support.databases import OpenStore
-from tests.support.engine_env import SAM, TERMINAL, EngineEnv, open_engine
+from tests.support.engine_env import ANN, SAM, TERMINAL, EngineEnv, open_engine
 from tests.support.examples import example_count
 
 T = TypeVar("T")
@@ -105,6 +107,15 @@ def new_world() -> World:
     world = World(AccountDirectory(lee="lee@example.com", kim="kim@example.com", noa="noa@example.com"))
     world.accounts.groups["leads"] = ["lee", "noa"]
     return world
+
+
+@asynccontextmanager
+async def open_with_admin(database: Path, open_store: OpenStore) -> AsyncIterator[World]:
+    """Open a world on which Ann is an admin."""
+    world = new_world()
+    async with open_engine(database, open_store=open_store, directory=world.directory) as world.env:
+        world.env.engine = Engine(world.env.store, world.env.advancer, admins=frozenset({ANN}), clock=world.env.clock)
+        yield world
 
 
 @pytest.fixture
