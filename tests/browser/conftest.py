@@ -30,6 +30,8 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Each test opens windows of its own, and to start a process for each of them takes a fifth of the CPU of all.
+    "--renderer-process-limit=1",
 )
 
 
