@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from bot.cli import main
 from bot.cli.exit_codes import Exit
+from tests.support.cli import run_command
 from tests.support.documents import DOCS, Page
 from tests.support.processes import Server, create_installation
 
@@ -51,10 +51,9 @@ class Terminal:
     capture: pytest.CaptureFixture[str]
 
     def signoff(self, *arguments: str, code: Exit = Exit.DONE) -> str:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
+        ended = run_command(*arguments)
         out, err = self.capture.readouterr()
-        assert ended.value.code == code, err
+        assert ended == code, err
         return out
 
     def json(self, *arguments: str, code: Exit = Exit.DONE) -> Any:
@@ -247,9 +246,7 @@ def test_a_backup_is_restored_as_the_page_says(terminal: Terminal, tmp_path: Pat
         command = shlex.split(line)
         if command == ["signoff", "serve"]:
             # The server says what may happen twice. It cannot ask, because no person is at the keyboard.
-            with pytest.raises(SystemExit) as ended:
-                main(command[1:])
-            assert ended.value.code == Exit.STORE
+            assert run_command(*command[1:]) == Exit.STORE
             assert "1 request is open in it" in terminal.capture.readouterr().err
         elif command[0] == "signoff":
             terminal.signoff(*command[1:])

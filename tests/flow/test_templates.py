@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from bot.cli import main
 from bot.cli.exit_codes import Exit
 from bot.devtools.language_model import KEY, MODEL
 from engine import workflowfile
 from engine.expressions import describe_server_source
 from engine.steps.registry import all_step_types
+from tests.support.cli import run_command
 from tests.support.language_model import ThreadedProvider, open_threaded_provider, recorded
 from tests.support.processes import CommandResult
 
@@ -100,11 +100,9 @@ class Terminal:
     services: FakeServices
 
     def signoff(self, *arguments: str) -> CommandResult:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
+        code = run_command(*arguments)
         out, err = self.capture.readouterr()
-        assert isinstance(ended.value.code, int)
-        return CommandResult(ended.value.code, out, err)
+        return CommandResult(code, out, err)
 
     def try_(self, name: str, inputs: dict[str, str], *answers: str) -> CommandResult:
         input_options = [part for key, value in inputs.items() for part in ("-i", f"{key}={value}")]

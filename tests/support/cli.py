@@ -15,6 +15,13 @@ from tests.support.log_state import restored_logging
 from tests.support.processes import CommandResult, Installation
 
 
+def run_command(*arguments: str) -> int:
+    """Run one command in this process, and return its exit code. Its log ends with it, as in a process of its own."""
+    with restored_logging(quiet=False), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return int(ended.value.code or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Runs commands in one installation."""
@@ -24,12 +31,8 @@ class Commands:
     _patch: pytest.MonkeyPatch
 
     def __call__(self, *arguments: str | Path) -> CommandResult:
-        """Run one command to its end. Its log ends with it, as in a process of its own."""
-        with restored_logging(quiet=False):
-            try:
-                main([str(argument) for argument in arguments])
-            except SystemExit as end:
-                code = int(end.code or 0)
+        """Run one command to its end."""
+        code = run_command(*map(str, arguments))
         out, err = self._capture.readouterr()
         assert "Traceback" not in out + err, out + err
         return CommandResult(code, out, err)
