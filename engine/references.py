@@ -101,6 +101,12 @@ def parse(name: Value, *, rule: str | None = None) -> Reference | None:
     return _parse(name, name if rule is None else rule) if isinstance(name, str) else None
 
 
+def members_rule(owner: str | None) -> str | None:
+    """Return the role or group that a text names as the owner of a workflow, or None if it names a person or no one."""
+    reference = parse(owner)
+    return owner if reference is not None and reference.has_members else None
+
+
 @lru_cache(1024)
 def _parse(text: str, rule: str) -> Reference | None:
     """Return the reference. The same few people are asked often, so recent results are cached."""

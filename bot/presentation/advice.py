@@ -12,15 +12,12 @@ from engine.json_values import Value
 from engine.read_models import RunView, StepAnswer, StepView
 from engine.requests import MAY_HAVE_HAPPENED
 from engine.steps import http_failures
-from engine.workflowfile.step_kinds import ASK
+from engine.workflowfile.step_kinds import ASK, HTTP
 
 _DONE: Final = frozenset({StepStatus.SUCCEEDED, StepStatus.OUTPUT_IN_REVIEW})
 _READS: Final = frozenset({"GET", "HEAD"})
 """Methods of a call that changes nothing: https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1"""
 
-
-_HTTP: Final = "http"
-"""The kind of a step that calls an address."""
 TRY_AGAIN: Final = "Fix the cause, then try the run again. It goes on from the step that failed."
 Call = tuple[str, int, int]
 """A step, its visit, and the call in it."""
@@ -137,7 +134,7 @@ def _was_refused(step: StepView) -> bool:
     error = step.error or ""
     if step.attempt == 1:
         return http_failures.did_nothing(error)
-    return not step.repeats_unknown and step.uses == _HTTP and http_failures.is_refused_for_good(error)
+    return not step.repeats_unknown and step.uses == HTTP and http_failures.is_refused_for_good(error)
 
 
 def _given(step: StepView) -> Mapping[str, Value]:

@@ -103,6 +103,11 @@ def stands_apart(text: str) -> bool:
     return _APART.search(text) is not None
 
 
+def cut(text: str, limit: int) -> str:
+    """Return the beginning of a text, with … if it was longer than the limit, in characters."""
+    return text if len(text) <= limit else f"{text[: boundary(text, limit - 1)].rstrip()}…"
+
+
 def boundary(text: str, index: int) -> int:
     """Return the nearest index at or before `index` where a cut splits no character and no ⟦U+…⟧, or else `index`."""
     cut = _cluster_start(text, index)

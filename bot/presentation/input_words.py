@@ -41,17 +41,16 @@ def sentence(workflow: Workflow) -> str:
 
 
 def _input(name: str, field: Field) -> str:
-    label = characters.line(labels.of_field(field.label, name))
-    cut = f"{label[: characters.boundary(label, _LABEL - 1)].rstrip()}…" if len(label) > _LABEL else label
+    label = characters.cut(characters.line(labels.of_field(field.label, name)), _LABEL)
     is_optional = not field.required and field.type is not FieldType.BOOLEAN
-    return f"{cut} ({_type(field)}{', optional' if is_optional else ''})"
+    return f"{label} ({_type(field)}{', optional' if is_optional else ''})"
 
 
 def _type(field: Field) -> str:
     if field.type is FieldType.MONEY and field.currency:
         return f"amount in {field.currency}"
     if field.type in (FieldType.CHOICE, FieldType.CHOICES):
-        options = [characters.line(option.label)[:_LABEL] for option in field.options[:_MOST_OPTIONS]]
+        options = [characters.cut(characters.line(option.label), _LABEL) for option in field.options[:_MOST_OPTIONS]]
         kind = "one of" if field.type is FieldType.CHOICE else "some of"
         return f"{kind} {join_names(options, len(field.values))}"
     return _TYPES[field.type]

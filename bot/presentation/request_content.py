@@ -16,7 +16,7 @@ from engine.json_values import Path, Value
 from engine.oversight.attention import ShownValue
 from engine.read_models import RequestView
 from engine.requests import is_email
-from engine.workflowfile.step_kinds import FOREACH
+from engine.workflowfile.step_kinds import FOREACH, HTTP
 
 NO_LABELS: Final[Mapping[Path, str]] = {}
 _WHOLE: Final = frozenset({FieldType.MONEY, FieldType.FILE})
@@ -32,7 +32,7 @@ def _content(request: RequestView) -> Iterator[tuple[Path, Field, CardField]]:
     editable = {place.path for place in model.editable}
     declared = {place.path: place.field for place in (*model.declared, *model.editable)}
     shown = _shown_content(request, request.content_as_asked)
-    if model.subject.uses == sign_ins.STEP and isinstance(shown, dict) and sign_ins.PATH[0] in shown:
+    if model.subject.uses == HTTP and isinstance(shown, dict) and sign_ins.PATH[0] in shown:
         declared = {path: field for path, field in declared.items() if path[:1] != sign_ins.PATH}
         declared[sign_ins.PATH] = sign_ins.FIELD
     decided = json_values.replace_all(shown, {edit.path: edit.after for edit in edits})

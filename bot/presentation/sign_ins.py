@@ -7,22 +7,22 @@ from typing import Final
 
 from engine.fields import Field
 from engine.json_values import Path, Value
+from engine.workflowfile.step_kinds import HTTP
 
-STEP: Final = "http"
-"""The kind of step that signs in with its parameter `auth`."""
 PATH: Final[Path] = ("auth",)
+"""The parameter with which an `http` step signs in."""
 FIELD: Final = Field.model_validate({"type": "text", "label": "Sign-in"})
 
 
 def readable(uses: str, params: Mapping[str, Value]) -> dict[str, Value]:
     """Return the parameters of a step as people read them: of a sign-in only how it is done."""
     name = str(PATH[0])
-    return {**params, name: in_words(params[name])} if uses == STEP and name in params else dict(params)
+    return {**params, name: in_words(params[name])} if uses == HTTP and name in params else dict(params)
 
 
 def labels(uses: str, given: Mapping[Path, str]) -> Mapping[Path, str]:
     """Return the labels of the parameters of a step, with that of its sign-in."""
-    return {**given, PATH: str(FIELD.label)} if uses == STEP else given
+    return {**given, PATH: str(FIELD.label)} if uses == HTTP else given
 
 
 def in_words(auth: Value) -> str:

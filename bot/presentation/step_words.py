@@ -14,13 +14,12 @@ from engine.references import OWNER, REQUESTER, parse
 from engine.workflowfile import Gate, Step, Workflow, condition_words
 from engine.workflowfile.grammar import OTHERWISE
 from engine.workflowfile.rule import NO_RULE
-from engine.workflowfile.step_kinds import FORM
+from engine.workflowfile.step_kinds import FORM, HTTP
 
 _PART: Final = 150
 """Maximum length of a title, of an expression and of the names of an approver, in characters."""
 _MOST_APPROVERS: Final = 5
 _MOST_EDITABLE: Final = 5
-_HTTP: Final = "http"
 _ROLES: Final = {OWNER: "the owner of the workflow", REQUESTER: "the person who starts the run"}
 
 
@@ -34,7 +33,7 @@ class Words:
 
 def title(number: int, step: Step) -> str:
     """Return the line above the sentences of a step."""
-    return f"{number}. {_cut(characters.line(labels.in_words(step.label)), _PART)}"
+    return f"{number}. {characters.cut(characters.line(labels.in_words(step.label)), _PART)}"
 
 
 def of_step(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Iterator[Words]:
@@ -63,7 +62,7 @@ def of_step(workflow: Workflow, step: Step, approvers: Mapping[str, str]) -> Ite
 def _call(step: Step) -> Iterator[Words]:
     """Yield the address that a step calls. An expression in it stands as the file has it."""
     params = step.params.value
-    if step.kind.name != _HTTP or not isinstance(params, dict):
+    if step.kind.name != HTTP or not isinstance(params, dict):
         return
     method, url = (str(params.get(name, default)).strip() for name, default in (("method", "GET"), ("url", "")))
     yield Words("Calls ")
@@ -171,7 +170,7 @@ def _editable(step: Step, gate: Gate) -> str:
     if not gate.edit or step.kind.name == FORM:
         return ""
     names = [field.label if field and field.label else path.rpartition(".")[2] for path, field in gate.edit.items()]
-    shown = [f"“{_cut(characters.line(labels.in_words(name)), _PART)}”" for name in names[:_MOST_EDITABLE]]
+    shown = [f"“{characters.cut(characters.line(labels.in_words(name)), _PART)}”" for name in names[:_MOST_EDITABLE]]
     more = len(names) - len(shown)
     *first, last = [*shown, *([f"{more} more"] if more else [])]
     return f" Approvers may change {', '.join(first)}{' and ' if first else ''}{last}."
@@ -193,7 +192,7 @@ def _approver(template: Template, approvers: Mapping[str, str]) -> Iterable[Word
     if not template.is_literal:
         return [_expression(template)]
     name = approvers.get(template.source) or _ROLES.get(template.source) or template.source
-    return [Words(_cut(characters.line(name), _PART))]
+    return [Words(characters.cut(characters.line(name), _PART))]
 
 
 _NAMED_BY_INPUT: Final = re.compile(r"\{\{\s*inputs\.(\w+)\s*\}\}")
@@ -244,7 +243,7 @@ def _expiry(step: Step, gate: Gate) -> str:
 def _condition(workflow: Workflow, template: Template) -> Words:
     """Return a condition in words, or as code if words do not say exactly what it is."""
     said = condition_words.condition(template, workflow)
-    return _code(said.text) if said.is_code else Words(_cut(said.text, _PART * 2))
+    return _code(said.text) if said.is_code else Words(characters.cut(said.text, _PART * 2))
 
 
 def _expression(template: Template) -> Words:
@@ -253,9 +252,4 @@ def _expression(template: Template) -> Words:
 
 
 def _code(source: str) -> Words:
-    return Words(_cut(characters.line(source), _PART) or "–", is_code=True)
-
-
-def _cut(text: str, limit: int) -> str:
-    """Return the beginning of a text, with … if it was longer."""
-    return text if len(text) <= limit else f"{text[: characters.boundary(text, limit - 1)].rstrip()}…"
+    return Words(characters.cut(characters.line(source), _PART) or "–", is_code=True)

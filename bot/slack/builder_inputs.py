@@ -23,7 +23,7 @@ _PICKED: Final = "/picked"
 _TYPED: Final = frozenset({"plain_text_input", "number_input"})
 _SEPARATORS: Final = re.compile(r"[\s,;]+")
 _TYPED_PEOPLE: Final = "(or type them)"
-_PEOPLE_HINT: Final = "Email addresses, role:NAME, group:HANDLE or owner, with commas between them. {}."
+_PEOPLE_HINT: Final = "Email addresses, role:NAME, group:HANDLE or owner, with commas between them. owner is {}."
 _NUMBER_HINT: Final = "For example 1250.50."
 
 
@@ -44,7 +44,7 @@ class BuilderInput:
     most: int = ids.INPUT_TEXT
     is_common: bool = True
     """Whether it stands above the settings that most people leave as they are."""
-    owner: str = "owner is the owner of the workflow"
+    owner: str = "the owner of the workflow"
     """Who is meant by `owner` in an input for people."""
 
 
@@ -92,9 +92,9 @@ def _hint(asked: BuilderInput) -> str:
 
 def _people(asked: BuilderInput, version: int) -> list[Block]:
     """Return a picker for people in Slack, and below it an input for everyone else."""
-    named = [person for person in _SEPARATORS.split(asked.text) if person]
-    # A text with blanks inside, such as an expression, is no list of people.
-    accounts = [] if "{{" in asked.text else [person for person in named if SLACK.person_id(person) == person]
+    named = people(asked.text)
+    accounts = [person for person in named if SLACK.person_id(person) == person]
+    # An expression is no list of people.
     others = asked.text if "{{" in asked.text else ", ".join(person for person in named if person not in accounts)
     picker: Element = {"type": "multi_users_select", "action_id": ids.INPUT}
     if accounts:
@@ -114,7 +114,7 @@ def _needed(asked: BuilderInput, typed: str) -> str:
     """Return that one of the two inputs is enough, and what the one below holds, which may be out of sight."""
     needed = "Fill in this field or the next one." if asked.required else "The next field takes typed names."
     if typed == OWNER:
-        return f"{needed} Typed there now: {asked.owner.replace(' is ', ' (', 1)})."
+        return f"{needed} Typed there now: {OWNER} ({asked.owner})."
     return f"{needed} Typed there now: {text_objects.line(typed)}." if 0 < len(typed) <= _MOST_CITED else needed
 
 

@@ -88,7 +88,7 @@ def _input(question: GalleryQuestion) -> BuilderInput:
         text=question.typed_default,
         required=question.required,
         options=tuple((option, option) for option in question.options),
-        owner="owner is you",
+        owner="you",
     )
 
 

@@ -17,7 +17,7 @@ from engine.domain import Address, NotAllowed, Person, Refusal
 from engine.domain.workflow_commands import WorkflowState
 from engine.ports import DirectoryPerson
 from engine.read_models import WorkflowView
-from engine.references import EMAIL, Reference, parse
+from engine.references import EMAIL, Reference, members_rule, parse
 from engine.service.context import CommandContext
 from engine.store import people, workflows
 from engine.store.port import Tx
@@ -25,12 +25,6 @@ from engine.store.workflows import CurrentWorkflow, NewVersion
 from engine.workflowfile import Workflow
 
 _LEFT: Final = "Its owner, {owner}, has left, and stays the owner. To change that: signoff transfer {name} PERSON."
-
-
-def rule_of(owner: str | None) -> str | None:
-    """Return the role or group that a file names as the owner, or None if it names a person or no one."""
-    reference = None if owner is None else parse(owner)
-    return owner if reference is not None and reference.has_members else None
 
 
 class Owned(Struct, frozen=True, kw_only=True):
@@ -57,7 +51,7 @@ def of_version(
             doubts=(_LEFT.format(owner=owner.label, name=workflow.name),) if has_left else (),
         )
     found = find(recipients, workspace, workflow.owner, actor)
-    return found if isinstance(found, Refusal) else Owned(owner=found, rule=rule_of(workflow.owner))
+    return found if isinstance(found, Refusal) else Owned(owner=found, rule=members_rule(workflow.owner))
 
 
 def find(recipients: Recipients, workspace: str, owner: str | None, actor: Person) -> Person | Refusal:

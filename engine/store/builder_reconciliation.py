@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from sqlalchemy import select
 
 from engine.domain.workflow_commands import WorkflowState
+from engine.references import members_rule
 from engine.store.connection import Connection
 from engine.store.people_tables import PersonRow
 from engine.store.secret_tables import SecretRow
@@ -19,7 +20,6 @@ _person = PersonRow.__table__  # type: ignore[attr-defined]
 _SET: Final = "secret.set"
 _DELETED: Final = "secret.deleted"
 _REGISTERED: Final = "workflow.registered"
-_RULES: Final = ("role:", "group:")
 _JOINED: Final = select(_person.c.id, _person.c.joined_into).where(_person.c.joined_into.is_not(None))
 """People who turned out to be another one, with whom they are."""
 _STATES: Final = {
@@ -118,7 +118,7 @@ def _owners(connection: Connection, workspace: str, entries: list[BuilderEntry])
         if entry is None or entry.content is None:
             continue
         owner, known = str(entry.content.get("owner")), entry.content.get("owner_id")
-        rule = owner if owner.startswith(_RULES) else None
+        rule = members_rule(owner)
         if row.owner_rule != rule:
             stated = row.owner_rule or "a person"
             yield f"the workflow {row.name} belongs to {stated}, and entry {entry.seq} says {owner}"

@@ -19,7 +19,8 @@ FORM: Final = "form"
 """The name of the kind whose parameters are fields that people fill in. It always has a gate, and the approved values
 are its output."""
 
-
+HTTP: Final = "http"
+"""The name of the kind that calls an address."""
 BRANCH: Final = "branch"
 """The name of the kind that chooses one of its paths, which have steps of their own."""
 AI: Final = "ai"
