@@ -38,7 +38,7 @@ _GAP: Final = 30.0
 _MARGIN: Final = 8.0
 _LINE: Final = 18.0
 _PADDING: Final = 9.0
-_LETTERS: Final = 22
+_LETTERS: Final = 21
 """Letters that fit into a line of a box."""
 _TAPER: Final = 2
 """Letters that a box with pointed sides has less room for."""
